@@ -5,9 +5,14 @@ import { defineConfig } from 'vitest/config';
 const root = fileURLToPath(new URL('.', import.meta.url));
 
 /** Unit tests read the sources, so that they need no build. */
-const alias = Object.fromEntries(
-  readdirSync(`${root}packages`).map((name) => [`@user-workspaces/${name}`, `${root}packages/${name}/src/index.ts`]),
-);
+const alias = [
+  { find: '@user-workspaces/schema/operations', replacement: `${root}packages/schema/src/operations.gen.ts` },
+  { find: '@user-workspaces/schema/openapi.json', replacement: `${root}packages/schema/openapi.json` },
+  ...readdirSync(`${root}packages`).map((name) => ({
+    find: new RegExp(`^@user-workspaces/${name}$`),
+    replacement: `${root}packages/${name}/src/index.ts`,
+  })),
+];
 
 export default defineConfig({
   test: {

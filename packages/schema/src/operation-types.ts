@@ -1,0 +1,38 @@
+import type { operations as operationTable } from './operations.gen.js';
+import type { components, operations } from './types.gen.js';
+
+/** Every component of the specification by name, for example `Schema<'Workspace'>`. */
+export type Schema<Name extends keyof components['schemas']> = components['schemas'][Name];
+
+/** The operations that handlers serve; the session proxy's own is not among them. */
+export type OperationId = {
+  [Id in keyof typeof operationTable]: (typeof operationTable)[Id]['servedBy'] extends 'handler' ? Id : never;
+}[keyof typeof operationTable];
+
+type Parameters<Id extends OperationId, Place extends 'path' | 'query'> = operations[Id]['parameters'] extends {
+  [Key in Place]?: infer Values;
+}
+  ? [NonNullable<Values>] extends [never]
+    ? Record<never, never>
+    : NonNullable<Values>
+  : Record<never, never>;
+
+/** Values of the path's placeholders. */
+export type PathParameters<Id extends OperationId> = Parameters<Id, 'path'>;
+
+/** Values of the query. */
+export type QueryParameters<Id extends OperationId> = Parameters<Id, 'query'>;
+
+/** The JSON body of a request, `undefined` for an operation without one. */
+export type RequestBody<Id extends OperationId> = operations[Id] extends {
+  requestBody?: { content: { 'application/json': infer Body } };
+}
+  ? Body
+  : undefined;
+
+/** The JSON body of a successful answer, `never` for an operation that answers otherwise. */
+export type Answer<Id extends OperationId> = operations[Id] extends {
+  responses: { 200: { content: { 'application/json': infer Body } } };
+}
+  ? Body
+  : never;

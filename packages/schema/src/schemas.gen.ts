@@ -1,0 +1,161 @@
+// Generated from openapi/user-workspaces.yaml by `npm run generate`. Do not edit.
+
+import * as z from 'zod';
+
+const integerText = z.string().regex(/^-?[0-9]{1,15}$/, { error: 'not an integer' }).transform(Number);
+const booleanText = z.enum(['true', 'false', '1', '0']).transform((value) => value === 'true' || value === '1');
+
+export const ErrorCode = z.enum(["invalid_json","invalid_field","missing_field","invalid_path","link_refused","unknown_job_type","job_type_misconfigured","unknown_action","workspace_busy","share_pending","share_accepted","job_not_active","not_authenticated","invalid_token","sign_in_failed","permission_denied","not_found","method_not_allowed","conflict","idempotency_conflict","precondition_failed","too_large","range_not_satisfiable","invalid_options","quota_exceeded","rate_limited","internal","unsupported","session_unreachable","unavailable","disk_full"]);
+export const ErrorAnswer = z.strictObject({ "success": z.literal(false), "message": z.string(), "error": z.strictObject({ "code": ErrorCode, "field": z.exactOptional(z.string()), "details": z.exactOptional(z.record(z.string(), z.unknown())) }), "request_id": z.string() });
+export const Answer = z.strictObject({ "success": z.literal(true), "message": z.string() });
+export const SignInRequest = z.record(z.string(), z.unknown());
+export const Time = z.string().refine((time) => !Number.isNaN(Date.parse(time)), { error: "not a time" });
+export const SignInAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "token": z.exactOptional(z.string()), "datetime_expires": z.exactOptional(Time), "data": z.exactOptional(z.record(z.string(), z.unknown())) });
+export const NullableTime = z.union([z.string().refine((time) => !Number.isNaN(Date.parse(time)), { error: "not a time" }), z.null()]);
+export const Me = z.strictObject({ "id": z.int(), "username": z.string(), "email": z.string(), "first_name": z.string(), "last_name": z.string(), "account": z.string(), "event_id": z.int() });
+export const MeAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "user": Me }) });
+export const Token = z.strictObject({ "id": z.int(), "name": z.string(), "datetime_created": Time, "datetime_expires": Time, "datetime_last_used": NullableTime, "is_current": z.boolean() });
+export const TokensAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "tokens": z.array(Token) }) });
+export const User = z.strictObject({ "id": z.int(), "first_name": z.string(), "last_name": z.string(), "username": z.string(), "email": z.string() });
+export const UsersAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "users": z.array(User), "next_cursor": z.exactOptional(z.string()) }) });
+export const NewFile = z.object({ "name": z.string({ error: "Invalid file path specified" }), "content": z.exactOptional(z.string()) });
+export const NewLink = z.object({ "name": z.string(), "source_path": z.exactOptional(z.string()), "dataset_uuid": z.exactOptional(z.string()) });
+export const NewWorkspaceDetails = z.object({ "files": z.exactOptional(z.array(NewFile, { error: "'files' index must contain a list." })), "symlinks": z.exactOptional(z.array(NewLink, { error: "'symlinks' index must contain a list." })), "globus_groups_token": z.exactOptional(z.string()) }, { error: "Workspace details not JSON." });
+export const WorkspaceCreateRequest = z.object({ "name": z.string({ error: (issue) => (issue.input === undefined ? "Missing required fields." : undefined) }).max(64), "description": z.string({ error: (issue) => (issue.input === undefined ? "Missing required fields." : undefined) }).max(65535), "default_job_type": z.exactOptional(z.union([z.string(), z.null()])), "workspace_details": z.exactOptional(NewWorkspaceDetails) });
+export const WorkspaceUpdateRequest = z.object({ "name": z.exactOptional(z.string().max(64)), "description": z.exactOptional(z.string().max(65535)), "default_job_type": z.exactOptional(z.union([z.string(), z.null()])), "workspace_details": z.exactOptional(NewWorkspaceDetails) });
+export const StartRequest = z.object({ "job_type": z.exactOptional(z.string()), "job_details": z.exactOptional(z.record(z.string(), z.unknown(), { error: "Job details not JSON." })), "resource_options": z.exactOptional(z.record(z.string(), z.unknown(), { error: "Resource options not JSON." })), "resource": z.exactOptional(z.string()) });
+export const ExtendRequest = z.object({ "time_limit_minutes": z.int().min(1) });
+export const RenameRequest = z.object({ "from": z.string().min(1).max(4096), "to": z.string().min(1).max(4096) });
+export const UploadCreateRequest = z.object({ "path": z.string().min(1).max(4096), "size_bytes": z.int().min(0), "if_match": z.exactOptional(z.union([z.string(), z.null()])) });
+export const ShareCreateRequest = z.object({ "original_workspace_id": z.union([z.int(), z.string().regex(new RegExp("^[0-9]{1,15}$"))], { error: (issue) => (issue.input === undefined ? "Missing required fields." : undefined) }), "shared_user_ids": z.array(z.int(), { error: (issue) => (issue.input === undefined ? "Missing required fields." : "shared_user_ids is not a list.") }).min(1).max(100) });
+export const FileName = z.strictObject({ "name": z.string() });
+export const RequestedLink = z.looseObject({ "name": z.string(), "source_path": z.exactOptional(z.string()), "dataset_uuid": z.exactOptional(z.string()) });
+export const WorkspaceDetails = z.strictObject({ "request_workspace_details": z.strictObject({ "files": z.array(FileName), "symlinks": z.array(RequestedLink) }), "current_workspace_details": z.strictObject({ "files": z.array(FileName), "symlinks": z.array(FileName) }) });
+export const WorkspaceStatus = z.enum(["initializing","idle","active","deleting","error"]);
+export const Workspace = z.strictObject({ "id": z.int(), "name": z.string(), "description": z.string(), "disk_space": z.int(), "datetime_created": Time, "datetime_last_modified": NullableTime, "datetime_last_job_launch": NullableTime, "workspace_details": WorkspaceDetails, "status": WorkspaceStatus, "status_reason": z.union([z.string(), z.null()]), "default_job_type": z.union([z.string(), z.null()]), "version": z.int() });
+export const WorkspacesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "workspaces": z.array(Workspace), "next_cursor": z.exactOptional(z.string()) }) });
+export const WorkspaceAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "workspace": Workspace }) });
+export const JobStatus = z.enum(["pending","running","stopping","complete","failed"]);
+export const JobStatusReason = z.enum(["finished","stopped","time_limit","exit_code","signal","memory_limit","node_failure","launch_failed","lost"]);
+export const ProxyDetails = z.strictObject({ "hostname": z.string(), "port": z.int(), "path": z.string() });
+export const ConnectionDetails = z.strictObject({ "url_domain": z.string(), "url_path": z.string() });
+export const CurrentJobDetails = z.strictObject({ "message": z.exactOptional(z.string()), "time_left": z.exactOptional(z.union([z.number(), z.null()])), "proxy_details": z.exactOptional(ProxyDetails), "connection_details": z.exactOptional(ConnectionDetails) });
+export const JobDetails = z.strictObject({ "metrics": z.strictObject({ "time_pending": z.exactOptional(z.number()), "time_init": z.exactOptional(z.number()) }), "request_job_details": z.record(z.string(), z.unknown()), "current_job_details": CurrentJobDetails });
+export const Job = z.strictObject({ "id": z.int(), "workspace_id": z.int(), "resource_job_id": z.int(), "job_type": z.string(), "status": JobStatus, "datetime_created": Time, "datetime_start": NullableTime, "datetime_end": NullableTime, "core_hours": z.union([z.number(), z.string()]), "job_details": JobDetails, "resource": z.string(), "resource_handle": z.union([z.string(), z.null()]), "status_reason": z.union([JobStatusReason, z.null()]), "status_message": z.union([z.string(), z.null()]), "queue_reason": z.union([z.string(), z.null()]), "datetime_expected_start": NullableTime, "datetime_time_limit": NullableTime, "exit_code": z.union([z.int(), z.null()]), "signal": z.union([z.string(), z.null()]), "last_log_lines": z.array(z.string()), "version": z.int() });
+export const JobState = z.strictObject({ "status": JobStatus, "current_job_details": CurrentJobDetails });
+export const JobsAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "jobs": z.array(Job), "next_cursor": z.exactOptional(z.string()) }) });
+export const JobAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "job": Job }) });
+export const File = z.strictObject({ "path": z.string(), "name": z.string(), "kind": z.enum(["file","directory","symlink","other"]), "size_bytes": z.int(), "datetime_modified": Time, "etag": z.string(), "target": z.exactOptional(z.string()) });
+export const FilesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "files": z.array(File), "next_cursor": z.exactOptional(z.string()) }) });
+export const FileAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "file": File }) });
+export const Upload = z.strictObject({ "id": z.string(), "path": z.string(), "size_bytes": z.int(), "offset": z.int(), "file": z.exactOptional(File) });
+export const UploadAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "upload": Upload }) });
+export const ShareUser = z.strictObject({ "username": z.string(), "first_name": z.string(), "last_name": z.string(), "email": z.string() });
+export const ShareWorkspace = z.strictObject({ "id": z.int(), "name": z.string(), "description": z.string(), "workspace_details": WorkspaceDetails, "user_id": ShareUser });
+export const Share = z.strictObject({ "original_workspace_id": z.union([ShareWorkspace, z.null()]), "shared_workspace_id": ShareWorkspace, "last_resource_options": z.record(z.string(), z.unknown()), "last_job_type": z.union([z.string(), z.null()]), "is_accepted": z.boolean(), "datetime_share_created": Time });
+export const SharesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "original_workspaces": z.array(Share), "shared_workspaces": z.array(Share), "next_cursor": z.exactOptional(z.string()) }) });
+export const SharesCreatedAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "shared_workspaces": z.array(Share) }) });
+export const HelloEvent = z.strictObject({ "type": z.enum(["hello"]), "id": z.int(), "datetime": Time });
+export const ResetEvent = z.strictObject({ "type": z.enum(["reset"]), "id": z.int(), "datetime": Time });
+export const WorkspaceChangedEvent = z.strictObject({ "type": z.enum(["workspace.changed"]), "id": z.int(), "datetime": Time, "workspace": Workspace });
+export const WorkspaceDeletedEvent = z.strictObject({ "type": z.enum(["workspace.deleted"]), "id": z.int(), "datetime": Time, "workspace_id": z.int() });
+export const JobChangedEvent = z.strictObject({ "type": z.enum(["job.changed"]), "id": z.int(), "datetime": Time, "job": Job });
+export const ShareChangedEvent = z.strictObject({ "type": z.enum(["share.changed"]), "id": z.int(), "datetime": Time, "share": Share });
+export const ShareDeletedEvent = z.strictObject({ "type": z.enum(["share.deleted"]), "id": z.int(), "datetime": Time, "shared_workspace_id": z.int() });
+export const Event = z.discriminatedUnion("type", [HelloEvent, ResetEvent, WorkspaceChangedEvent, WorkspaceDeletedEvent, JobChangedEvent, ShareChangedEvent, ShareDeletedEvent]);
+export const JobType = z.strictObject({ "id": z.string(), "name": z.string(), "resources": z.array(z.string()) });
+export const JobTypesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "job_types": z.record(z.string(), JobType) }) });
+export const Parameter = z.looseObject({ "display_name": z.string(), "description": z.string(), "variable_name": z.string(), "default_value": z.unknown(), "validation": z.looseObject({ "type": z.enum(["int","str","bool","float","list","dict"]), "min": z.exactOptional(z.number()), "max": z.exactOptional(z.number()), "required": z.exactOptional(z.boolean()) }) });
+export const ParametersAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "parameters": z.array(Parameter) }) });
+export const Dependency = z.strictObject({ "connected": z.boolean(), "message": z.string() });
+export const StatusAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "version": z.string(), "build": z.string(), "dependencies": z.strictObject({ "main_resource": Dependency, "api_user_authentication": Dependency, "resources": z.record(z.string(), Dependency), "storage_methods": z.record(z.string(), Dependency), "user_authentication_methods": z.record(z.string(), Dependency), "database": Dependency }) });
+
+/** What each operation takes: parameters as text, and its JSON body. */
+export const requests = {
+  createToken: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: SignInRequest },
+  getMe: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  listTokens: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  revokeToken: { path: z.object({ "token_id": z.string().regex(new RegExp("^([0-9]{1,15}|current)$")) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  searchUsers: { path: z.object({  }), query: z.object({ "search": z.exactOptional(z.string()), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)) }), headers: z.object({  }), body: z.undefined() },
+  listWorkspaces: { path: z.object({  }), query: z.object({ "name": z.exactOptional(z.string()), "description": z.exactOptional(z.string()), "status": z.exactOptional(z.string()), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined() },
+  createWorkspace: { path: z.object({  }), query: z.object({  }), headers: z.object({ "Idempotency-Key": z.exactOptional(z.string().min(1).max(128)) }), body: WorkspaceCreateRequest },
+  getWorkspace: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  updateWorkspace: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: WorkspaceUpdateRequest },
+  deleteWorkspace: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "force": z.exactOptional(booleanText) }), headers: z.object({  }), body: z.undefined() },
+  startWorkspace: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({ "Idempotency-Key": z.exactOptional(z.string().min(1).max(128)) }), body: StartRequest },
+  uploadFiles: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  listFiles: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "path": z.exactOptional(z.string().max(4096)), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)) }), headers: z.object({  }), body: z.undefined() },
+  deleteFile: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "path": z.string().min(1).max(4096) }), headers: z.object({  }), body: z.undefined() },
+  readFile: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "path": z.string().min(1).max(4096) }), headers: z.object({  }), body: z.undefined() },
+  writeFile: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "path": z.string().min(1).max(4096) }), headers: z.object({  }), body: z.undefined() },
+  makeDirectory: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "path": z.string().min(1).max(4096) }), headers: z.object({  }), body: z.undefined() },
+  renameFile: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: RenameRequest },
+  readArchive: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "path": z.exactOptional(z.string().max(4096)), "format": z.exactOptional(z.enum(["zip","tar.gz"])) }), headers: z.object({  }), body: z.undefined() },
+  createUpload: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: UploadCreateRequest },
+  getUpload: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)), "upload_id": z.string().regex(new RegExp("^[0-9a-f]{32}$")) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  appendUpload: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)), "upload_id": z.string().regex(new RegExp("^[0-9a-f]{32}$")) }), query: z.object({ "offset": integerText.pipe(z.int().min(0)) }), headers: z.object({  }), body: z.undefined() },
+  abandonUpload: { path: z.object({ "workspace_id": integerText.pipe(z.int().min(0)), "upload_id": z.string().regex(new RegExp("^[0-9a-f]{32}$")) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  listJobs: { path: z.object({  }), query: z.object({ "workspace_id": z.exactOptional(integerText.pipe(z.int().min(0))), "resource_job_id": z.exactOptional(integerText.pipe(z.int())), "job_type": z.exactOptional(z.string()), "status": z.exactOptional(z.string()), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined() },
+  getJob: { path: z.object({ "job_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  stopJob: { path: z.object({ "job_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  extendJob: { path: z.object({ "job_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: ExtendRequest },
+  readJobLogs: { path: z.object({ "job_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "tail_bytes": z.exactOptional(integerText.pipe(z.int().min(0).max(16777216))), "offset": z.exactOptional(integerText.pipe(z.int().min(0))), "follow": z.exactOptional(booleanText) }), headers: z.object({  }), body: z.undefined() },
+  listShares: { path: z.object({  }), query: z.object({ "is_accepted": z.exactOptional(z.enum(["True","False","1","0"])), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined() },
+  createShares: { path: z.object({  }), query: z.object({  }), headers: z.object({ "Idempotency-Key": z.exactOptional(z.string().min(1).max(128)) }), body: ShareCreateRequest },
+  getShare: { path: z.object({ "shared_workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  deleteShare: { path: z.object({ "shared_workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  acceptShare: { path: z.object({ "shared_workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  streamEvents: { path: z.object({  }), query: z.object({ "last_event_id": z.exactOptional(integerText.pipe(z.int().min(0))) }), headers: z.object({ "Last-Event-ID": z.exactOptional(integerText.pipe(z.int().min(0))) }), body: z.undefined() },
+  listJobTypes: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  listParameters: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  getStatus: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  getHealth: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  getReadiness: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  getMetrics: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  openSession: { path: z.object({ "hostname": z.string(), "job_id": integerText.pipe(z.int().min(0)), "path": z.string() }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+} as const;
+
+/** The JSON answers of each operation by status. */
+export const answers = {
+  createToken: { "200": SignInAnswer, "default": ErrorAnswer },
+  getMe: { "200": MeAnswer, "default": ErrorAnswer },
+  listTokens: { "200": TokensAnswer, "default": ErrorAnswer },
+  revokeToken: { "200": Answer, "default": ErrorAnswer },
+  searchUsers: { "200": UsersAnswer, "default": ErrorAnswer },
+  listWorkspaces: { "200": WorkspacesAnswer, "default": ErrorAnswer },
+  createWorkspace: { "200": WorkspaceAnswer, "default": ErrorAnswer },
+  getWorkspace: { "200": WorkspacesAnswer, "default": ErrorAnswer },
+  updateWorkspace: { "200": Answer, "default": ErrorAnswer },
+  deleteWorkspace: { "200": Answer, "default": ErrorAnswer },
+  startWorkspace: { "200": JobAnswer, "422": ErrorAnswer, "default": ErrorAnswer },
+  uploadFiles: { "200": Answer, "default": ErrorAnswer },
+  listFiles: { "200": FilesAnswer, "default": ErrorAnswer },
+  deleteFile: { "200": Answer, "default": ErrorAnswer },
+  readFile: { "416": ErrorAnswer, "default": ErrorAnswer },
+  writeFile: { "200": FileAnswer, "412": ErrorAnswer, "507": ErrorAnswer, "default": ErrorAnswer },
+  makeDirectory: { "200": FileAnswer, "default": ErrorAnswer },
+  renameFile: { "200": FileAnswer, "409": ErrorAnswer, "default": ErrorAnswer },
+  readArchive: { "default": ErrorAnswer },
+  createUpload: { "200": UploadAnswer, "default": ErrorAnswer },
+  getUpload: { "200": UploadAnswer, "default": ErrorAnswer },
+  appendUpload: { "200": UploadAnswer, "409": ErrorAnswer, "default": ErrorAnswer },
+  abandonUpload: { "200": Answer, "default": ErrorAnswer },
+  listJobs: { "200": JobsAnswer, "default": ErrorAnswer },
+  getJob: { "200": JobsAnswer, "default": ErrorAnswer },
+  stopJob: { "200": Answer, "default": ErrorAnswer },
+  extendJob: { "200": JobAnswer, "default": ErrorAnswer },
+  readJobLogs: { "default": ErrorAnswer },
+  listShares: { "200": SharesAnswer, "default": ErrorAnswer },
+  createShares: { "200": SharesCreatedAnswer, "default": ErrorAnswer },
+  getShare: { "200": SharesAnswer, "default": ErrorAnswer },
+  deleteShare: { "200": Answer, "default": ErrorAnswer },
+  acceptShare: { "200": Answer, "default": ErrorAnswer },
+  streamEvents: { "default": ErrorAnswer },
+  listJobTypes: { "200": JobTypesAnswer, "default": ErrorAnswer },
+  listParameters: { "200": ParametersAnswer, "default": ErrorAnswer },
+  getStatus: { "200": StatusAnswer, "default": ErrorAnswer },
+  getHealth: { "200": Answer, "default": ErrorAnswer },
+  getReadiness: { "200": Answer, "503": ErrorAnswer, "default": ErrorAnswer },
+  getMetrics: { "default": ErrorAnswer },
+  openSession: { "default": ErrorAnswer },
+} as const;

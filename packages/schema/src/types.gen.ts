@@ -1,0 +1,2381 @@
+// Generated from openapi/user-workspaces.yaml by `npm run generate`. Do not edit.
+
+export interface paths {
+    "/tokens/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in and get a token
+         * @description The body depends on the server's authentication adapter. Local sign-in takes a portal's client token and the user's name and e-mail. A new
+         *     sign-in never revokes an older token. Adapters that need a browser may answer with `data` (for instance an address to visit) and no token.
+         */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller, and what the caller may use */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/tokens/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's tokens, never their values */
+        get: operations["listTokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/tokens/{token_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, or `current` */
+                token_id: components["parameters"]["token_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a token at once
+         * @description `current` in place of an id revokes the token that the request carries.
+         */
+        delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find users to share with
+         * @description Without a search term the list is empty unless the operator opened the directory. The caller is left out.
+         */
+        get: operations["searchUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's workspaces
+         * @description Copies that were offered to the caller and not yet accepted are left out.
+         */
+        get: operations["listWorkspaces"];
+        put?: never;
+        /** Create a workspace with files and links */
+        post: operations["createWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        /**
+         * One workspace, as a list of one
+         * @description An id that does not exist, or is someone else's, gives an empty list. Id 0 lists all.
+         */
+        get: operations["getWorkspace"];
+        /**
+         * Rename, describe, add or replace files and links
+         * @description Files and links are added or replaced, never removed. `request_workspace_details` stays as it was.
+         */
+        put: operations["updateWorkspace"];
+        post?: never;
+        /**
+         * Delete a workspace and its files
+         * @description Refused while jobs are pending or running, unless `force` is true, which stops them first. Deleting again while it is being deleted gives the same answer.
+         */
+        delete: operations["deleteWorkspace"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/start/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Start a job in a workspace */
+        put: operations["startWorkspace"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/upload/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put files into the top directory of a workspace
+         * @description Any field names; an upload's file name loses its directories.
+         */
+        put: operations["uploadFiles"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/files/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        /**
+         * The entries of a directory
+         * @description Sorted by name. Dot files are shown.
+         */
+        get: operations["listFiles"];
+        put?: never;
+        post?: never;
+        /** Delete a file, a link, or a directory with all that is in it */
+        delete: operations["deleteFile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/files/content/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Download a file
+         * @description Streamed. `Range` (one range), `If-None-Match`, `If-Range` and `If-Match` are honoured; HEAD gives the headers alone.
+         */
+        get: operations["readFile"];
+        /**
+         * Write a whole file in one request
+         * @description Streamed, of any size. The file appears whole or not at all: a broken upload leaves the old file. Missing directories are made. `If-Match` with
+         *     an entity tag replaces only that version; `If-None-Match: *` only creates.
+         */
+        put: operations["writeFile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/files/directory/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a directory and its missing parents */
+        put: operations["makeDirectory"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/files/rename/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Rename or move an entry within its workspace */
+        put: operations["renameFile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/files/archive/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        /** A directory as an archive */
+        get: operations["readArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/uploads/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin an upload in chunks, which can be resumed */
+        post: operations["createUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{workspace_id}/uploads/{upload_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        /** How far an upload has come */
+        get: operations["getUpload"];
+        /**
+         * Send the next chunk of an upload
+         * @description The chunk that completes the size puts the file in place. What arrived of a broken chunk stays; ask for the upload and go on from its offset.
+         */
+        put: operations["appendUpload"];
+        post?: never;
+        /** Give an upload up */
+        delete: operations["abandonUpload"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's jobs, those of deleted workspaces included */
+        get: operations["listJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        /**
+         * One job, as a list of one; as a WebSocket, the job's state now and at every change
+         * @description An id that does not exist, or is someone else's, gives an empty list. Id 0 lists all. A WebSocket to this path sends `JobState` messages: the present state
+         *     first, then every change.
+         */
+        get: operations["getJob"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job_id}/stop/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Stop a job */
+        put: operations["stopJob"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job_id}/extend/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Raise a running job's time limit
+         * @description The new limit counts from the job's start and must fit the server's parameters.
+         */
+        put: operations["extendJob"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job_id}/logs/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Output of a job
+         * @description Plain text. With `follow`, the answer goes on until the job has ended. `offset` continues from a position in the whole output; `X-Log-Offset` of the answer tells where it begins.
+         */
+        get: operations["readJobLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/shared_workspaces/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shares that the caller sent and received */
+        get: operations["listShares"];
+        put?: never;
+        /**
+         * Offer copies of a workspace to other users
+         * @description A copy of the files (no dot files) is made for each receiver in the background, and an e-mail is sent if the server has one configured.
+         */
+        post: operations["createShares"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/shared_workspaces/{shared_workspace_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the copy */
+                shared_workspace_id: components["parameters"]["shared_workspace_id"];
+            };
+            cookie?: never;
+        };
+        /** One share, in the list of its side */
+        get: operations["getShare"];
+        put?: never;
+        post?: never;
+        /** Cancel or decline a share before it is accepted */
+        delete: operations["deleteShare"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/shared_workspaces/{shared_workspace_id}/accept/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the copy */
+                shared_workspace_id: components["parameters"]["shared_workspace_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Accept a share; again, the same answer */
+        put: operations["acceptShare"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/events/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every change of the caller's workspaces, jobs and shares, as server-sent events
+         * @description Each message's `id` numbers the caller's events; its `event` is the event's type and its `data` an `Event` as JSON. `Last-Event-ID` (header, or query `last_event_id`)
+         *     resumes after that event without loss or repeat; without it the stream begins with what happens next, after one `hello` that tells the present number. Events are kept 7 days; an
+         *     older id gets a `reset` event, after which the reader must read its lists anew. A comment is sent as heartbeat every 15 seconds.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/job_types/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Job types of this server */
+        get: operations["listJobTypes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/parameters/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Options that a start may carry */
+        get: operations["listParameters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/status/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Version, build, and health of what the server depends on */
+        get: operations["getStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process runs */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The process can serve requests */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures for Prometheus */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/passthrough/{hostname}/{job_id}/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session's host as recorded by its resource */
+                hostname: string;
+                job_id: components["parameters"]["job_id"];
+                /** @description Anything, slashes included; passed on untouched */
+                path: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * The session of a running job, every method and WebSocket
+         * @description Relayed to the job's own server. Authorised by a ticket in the query (part of `connection_details.url_path`), which is traded for a cookie and a redirect; by that cookie; or
+         *     by token. Only the job's owner gets in. With a pass-through domain, sessions have a host name of their own, `<host>-<port>.<domain>`, instead.
+         */
+        get: operations["openSession"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * @description | code | status | meaning |
+         *     | --- | --- | --- |
+         *     | `invalid_json` | 400 | the body is not JSON |
+         *     | `invalid_field` | 400 | a field or parameter has a value that cannot be accepted |
+         *     | `missing_field` | 400 | a required field is missing |
+         *     | `invalid_path` | 400 | a file name or path is unsafe, or not of the right kind |
+         *     | `link_refused` | 400 | a link's target is missing or not below an allowed root |
+         *     | `unknown_job_type` | 400 | this server has no such job type, or not on that resource |
+         *     | `job_type_misconfigured` | 400 | the operator must mend the job type's configuration |
+         *     | `unknown_action` | 400 | the last segment of a PUT is not known |
+         *     | `workspace_busy` | 400 | jobs are running in the workspace, or shares of it wait |
+         *     | `share_pending` | 400 | the workspace is a share that was not accepted yet |
+         *     | `share_accepted` | 400 | the share was accepted already |
+         *     | `job_not_active` | 400 | the job is neither pending nor running |
+         *     | `not_authenticated` | 401 | no credentials, or a malformed header |
+         *     | `invalid_token` | 401 | the token is unknown, expired or revoked, or its user deactivated |
+         *     | `sign_in_failed` | 401 | the credentials of a sign-in are wrong |
+         *     | `permission_denied` | 403 | known caller, not allowed |
+         *     | `not_found` | 404 | no such thing, or someone else's |
+         *     | `method_not_allowed` | 405 | see the Allow header |
+         *     | `conflict` | 409 | the thing exists, or changed meanwhile |
+         *     | `idempotency_conflict` | 409 | the key was used with another body, or its first request is still at work |
+         *     | `precondition_failed` | 412 | If-Match or If-None-Match does not hold |
+         *     | `too_large` | 413 | a body or header exceeds its limit |
+         *     | `range_not_satisfiable` | 416 | the range lies outside the file |
+         *     | `invalid_options` | 422 | `resource_options` break the parameters' rules |
+         *     | `quota_exceeded` | 429 | a quota is used up; `details` has limit, used, requested |
+         *     | `rate_limited` | 429 | too many requests; see Retry-After |
+         *     | `internal` | 500 | a defect of the server; quote the request id |
+         *     | `unsupported` | 501 | this server's adapters cannot do that |
+         *     | `session_unreachable` | 502 | the job's own server does not answer |
+         *     | `unavailable` | 503 | a system behind the server does not answer; nothing changed; see Retry-After |
+         *     | `disk_full` | 507 | no space is left where the file belongs |
+         * @enum {string}
+         */
+        ErrorCode: "invalid_json" | "invalid_field" | "missing_field" | "invalid_path" | "link_refused" | "unknown_job_type" | "job_type_misconfigured" | "unknown_action" | "workspace_busy" | "share_pending" | "share_accepted" | "job_not_active" | "not_authenticated" | "invalid_token" | "sign_in_failed" | "permission_denied" | "not_found" | "method_not_allowed" | "conflict" | "idempotency_conflict" | "precondition_failed" | "too_large" | "range_not_satisfiable" | "invalid_options" | "quota_exceeded" | "rate_limited" | "internal" | "unsupported" | "session_unreachable" | "unavailable" | "disk_full";
+        /**
+         * @example {
+         *       "success": false,
+         *       "message": "Missing required fields.",
+         *       "error": {
+         *         "code": "missing_field",
+         *         "field": "name"
+         *       },
+         *       "request_id": "5f0c…"
+         *     }
+         */
+        ErrorAnswer: {
+            /** @constant */
+            success: false;
+            /** @description What was wrong, where, and what to do next */
+            message: string;
+            error: {
+                code: components["schemas"]["ErrorCode"];
+                /** @description The field or parameter at fault */
+                field?: string;
+                /** @description Facts for programs, such as limit, used and requested */
+                details?: {
+                    [key: string]: unknown;
+                };
+            };
+            request_id: string;
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "message": "Successful."
+         *     }
+         */
+        Answer: {
+            /** @constant */
+            success: true;
+            message: string;
+        };
+        /** @description Depends on the authentication adapter. */
+        SignInRequest: {
+            [key: string]: unknown;
+        };
+        SignInAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            /** @description To be sent as `UWS-Authorization` */
+            token?: string;
+            datetime_expires?: components["schemas"]["Time"];
+            /** @description What an adapter that needs a browser asks for */
+            data?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * Format: date-time
+         * @example 2026-11-23T09:06:47.718Z
+         */
+        Time: string;
+        /** Format: date-time */
+        NullableTime: string | null;
+        Me: {
+            id: number;
+            username: string;
+            email: string;
+            first_name: string;
+            last_name: string;
+            /** @description Name of the account that owns the caller's files */
+            account: string;
+            /** @description Number of the newest event, to begin `GET /events/` from */
+            event_id: number;
+        };
+        MeAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                user: components["schemas"]["Me"];
+            };
+        };
+        Token: {
+            id: number;
+            /** @description How it was made */
+            name: string;
+            datetime_created: components["schemas"]["Time"];
+            datetime_expires: components["schemas"]["Time"];
+            datetime_last_used: components["schemas"]["NullableTime"];
+            is_current: boolean;
+        };
+        TokensAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                tokens: components["schemas"]["Token"][];
+            };
+        };
+        User: {
+            id: number;
+            first_name: string;
+            last_name: string;
+            username: string;
+            email: string;
+        };
+        UsersAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                users: components["schemas"]["User"][];
+                next_cursor?: string;
+            };
+        };
+        NewFile: {
+            /** @description Relative to the workspace */
+            name: string;
+            /** @description Text; absent means an empty file */
+            content?: string;
+        };
+        NewLink: {
+            name: string;
+            /** @description Where the link points to; below a root that the operator allows */
+            source_path?: string;
+            /** @description Where the storage knows data sets by id */
+            dataset_uuid?: string;
+        };
+        NewWorkspaceDetails: {
+            files?: components["schemas"]["NewFile"][];
+            symlinks?: components["schemas"]["NewLink"][];
+            /** @description For storages that look data sets up with the user's Globus groups */
+            globus_groups_token?: string;
+        };
+        WorkspaceCreateRequest: {
+            name: string;
+            description: string;
+            default_job_type?: string | null;
+            workspace_details?: components["schemas"]["NewWorkspaceDetails"];
+        };
+        WorkspaceUpdateRequest: {
+            name?: string;
+            description?: string;
+            default_job_type?: string | null;
+            workspace_details?: components["schemas"]["NewWorkspaceDetails"];
+        };
+        StartRequest: {
+            job_type?: string;
+            job_details?: {
+                [key: string]: unknown;
+            };
+            /** @description Options of `GET /parameters/`; unknown ones are ignored */
+            resource_options?: {
+                [key: string]: unknown;
+            };
+            /** @description Which resource should run it; absent: the job type's first */
+            resource?: string;
+        };
+        ExtendRequest: {
+            time_limit_minutes: number;
+        };
+        RenameRequest: {
+            from: string;
+            to: string;
+        };
+        UploadCreateRequest: {
+            path: string;
+            size_bytes: number;
+            /** @description Replace only the file with this etag; null: only create */
+            if_match?: string | null;
+        };
+        ShareCreateRequest: {
+            /** @description A number, or its decimal digits as a string */
+            original_workspace_id: number | string;
+            shared_user_ids: number[];
+        };
+        FileName: {
+            name: string;
+        };
+        RequestedLink: {
+            name: string;
+            source_path?: string;
+            dataset_uuid?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        WorkspaceDetails: {
+            request_workspace_details: {
+                files: components["schemas"]["FileName"][];
+                symlinks: components["schemas"]["RequestedLink"][];
+            };
+            /** @description Names begin with a slash; dot files and dot directories are left out */
+            current_workspace_details: {
+                files: components["schemas"]["FileName"][];
+                symlinks: components["schemas"]["FileName"][];
+            };
+        };
+        /** @enum {string} */
+        WorkspaceStatus: "initializing" | "idle" | "active" | "deleting" | "error";
+        Workspace: {
+            id: number;
+            name: string;
+            description: string;
+            /** @description Bytes */
+            disk_space: number;
+            datetime_created: components["schemas"]["Time"];
+            datetime_last_modified: components["schemas"]["NullableTime"];
+            datetime_last_job_launch: components["schemas"]["NullableTime"];
+            workspace_details: components["schemas"]["WorkspaceDetails"];
+            status: components["schemas"]["WorkspaceStatus"];
+            /** @description Why it is in error */
+            status_reason: string | null;
+            default_job_type: string | null;
+            /** @description Rises with every change */
+            version: number;
+        };
+        WorkspacesAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                workspaces: components["schemas"]["Workspace"][];
+                next_cursor?: string;
+            };
+        };
+        WorkspaceAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                workspace: components["schemas"]["Workspace"];
+            };
+        };
+        /** @enum {string} */
+        JobStatus: "pending" | "running" | "stopping" | "complete" | "failed";
+        /**
+         * @description Why a job has ended: `finished` (exit code 0), `stopped` (on request), `time_limit`, `exit_code` (not 0), `signal`, `memory_limit`, `node_failure`,
+         *     `launch_failed` (it never ran), `lost` (it ran, and how it ended cannot be known).
+         * @enum {string}
+         */
+        JobStatusReason: "finished" | "stopped" | "time_limit" | "exit_code" | "signal" | "memory_limit" | "node_failure" | "launch_failed" | "lost";
+        ProxyDetails: {
+            hostname: string;
+            port: number;
+            path: string;
+        };
+        ConnectionDetails: {
+            /** @description Scheme and host, without a trailing slash */
+            url_domain: string;
+            /** @description Begins with a slash; its query holds a ticket, so it is good for some minutes */
+            url_path: string;
+        };
+        CurrentJobDetails: {
+            message?: string;
+            /** @description Seconds */
+            time_left?: number | null;
+            proxy_details?: components["schemas"]["ProxyDetails"];
+            connection_details?: components["schemas"]["ConnectionDetails"];
+        };
+        JobDetails: {
+            metrics: {
+                /** @description Seconds */
+                time_pending?: number;
+                /** @description Seconds */
+                time_init?: number;
+            };
+            /** @description As sent, with the options asked for in `resource_options` */
+            request_job_details: {
+                [key: string]: unknown;
+            };
+            current_job_details: components["schemas"]["CurrentJobDetails"];
+        };
+        Job: {
+            id: number;
+            workspace_id: number;
+            /** @description -1 until launched; then the process id or the cluster's job number */
+            resource_job_id: number;
+            job_type: string;
+            status: components["schemas"]["JobStatus"];
+            datetime_created: components["schemas"]["Time"];
+            datetime_start: components["schemas"]["NullableTime"];
+            datetime_end: components["schemas"]["NullableTime"];
+            /** @description 0 in the answer to a start, elsewhere a string with five decimals */
+            core_hours: number | string;
+            job_details: components["schemas"]["JobDetails"];
+            /** @description Where it runs */
+            resource: string;
+            /** @description The resource's own name for it */
+            resource_handle: string | null;
+            status_reason: components["schemas"]["JobStatusReason"] | null;
+            /** @description The reason in words */
+            status_message: string | null;
+            /** @description Why it waits */
+            queue_reason: string | null;
+            datetime_expected_start: components["schemas"]["NullableTime"];
+            datetime_time_limit: components["schemas"]["NullableTime"];
+            exit_code: number | null;
+            signal: string | null;
+            /** @description Of a job that failed */
+            last_log_lines: string[];
+            /** @description Rises with every change */
+            version: number;
+        };
+        JobState: {
+            status: components["schemas"]["JobStatus"];
+            current_job_details: components["schemas"]["CurrentJobDetails"];
+        };
+        JobsAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                jobs: components["schemas"]["Job"][];
+                next_cursor?: string;
+            };
+        };
+        JobAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                job: components["schemas"]["Job"];
+            };
+        };
+        File: {
+            /** @description Relative to the workspace */
+            path: string;
+            name: string;
+            /** @enum {string} */
+            kind: "file" | "directory" | "symlink" | "other";
+            size_bytes: number;
+            datetime_modified: components["schemas"]["Time"];
+            etag: string;
+            /** @description Where a link points to */
+            target?: string;
+        };
+        FilesAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                files: components["schemas"]["File"][];
+                next_cursor?: string;
+            };
+        };
+        FileAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                file: components["schemas"]["File"];
+            };
+        };
+        Upload: {
+            id: string;
+            path: string;
+            size_bytes: number;
+            /** @description Bytes that are safely stored */
+            offset: number;
+            file?: components["schemas"]["File"];
+        };
+        UploadAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                upload: components["schemas"]["Upload"];
+            };
+        };
+        ShareUser: {
+            username: string;
+            first_name: string;
+            last_name: string;
+            email: string;
+        };
+        ShareWorkspace: {
+            id: number;
+            name: string;
+            description: string;
+            workspace_details: components["schemas"]["WorkspaceDetails"];
+            user_id: components["schemas"]["ShareUser"];
+        };
+        Share: {
+            original_workspace_id: components["schemas"]["ShareWorkspace"] | null;
+            shared_workspace_id: components["schemas"]["ShareWorkspace"];
+            /** @description Options of the original's last job, under its resource's names */
+            last_resource_options: {
+                [key: string]: unknown;
+            };
+            last_job_type: string | null;
+            is_accepted: boolean;
+            datetime_share_created: components["schemas"]["Time"];
+        };
+        SharesAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                /** @description Sent by the caller */
+                original_workspaces: components["schemas"]["Share"][];
+                /** @description Received by the caller */
+                shared_workspaces: components["schemas"]["Share"][];
+                next_cursor?: string;
+            };
+        };
+        SharesCreatedAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                shared_workspaces: components["schemas"]["Share"][];
+            };
+        };
+        /** @description One change. Its object is the subject as the API shows it to the event's reader at that moment. */
+        Event: components["schemas"]["HelloEvent"] | components["schemas"]["ResetEvent"] | components["schemas"]["WorkspaceChangedEvent"] | components["schemas"]["WorkspaceDeletedEvent"] | components["schemas"]["JobChangedEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["ShareDeletedEvent"];
+        /** @description The stream has begun; nothing before `id` will follow. */
+        HelloEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "hello";
+            id: number;
+            datetime: components["schemas"]["Time"];
+        };
+        /** @description Events after the asked id are gone; read the lists anew. The stream goes on after `id`. */
+        ResetEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "reset";
+            id: number;
+            datetime: components["schemas"]["Time"];
+        };
+        /** @description A workspace was created or changed. */
+        WorkspaceChangedEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "workspace.changed";
+            id: number;
+            datetime: components["schemas"]["Time"];
+            workspace: components["schemas"]["Workspace"];
+        };
+        /** @description A workspace and its files are gone. */
+        WorkspaceDeletedEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "workspace.deleted";
+            id: number;
+            datetime: components["schemas"]["Time"];
+            workspace_id: number;
+        };
+        /** @description A job was asked for or changed. Its `connection_details` are left out; read the job to get a fresh ticket. */
+        JobChangedEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "job.changed";
+            id: number;
+            datetime: components["schemas"]["Time"];
+            job: components["schemas"]["Job"];
+        };
+        /** @description A share was made or accepted, or its copy is complete. */
+        ShareChangedEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "share.changed";
+            id: number;
+            datetime: components["schemas"]["Time"];
+            share: components["schemas"]["Share"];
+        };
+        /** @description A share was cancelled or declined. */
+        ShareDeletedEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "share.deleted";
+            id: number;
+            datetime: components["schemas"]["Time"];
+            shared_workspace_id: number;
+        };
+        JobType: {
+            id: string;
+            name: string;
+            /** @description Where it may run, the default first */
+            resources: string[];
+        };
+        JobTypesAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                job_types: {
+                    [key: string]: components["schemas"]["JobType"];
+                };
+            };
+        };
+        Parameter: {
+            display_name: string;
+            description: string;
+            variable_name: string;
+            default_value: unknown;
+            validation: {
+                /** @enum {string} */
+                type: "int" | "str" | "bool" | "float" | "list" | "dict";
+                min?: number;
+                max?: number;
+                required?: boolean;
+            } & {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        ParametersAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                parameters: components["schemas"]["Parameter"][];
+            };
+        };
+        Dependency: {
+            connected: boolean;
+            message: string;
+        };
+        StatusAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            version: string;
+            build: string;
+            dependencies: {
+                main_resource: components["schemas"]["Dependency"];
+                api_user_authentication: components["schemas"]["Dependency"];
+                resources: {
+                    [key: string]: components["schemas"]["Dependency"];
+                };
+                storage_methods: {
+                    [key: string]: components["schemas"]["Dependency"];
+                };
+                user_authentication_methods: {
+                    [key: string]: components["schemas"]["Dependency"];
+                };
+                database: components["schemas"]["Dependency"];
+            };
+        };
+    };
+    responses: {
+        /** @description An error; `error.code` says which */
+        Error: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ErrorAnswer"];
+            };
+        };
+    };
+    parameters: {
+        workspace_id: number;
+        job_id: number;
+        /** @description Id of the copy */
+        shared_workspace_id: number;
+        /** @description An id, or `current` */
+        token_id: string;
+        /** @description Rows per page */
+        limit: number;
+        /** @description `next_cursor` of the page before */
+        cursor: string;
+        /** @description A leading minus means descending */
+        order: "id" | "-id" | "datetime_created" | "-datetime_created";
+        /** @description Relative to the workspace, `/`-separated */
+        path: string;
+        /** @description Relative to the workspace, `/`-separated; absent: the workspace itself */
+        optional_path: string;
+        /** @description The same key with the same body gives the first answer again, for 24 hours; with another body 409 */
+        idempotency_key: string;
+    };
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SignInRequest"];
+            };
+        };
+        responses: {
+            /** @description Signed in */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Tokens */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokensAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, or `current` */
+                token_id: components["parameters"]["token_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    searchUsers: {
+        parameters: {
+            query?: {
+                /** @description Case-insensitive part of "first last" or of the e-mail */
+                search?: string;
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Users */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsersAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listWorkspaces: {
+        parameters: {
+            query?: {
+                /** @description Exact name */
+                name?: string;
+                /** @description Exact description */
+                description?: string;
+                /** @description Exact status; an unknown one matches nothing */
+                status?: string;
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+                /** @description A leading minus means descending */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Workspaces */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspacesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createWorkspace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the first answer again, for 24 hours; with another body 409 */
+                "Idempotency-Key"?: components["parameters"]["idempotency_key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceCreateRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspaceAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A list of one or none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspacesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    updateWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceUpdateRequest"];
+            };
+        };
+        responses: {
+            /** @description Updated */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteWorkspace: {
+        parameters: {
+            query?: {
+                /** @description Stop running jobs first */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Queued */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    startWorkspace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the first answer again, for 24 hours; with another body 409 */
+                "Idempotency-Key"?: components["parameters"]["idempotency_key"];
+            };
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StartRequest"];
+            };
+        };
+        responses: {
+            /** @description The job */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            422: components["responses"]["Error"];
+            default: components["responses"]["Error"];
+        };
+    };
+    uploadFiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": {
+                    [key: string]: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listFiles: {
+        parameters: {
+            query?: {
+                /** @description Relative to the workspace, `/`-separated; absent: the workspace itself */
+                path?: components["parameters"]["optional_path"];
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+            };
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteFile: {
+        parameters: {
+            query: {
+                /** @description Relative to the workspace, `/`-separated */
+                path: components["parameters"]["path"];
+            };
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    readFile: {
+        parameters: {
+            query: {
+                /** @description Relative to the workspace, `/`-separated */
+                path: components["parameters"]["path"];
+            };
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    ETag?: string;
+                    "Accept-Ranges"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description A part of the file */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Not changed */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            416: components["responses"]["Error"];
+            default: components["responses"]["Error"];
+        };
+    };
+    writeFile: {
+        parameters: {
+            query: {
+                /** @description Relative to the workspace, `/`-separated */
+                path: components["parameters"]["path"];
+            };
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Written */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileAnswer"];
+                };
+            };
+            412: components["responses"]["Error"];
+            507: components["responses"]["Error"];
+            default: components["responses"]["Error"];
+        };
+    };
+    makeDirectory: {
+        parameters: {
+            query: {
+                /** @description Relative to the workspace, `/`-separated */
+                path: components["parameters"]["path"];
+            };
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is there */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    renameFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameRequest"];
+            };
+        };
+        responses: {
+            /** @description Renamed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileAnswer"];
+                };
+            };
+            409: components["responses"]["Error"];
+            default: components["responses"]["Error"];
+        };
+    };
+    readArchive: {
+        parameters: {
+            query?: {
+                /** @description Relative to the workspace, `/`-separated; absent: the workspace itself */
+                path?: components["parameters"]["optional_path"];
+                format?: "zip" | "tar.gz";
+            };
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive, streamed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                    "application/gzip": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadCreateRequest"];
+            };
+        };
+        responses: {
+            /** @description Begun */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The upload */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    appendUpload: {
+        parameters: {
+            query: {
+                /** @description Where the chunk begins; must be the upload's present offset */
+                offset: number;
+            };
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Stored */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadAnswer"];
+                };
+            };
+            409: components["responses"]["Error"];
+            default: components["responses"]["Error"];
+        };
+    };
+    abandonUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                workspace_id: components["parameters"]["workspace_id"];
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listJobs: {
+        parameters: {
+            query?: {
+                workspace_id?: number;
+                resource_job_id?: number;
+                job_type?: string;
+                /** @description Exact status; an unknown one matches nothing */
+                status?: string;
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+                /** @description A leading minus means descending */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Jobs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A list of one or none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    stopJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Queued to stop */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    extendJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExtendRequest"];
+            };
+        };
+        responses: {
+            /** @description Extended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    readJobLogs: {
+        parameters: {
+            query?: {
+                /** @description At most so many bytes of what is there. Default 65536 */
+                tail_bytes?: number;
+                /** @description First byte wanted */
+                offset?: number;
+                follow?: boolean;
+            };
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Output */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listShares: {
+        parameters: {
+            query?: {
+                is_accepted?: "True" | "False" | "1" | "0";
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+                /** @description A leading minus means descending */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Shares */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    createShares: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key with the same body gives the first answer again, for 24 hours; with another body 409 */
+                "Idempotency-Key"?: components["parameters"]["idempotency_key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareCreateRequest"];
+            };
+        };
+        responses: {
+            /** @description The shares */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharesCreatedAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the copy */
+                shared_workspace_id: components["parameters"]["shared_workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A list of one or none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the copy */
+                shared_workspace_id: components["parameters"]["shared_workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Queued */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    acceptShare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the copy */
+                shared_workspace_id: components["parameters"]["shared_workspace_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                last_event_id?: number;
+            };
+            header?: {
+                "Last-Event-ID"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listJobTypes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Job types by id */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobTypesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listParameters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As configured */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ParametersAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Status */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            503: components["responses"]["Error"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Text exposition format */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    openSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session's host as recorded by its resource */
+                hostname: string;
+                job_id: components["parameters"]["job_id"];
+                /** @description Anything, slashes included; passed on untouched */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the job's server answers */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A ticket was accepted */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+}
