@@ -119,6 +119,15 @@ export type Observation =
   /** The resource did not answer, or its answer cannot be trusted. */
   | { readonly kind: 'unknown'; readonly reason: string };
 
+/** Which part of a job's output. Positions count bytes from the output's beginning. */
+export type LogRange = ({ readonly fromByte: number } | { readonly tailBytes: number }) & { readonly follow: boolean };
+
+/** A piece of output and the position of its first byte. */
+export interface LogChunk {
+  readonly offsetBytes: number;
+  readonly content: Uint8Array;
+}
+
 export interface ResourceCapabilities {
   /** The time limit of a running job can be raised. */
   readonly extend: boolean;
@@ -168,14 +177,10 @@ export interface Resource {
   /** Sets the running job's time limit, counted from its start. @throws AdapterError `unsupported`, `invalid`, `not_found`. */
   extend(launch: LaunchReference, timeLimitMinutes: number, signal?: AbortSignal): Promise<void>;
   /**
-   * Output of the job, oldest first: the last `tailBytes`, then, with `follow`, what comes, until the launch has ended. Nothing for a job
-   * without output.
+   * Output of the job, oldest first: from a position in the whole output, or the last `tailBytes`; with `follow` also what comes, until the
+   * launch has ended. Nothing for a job without output. A position whose output is gone continues at the oldest that is kept.
    */
-  logs(
-    launch: LaunchReference,
-    options: { readonly tailBytes: number; readonly follow: boolean },
-    signal?: AbortSignal,
-  ): AsyncIterable<Uint8Array>;
+  logs(launch: LaunchReference, range: LogRange, signal?: AbortSignal): AsyncIterable<LogChunk>;
   /** Removes what the resource keeps about an ended launch, its logs included. An unknown key is fine. */
   forget(launch: LaunchReference, signal?: AbortSignal): Promise<void>;
   check(signal?: AbortSignal): Promise<Health>;

@@ -70,6 +70,8 @@ export interface WorkspaceRow extends LeaseColumns {
   location: string;
   /** The account's name, uid and gid at creation: whose the directory is. */
   account: JsonObject;
+  /** File work that was accepted and is not yet done: staged uploads to put in place and links to make. */
+  pending_changes: JsonObject | null;
   /** False for a copy whose receiver has not yet accepted it. */
   is_listed: boolean;
   /** Rises with every change of the row. */
@@ -152,7 +154,8 @@ export interface EventRow {
   type: string;
   /** Id of the workspace, job or share (its shared copy) that changed. */
   subject_id: number;
-  payload: JsonObject;
+  /** The event as JSON text, ready to be sent. */
+  payload: string;
   created_at_ms: number;
 }
 
@@ -276,6 +279,7 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       storage: 'name',
       location: 'text',
       account: 'json',
+      pending_changes: nullable('json'),
       is_listed: 'boolean',
       version: 'integer',
       ...lease,
@@ -353,7 +357,7 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       seq: 'integer',
       type: 'name',
       subject_id: 'integer',
-      payload: 'json',
+      payload: 'text',
       created_at_ms: 'integer',
     },
     unique: [['user_id', 'seq']],

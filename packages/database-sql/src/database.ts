@@ -1,0 +1,160 @@
+import {
+  AdapterError,
+  type Database,
+  type DatabaseTransaction,
+  type Health,
+  type Query,
+  type Row,
+  type TableName,
+  type Where,
+} from '@user-workspaces/contract';
+import type { Knex } from 'knex';
+import type { Dialect } from './dialect.js';
+import { Transient } from './failure.js';
+import { migrate } from './migrate.js';
+import { Reader } from './reader.js';
+import { orAborted, withRetries } from './retry.js';
+import { Session, translated } from './session.js';
+import { SqlTransaction } from './transaction.js';
+
+const TRANSACTION_BUDGET_MS = 15_000;
+const MIGRATION_BUDGET_MS = 60_000;
+const CHECK_LIMIT_MS = 5_000;
+
+/** The contract's database over any of the dialects. */
+export class SqlDatabase implements Database {
+  readonly capabilities: Database['capabilities'];
+  private readonly dialect: Dialect;
+  private readonly reader: Reader;
+
+  constructor(dialect: Dialect) {
+    this.dialect = dialect;
+    this.capabilities = { replicas: dialect.replicas };
+    this.reader = new Reader(dialect, dialect.reader, (statement) => this.read(statement));
+  }
+
+  find<T extends TableName>(table: T, query: Query<T>): Promise<Row<T>[]> {
+    return this.reader.find(table, query);
+  }
+
+  findOne<T extends TableName>(table: T, where: Where<T>): Promise<Row<T> | undefined> {
+    return this.reader.findOne(table, where);
+  }
+
+  count<T extends TableName>(table: T, where: Where<T>): Promise<number> {
+    return this.reader.count(table, where);
+  }
+
+  migrate(signal?: AbortSignal): Promise<void> {
+    return withRetries(
+      () => this.inTransaction((session) => migrate(this.dialect, session), signal),
+      MIGRATION_BUDGET_MS,
+      signal,
+    );
+  }
+
+  transaction<R>(work: (transaction: DatabaseTransaction) => Promise<R>, signal?: AbortSignal): Promise<R> {
+    return withRetries(
+      () =>
+        this.inTransaction(async (session) => {
+          const transaction = new SqlTransaction(this.dialect, session);
+          try {
+            const result = await work(transaction);
+            const failed = transaction.end();
+            if (failed) throw failed.error;
+            return result;
+          } catch (error) {
+            throw transaction.end()?.failure.kind === 'transient' ? new Transient(error) : error;
+          }
+        }, signal),
+      TRANSACTION_BUDGET_MS,
+      signal,
+    );
+  }
+
+  async check(signal?: AbortSignal): Promise<Health> {
+    signal?.throwIfAborted();
+    const limit = AbortSignal.timeout(CHECK_LIMIT_MS);
+    const either = signal ? AbortSignal.any([signal, limit]) : limit;
+    try {
+      await orAborted(
+        this.read(this.dialect.reader.select(this.dialect.reader.raw('1 as alive'))),
+        either,
+        () => undefined,
+      );
+      return { connected: true, message: `${this.dialect.product} answers.` };
+    } catch (error) {
+      signal?.throwIfAborted();
+      const reason = AdapterError.is(error, 'misconfigured')
+        ? 'refuses the connection or cannot be read'
+        : 'does not answer';
+      return { connected: false, message: `${this.dialect.product} ${reason}.` };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.dialect.writer.destroy();
+    if (this.dialect.reader !== this.dialect.writer) await this.dialect.reader.destroy();
+  }
+
+  /** One statement outside a transaction: run again when another process was in the way. */
+  private read(statement: Knex.QueryBuilder): Promise<unknown> {
+    return withRetries(
+      async () => {
+        try {
+          return await statement.clone();
+        } catch (cause) {
+          const { failure, error } = translated(this.dialect, cause);
+          throw failure.kind === 'transient' ? new Transient(error) : error;
+        }
+      },
+      TRANSACTION_BUDGET_MS,
+      undefined,
+    );
+  }
+
+  private async inTransaction<R>(work: (session: Session) => Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+    signal?.throwIfAborted();
+    const session = await orAborted(Session.open(this.dialect), signal, (late) => void late.release());
+    try {
+      await this.control(() => session.begin(), session);
+      let result: R;
+      try {
+        result = await work(session);
+        signal?.throwIfAborted();
+      } catch (error) {
+        await session.rollback();
+        throw error;
+      }
+      await this.commit(session);
+      return result;
+    } finally {
+      await session.release();
+    }
+  }
+
+  private async commit(session: Session): Promise<void> {
+    try {
+      await session.commit();
+    } catch (cause) {
+      const { failure, error } = translated(this.dialect, cause);
+      await session.rollback();
+      session.discard(cause);
+      if (failure.kind === 'transient') throw new Transient(error);
+      if (failure.kind !== 'unreachable') throw error;
+      const message = `${this.dialect.product} was lost while it stored the change: it may or may not be there; look before trying again.`;
+      throw new AdapterError('unavailable', message, { details: { outcome: 'unknown' }, cause });
+    }
+  }
+
+  private async control(step: () => Promise<void>, session: Session): Promise<void> {
+    try {
+      await step();
+    } catch (cause) {
+      const { failure, error } = translated(this.dialect, cause);
+      if (failure.kind === 'transient') throw new Transient(error);
+      session.discard(cause);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import knex, { type Knex } from 'knex';
+import { decodeNumber, type EncodedRow } from '../codec.js';
+import type { Dialect, SchemaFlavour } from '../dialect.js';
+import { codeOf, type Failure, isConnectionFailure, MISSING_TABLES } from '../failure.js';
+import type { ServerDatabaseOptions } from '../options.js';
+import { schemaOf } from '../schema.js';
+import { rowsOf, type Session } from '../session.js';
+import { quietLog } from './quiet-log.js';
+import { placeOf, withDriver } from './server-connection.js';
+
+const BIGINT_OID = 20;
+/** Names this product's migrations among the advisory locks of a database. */
+const MIGRATION_LOCK = 5_271_866_042_311;
+const CONNECT_LIMIT_MS = 10_000;
+const ACQUIRE_LIMIT_MS = 30_000;
+
+/** A frozen process must not hold its locks for ever, and no statement of the server takes a minute. */
+const SESSION_SETTINGS = `
+  set synchronous_commit = on;
+  set lock_timeout = '10s';
+  set statement_timeout = '60s';
+  set idle_in_transaction_session_timeout = '60s'`;
+
+export function createPostgresDialect(options: ServerDatabaseOptions): Dialect {
+  const pool = open(options);
+  return {
+    product: 'PostgreSQL',
+    place: placeOf(options),
+    replicas: true,
+    writer: pool,
+    reader: pool,
+    // Every statement sees what was committed before it, and a conditional update waits for, and then sees, the other one.
+    beginStatement: 'BEGIN ISOLATION LEVEL READ COMMITTED',
+    transactionalSchema: true,
+    classify,
+    async control(session, statement) {
+      const result = await session.runText(statement);
+      const command = typeof result === 'object' && result !== null && 'command' in result ? result.command : undefined;
+      if (statement === 'COMMIT' && command !== 'COMMIT') {
+        throw new Error('PostgreSQL rolled the transaction back because one of its statements had failed.');
+      }
+    },
+    whereContains(statement, column, text) {
+      statement.whereRaw('position(?::text in ??) > 0', [text, column]);
+    },
+    orderBy(statement, column, direction) {
+      if (column.nullable)
+        statement.orderBy([{ column: column.name, order: direction, nulls: direction === 'asc' ? 'first' : 'last' }]);
+      else statement.orderBy(column.name, direction);
+    },
+    forUpdate(statement) {
+      statement.forUpdate();
+    },
+    async insert(session, table, row) {
+      // An error would end the whole transaction; DO NOTHING leaves the caller the choice.
+      const insert = session.knex(table).insert(row).onConflict().ignore().returning('id');
+      const [inserted] = rowsOf(await session.run(insert));
+      if (inserted) return decodeNumber('An id', inserted.id);
+      return { kind: 'unique', field: await fieldInConflict(session, table, row) };
+    },
+    async increment(session, table, id, column, by) {
+      const sum = session.knex.raw('?? + ?', [column, by]);
+      const updated = await session.run(session.knex(table).where('id', id).update(column, sum).returning(column));
+      return rowsOf(updated)[0]?.[column];
+    },
+    async tryMigrationLock(session) {
+      const query = session.knex.select(session.knex.raw('pg_try_advisory_xact_lock(?) as locked', [MIGRATION_LOCK]));
+      return rowsOf(await session.run(query))[0]?.locked === true;
+    },
+    // The lock ends with the transaction.
+    async releaseMigrationLock() {},
+    async schemaFlavour() {
+      return flavour;
+    },
+  };
+}
+
+const flavour: SchemaFlavour = {
+  // The database's own collation may sort and compare by the rules of a language.
+  text: (table, column, size) =>
+    table.specificType(column, size === 'name' ? 'varchar(255) collate "C"' : 'text collate "C"'),
+  table() {},
+};
+
+function open(options: ServerDatabaseOptions): Knex {
+  const given = typeof options.connection === 'string' ? { connectionString: options.connection } : options.connection;
+  const connection = {
+    connectionTimeoutMillis: CONNECT_LIMIT_MS,
+    keepAlive: true,
+    ...given,
+    types: { getTypeParser },
+  };
+  const afterCreate = (
+    raw: { query(sql: string, done: (error: unknown) => void): void },
+    done: (error: unknown, raw: unknown) => void,
+  ): void => raw.query(SESSION_SETTINGS, (error) => done(error, raw));
+  return withDriver('pg', () =>
+    knex({
+      client: 'pg',
+      connection,
+      compileSqlOnError: false,
+      log: quietLog,
+      pool: { min: 0, max: options.poolSize ?? 10, acquireTimeoutMillis: ACQUIRE_LIMIT_MS, afterCreate },
+    }),
+  );
+}
+
+/** The types of the tables: text for all but these. `decodeRow` checks that integers keep within 53 bits. */
+function getTypeParser(oid: number): (text: string) => unknown {
+  const BOOLEAN_OID = 16;
+  const INTEGER_OIDS = [BIGINT_OID, 21, 23];
+  const FLOAT_OIDS = [700, 701];
+  if (oid === BOOLEAN_OID) return (text) => text === 't';
+  if (INTEGER_OIDS.includes(oid) || FLOAT_OIDS.includes(oid)) return Number;
+  return (text) => text;
+}
+
+async function fieldInConflict(session: Session, table: string, row: EncodedRow): Promise<string | undefined> {
+  const keys = schemaOf(table).unique;
+  if (keys.length === 1) return keys[0]?.join(',');
+  for (const key of keys) {
+    const same = session.knex(table).select('id').limit(1);
+    for (const column of key) same.where(column, row[column] ?? null);
+    if (rowsOf(await session.run(same)).length > 0) return key.join(',');
+  }
+  return undefined;
+}
+
+function classify(error: unknown): Failure {
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : '';
+  switch (code) {
+    case '23505':
+      return { kind: 'unique', field: undefined };
+    case '40001': // serialization_failure
+    case '40P01': // deadlock_detected
+    case '55P03': // lock_not_available
+      return { kind: 'transient' };
+    case '53100': // disk_full
+      return { kind: 'no_space' };
+    case '42P01': // undefined_table
+      return MISSING_TABLES;
+    case '28P01':
+    case '28000':
+    case '3D000':
+    case '42501':
+      return { kind: 'misconfigured', advice: 'the user, password or database name is refused. Correct "connection".' };
+    case '25006': // read_only_sql_transaction: a standby
+    case '53300': // too_many_connections
+      return { kind: 'unreachable' };
+  }
+  // 08: connection exceptions; 57P0x: the server stops, crashed or starts; 58: trouble of its operating system.
+  if (/^(?:08...|57P0.|58...)$/.test(code) || isConnectionFailure(error)) return { kind: 'unreachable' };
+  if (/connection terminated|connection error|not queryable|connection ended|timeout expired/i.test(message)) {
+    return { kind: 'unreachable' };
+  }
+  return { kind: 'unexpected' };
+}

@@ -1,0 +1,79 @@
+import { AdapterError } from '@user-workspaces/contract';
+
+/** What a driver's error means for the caller. */
+export type Failure =
+  /** A unique key exists already; `field` holds its columns where they are known. */
+  | { readonly kind: 'unique'; readonly field: string | undefined }
+  /** Another transaction is in the way: the same work may well succeed when it is run again. */
+  | { readonly kind: 'transient' }
+  | { readonly kind: 'unreachable' }
+  | { readonly kind: 'no_space' }
+  | { readonly kind: 'misconfigured'; readonly advice: string }
+  /** A defect, of this package or of its caller. */
+  | { readonly kind: 'unexpected' };
+
+/** Says "run it again" to {@link withRetries}; `reason` is what the caller gets when there is no more time for that. */
+export class Transient extends Error {
+  override readonly name = 'Transient';
+  constructor(readonly reason: unknown) {
+    super('The work met another transaction and may be run again.');
+  }
+}
+
+const NETWORK_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+]);
+
+/** True for what says, in the words of Node or Knex, that there is no connection to be had. */
+export function isConnectionFailure(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    NETWORK_CODES.has(codeOf(error)) ||
+    error.name === 'KnexTimeoutError' ||
+    error.message === 'Unable to acquire a connection' ||
+    error.message === 'aborted'
+  );
+}
+
+/** The error's `code`, or an empty text. */
+export function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}
+
+/** The contract's error for a failure; an unexpected one is returned as it is. */
+export function asAdapterError(failure: Failure, cause: unknown, product: string, place: string): unknown {
+  if (AdapterError.is(cause)) return cause;
+  switch (failure.kind) {
+    case 'unique':
+      return new AdapterError('conflict', `A row with the same ${failure.field ?? 'unique key'} exists already.`, {
+        ...(failure.field === undefined ? {} : { field: failure.field }),
+        cause,
+      });
+    case 'transient':
+      return new AdapterError('unavailable', `${product} is busy with other transactions; try again.`, { cause });
+    case 'unreachable':
+      return new AdapterError('unavailable', `${product} at ${place} cannot be reached; try again later.`, { cause });
+    case 'no_space':
+      return new AdapterError('no_space', `${product} at ${place} has no space left; free some and try again.`, {
+        cause,
+      });
+    case 'misconfigured':
+      return new AdapterError('misconfigured', `${product} at ${place}: ${failure.advice}`, { cause });
+    case 'unexpected':
+      return cause;
+  }
+}
+
+export const MISSING_TABLES: Failure = {
+  kind: 'misconfigured',
+  advice: 'the tables are missing. Run migrate() before anything else.',
+};

@@ -1,0 +1,2 @@
+export { createSqlDatabase } from './create.js';
+export type { ServerDatabaseOptions, SqlDatabaseOptions, SqliteDatabaseOptions } from './options.js';

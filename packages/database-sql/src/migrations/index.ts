@@ -1,0 +1,15 @@
+import type { Knex } from 'knex';
+import type { SchemaFlavour } from '../dialect.js';
+import { initial } from './0001-initial.js';
+
+/** A step from one version of the tables to the next. Once released it never changes. */
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  /** Tables that must not be there before. */
+  readonly creates: readonly string[];
+  statements(schema: Knex.SchemaBuilder, flavour: SchemaFlavour): Knex.SchemaBuilder;
+}
+
+/** In order; versions count up from 1. */
+export const migrations: readonly Migration[] = [initial];

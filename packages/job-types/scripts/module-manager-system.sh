@@ -1,0 +1,4 @@
+# Whatever Jupyter is installed.
+prepare() {
+  jupyter_directory=
+}

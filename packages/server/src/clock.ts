@@ -1,0 +1,9 @@
+/** Time and chance, injected so that a simulation can run the server's logic at its own pace. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves after `delayMs`, or at once when the signal aborts. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+  /** Random bytes. */
+  random(byteCount: number): Uint8Array;
+}

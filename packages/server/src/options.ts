@@ -1,0 +1,123 @@
+import type {
+  Account,
+  AccountMapping,
+  Authentication,
+  Database,
+  Identity,
+  JobType,
+  JsonObject,
+  JsonValue,
+  Resource,
+  Storage,
+} from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
+import type { Logger } from 'pino';
+import type { Clock } from './clock.js';
+
+/** A resource and what the server must know of it beyond its adapter. */
+export interface ResourceEntry {
+  readonly resource: Resource;
+  /** API option name → the resource's own option name. */
+  readonly parameterMapping: Readonly<Record<string, string>>;
+  /** Host, with a port if needed, under whose sub-domains the sessions of this resource appear; absent: path form. */
+  readonly passthroughDomain?: string;
+  /** A job that waits longer is logged as an error. @default 600_000 */
+  readonly pendingWarningMs?: number;
+}
+
+/** A job type and where it may run. */
+export interface JobTypeEntry {
+  readonly name: string;
+  /** By resource name; the first one is the default. */
+  readonly resources: ReadonlyMap<string, JobType>;
+}
+
+/** An option that starts may carry, as `GET /parameters/` shows it. */
+export type ParameterEntry = Schema<'Parameter'> & {
+  /** Other names under which the option is accepted. */
+  readonly aliases?: readonly string[];
+};
+
+/** Sends the e-mail about a new share. */
+export interface Mailer {
+  /** @throws when the mail server did not take the mail; the server tries again. */
+  send(mail: { readonly to: string; readonly subject: string; readonly text: string }, signal: AbortSignal): Promise<void>;
+}
+
+/** What {@link createServer} puts together. */
+export interface ServerOptions {
+  readonly authentication: Authentication;
+  readonly accounts: AccountMapping;
+  readonly database: Database;
+  /** New workspaces go to the first. */
+  readonly storages: readonly [Storage, ...Storage[]];
+  /** The first is the main one. */
+  readonly resources: readonly [ResourceEntry, ...ResourceEntry[]];
+  readonly jobTypes: ReadonlyMap<string, JobTypeEntry>;
+  readonly parameters: readonly ParameterEntry[];
+
+  /** Scheme, host and port under which browsers reach this server, without a trailing slash. */
+  readonly publicUrl: string;
+  /** Path under which the server is mounted in a Koa application. @default '' */
+  readonly prefix?: string;
+  /** Addresses of reverse proxies whose `X-Forwarded-*` headers are believed. @default [] */
+  readonly trustedProxies?: readonly string[];
+  /** Origins, besides its own, whose pages may open WebSockets to sessions. @default [] */
+  readonly allowedOrigins?: readonly string[];
+  /** Life of a token. @default 30 days */
+  readonly tokenLifetimeMs?: number;
+  /** `GET /users/` without a search term lists everybody. @default false */
+  readonly openDirectory?: boolean;
+  /** Only one user may sign in, because jobs of all would share one operating-system account. @default false */
+  readonly singleUser?: boolean;
+  /** Time between TERM and KILL when a job is stopped. @default 10_000 */
+  readonly stopGraceMs?: number;
+  /** Largest JSON body. @default 64 MiB */
+  readonly jsonLimitBytes?: number;
+  readonly mailer?: Mailer;
+  /** Directory with the files of the page at `/`. */
+  readonly pageDirectory?: string;
+  /** Directory with the files of the documentation page at `/docs/`. */
+  readonly docsDirectory?: string;
+  readonly build?: string;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  /** Answers that break the specification become errors: for tests. @default false */
+  readonly validateAnswers?: boolean;
+  /** Called before and after each outside effect with its name: where crash tests end the process. */
+  readonly step?: StepHook;
+}
+
+/** Named moments before and after outside effects. */
+export type StepHook = (name: string) => void;
+
+/** What a workspace row keeps of its account. */
+export function accountOfRow(value: JsonObject): Account {
+  const { name, uid, gid, home } = value;
+  return {
+    name: typeof name === 'string' ? name : '',
+    uid: typeof uid === 'number' ? uid : null,
+    gid: typeof gid === 'number' ? gid : null,
+    ...(typeof home === 'string' && { home }),
+  };
+}
+
+/** The reverse of {@link accountOfRow}. */
+export function rowOfAccount({ name, uid, gid, home }: Account): JsonObject {
+  return { name, uid, gid, ...(home !== undefined && { home }) };
+}
+
+/** The identity of a user row. */
+export function identityOfUser(user: {
+  readonly username: string;
+  readonly email: string;
+  readonly first_name: string;
+  readonly last_name: string;
+}): Identity {
+  return { username: user.username, email: user.email, firstName: user.first_name, lastName: user.last_name };
+}
+
+/** True for JSON objects, false for lists and null. */
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

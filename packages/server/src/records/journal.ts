@@ -1,0 +1,84 @@
+import { EventEmitter } from 'node:events';
+import type { Database, DatabaseTransaction, JobRow } from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
+import type { Clock } from '../clock.js';
+import { isoTime } from '../views/time.js';
+import { type RecordTransaction, recordTransaction } from './record-transaction.js';
+
+type StoredEvent = Exclude<Schema<'Event'>, Schema<'HelloEvent'> | Schema<'ResetEvent'>>;
+type WithoutNumber<T> = T extends unknown ? Omit<T, 'id' | 'datetime'> : never;
+
+/** An event before it has its number and time. */
+export type NewEvent = WithoutNumber<StoredEvent>;
+
+/** What a committed transaction changed, for listeners in this process. */
+export interface Committed {
+  /** Users with new events. */
+  readonly userIds: ReadonlySet<number>;
+  /** Jobs as they are now, the last change of each. */
+  readonly jobs: ReadonlyMap<number, JobRow>;
+  /** Something became due for the reconciler. */
+  readonly isDue: boolean;
+}
+
+/** What a transaction gathers while it runs. */
+export interface Pending {
+  readonly userIds: Set<number>;
+  readonly jobs: Map<number, JobRow>;
+  isDue: boolean;
+}
+
+/**
+ * Changes rows and numbers their events in the same transaction, then tells this process.
+ *
+ * Guarantees: an event exists exactly if its change does; a user's events are numbered without gaps in the order of
+ * their transactions; listeners hear of a change only after it is on disk.
+ */
+export class Journal {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #committed = new EventEmitter<{ committed: [Committed] }>().setMaxListeners(0);
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  /** Runs `work` in one transaction; `work` may run more than once. */
+  async transaction<R>(work: (transaction: RecordTransaction) => Promise<R>, signal?: AbortSignal): Promise<R> {
+    let pending: Pending = { userIds: new Set(), jobs: new Map(), isDue: false };
+    const result = await this.#database.transaction(async (rows) => {
+      pending = { userIds: new Set(), jobs: new Map(), isDue: false };
+      return work(recordTransaction(rows, this.#clock.now(), pending));
+    }, signal);
+    if (pending.userIds.size > 0 || pending.jobs.size > 0 || pending.isDue) this.#committed.emit('committed', pending);
+    return result;
+  }
+
+  /** Calls `listener` after each transaction that changed something, until the returned function is called. */
+  onCommitted(listener: (committed: Committed) => void): () => void {
+    this.#committed.on('committed', listener);
+    return () => this.#committed.off('committed', listener);
+  }
+}
+
+/** Gives an event the user's next number and stores it. */
+export async function appendEvent(
+  rows: DatabaseTransaction,
+  userId: number,
+  subjectId: number,
+  event: NewEvent,
+  nowMs: number,
+): Promise<void> {
+  const seq = await rows.increment('users', userId, 'event_seq', 1);
+  if (seq === undefined) throw new Error(`Event for user ${userId}, who does not exist.`);
+  const payload: StoredEvent = { ...event, id: seq, datetime: isoTime(nowMs) };
+  await rows.insert('events', {
+    user_id: userId,
+    seq,
+    type: event.type,
+    subject_id: subjectId,
+    payload: JSON.stringify(payload),
+    created_at_ms: nowMs,
+  });
+}

@@ -1,0 +1,162 @@
+import type {
+  DatabaseTransaction,
+  JobRow,
+  NewRow,
+  ShareRow,
+  UserRow,
+  Where,
+  WorkspaceRow,
+} from '@user-workspaces/contract';
+import { viewJob } from '../views/job.js';
+import { type ShareRows, viewShare } from '../views/share.js';
+import { viewWorkspace } from '../views/workspace.js';
+import { appendEvent, type NewEvent, type Pending } from './journal.js';
+
+/** Thrown inside a transaction when a row is no longer what its reader saw: the work must be decided anew. */
+export class StaleRowError extends Error {
+  override readonly name = 'StaleRowError';
+}
+
+type WorkspaceChanges = Partial<Omit<NewRow<'workspaces'>, 'version'>>;
+type JobChanges = Partial<Omit<NewRow<'jobs'>, 'version'>>;
+type ShareChanges = Partial<NewRow<'shares'>>;
+
+/**
+ * The writes that services and the reconciler make. Each change of a workspace, job or share raises its version and
+ * stores its event.
+ */
+export interface RecordTransaction {
+  readonly rows: DatabaseTransaction;
+  readonly nowMs: number;
+  insertWorkspace(row: Omit<NewRow<'workspaces'>, 'version'>): Promise<WorkspaceRow>;
+  /** @throws StaleRowError when the row changed since `row` was read. */
+  changeWorkspace(row: WorkspaceRow, changes: WorkspaceChanges): Promise<WorkspaceRow>;
+  /** Changes what only the reconciler needs (leases, due times): no event, no new version. */
+  touchWorkspace(row: WorkspaceRow, changes: WorkspaceChanges): Promise<WorkspaceRow>;
+  removeWorkspace(row: WorkspaceRow): Promise<void>;
+  insertJob(row: Omit<NewRow<'jobs'>, 'version'>): Promise<JobRow>;
+  /** @throws StaleRowError */
+  changeJob(row: JobRow, changes: JobChanges): Promise<JobRow>;
+  /** As {@link touchWorkspace}. @throws StaleRowError */
+  touchJob(row: JobRow, changes: JobChanges): Promise<JobRow>;
+  insertShare(row: NewRow<'shares'>): Promise<ShareRow>;
+  changeShare(row: ShareRow, changes: ShareChanges): Promise<ShareRow>;
+  touchShare(row: ShareRow, changes: ShareChanges): Promise<ShareRow>;
+  /** Removes the share and tells both sides. */
+  removeShare(row: ShareRow): Promise<void>;
+  /** A share with its workspaces and users; `undefined` if the copy is gone. */
+  joinShare(share: ShareRow): Promise<ShareRows | undefined>;
+}
+
+export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pending: Pending): RecordTransaction {
+  const event = async (userId: number, subjectId: number, newEvent: NewEvent): Promise<void> => {
+    pending.userIds.add(userId);
+    await appendEvent(rows, userId, subjectId, newEvent, nowMs);
+  };
+  const noteDue = (changes: { due_at_ms?: number | null }): void => {
+    if (changes.due_at_ms != null) pending.isDue = true;
+  };
+  /** A copy that its receiver has not accepted is no workspace of theirs yet. */
+  const workspaceEvent = async (row: WorkspaceRow): Promise<void> => {
+    if (row.is_listed) await event(row.user_id, row.id, { type: 'workspace.changed', workspace: viewWorkspace(row) });
+  };
+  const shareEvent = async (share: ShareRow): Promise<void> => {
+    const joined = await joinShare(share);
+    if (!joined) return;
+    const newEvent: NewEvent = { type: 'share.changed', share: viewShare(joined) };
+    for (const userId of new Set([share.sender_user_id, share.receiver_user_id])) {
+      await event(userId, share.shared_workspace_id, newEvent);
+    }
+  };
+  const joinShare = async (share: ShareRow): Promise<ShareRows | undefined> => {
+    const copy = await rows.findOne('workspaces', { id: share.shared_workspace_id });
+    const users = await rows.find('users', { where: { id: { in: [share.sender_user_id, share.receiver_user_id] } } });
+    const user = (id: number): UserRow | undefined => users.find((candidate) => candidate.id === id);
+    const sender = user(share.sender_user_id);
+    const receiver = user(share.receiver_user_id);
+    if (!copy || !sender || !receiver) return undefined;
+    const original =
+      share.original_workspace_id === null
+        ? undefined
+        : await rows.findOne('workspaces', { id: share.original_workspace_id });
+    return { share, original, copy, sender, receiver };
+  };
+  const workspaceWrite = async (row: WorkspaceRow, changes: Partial<NewRow<'workspaces'>>): Promise<WorkspaceRow> => {
+    const where: Where<'workspaces'> = { id: row.id, version: row.version, lease_fence: row.lease_fence };
+    if ((await rows.update('workspaces', where, changes)) !== 1) throw new StaleRowError(`Workspace ${row.id} changed.`);
+    noteDue(changes);
+    return { ...row, ...changes };
+  };
+  const jobWrite = async (row: JobRow, changes: Partial<NewRow<'jobs'>>): Promise<JobRow> => {
+    const where: Where<'jobs'> = { id: row.id, version: row.version, lease_fence: row.lease_fence };
+    if ((await rows.update('jobs', where, changes)) !== 1) throw new StaleRowError(`Job ${row.id} changed.`);
+    noteDue(changes);
+    const changed = { ...row, ...changes };
+    pending.jobs.set(row.id, changed);
+    return changed;
+  };
+  const shareWrite = async (row: ShareRow, changes: ShareChanges): Promise<ShareRow> => {
+    const where: Where<'shares'> = { id: row.id, lease_fence: row.lease_fence, work: row.work };
+    if ((await rows.update('shares', where, changes)) !== 1) throw new StaleRowError(`Share ${row.id} changed.`);
+    noteDue(changes);
+    return { ...row, ...changes };
+  };
+
+  return {
+    rows,
+    nowMs,
+    joinShare,
+    async insertWorkspace(row) {
+      const inserted = await rows.insert('workspaces', { ...row, version: 1 });
+      noteDue(row);
+      await workspaceEvent(inserted);
+      return inserted;
+    },
+    async changeWorkspace(row, changes) {
+      const changed = await workspaceWrite(row, { ...changes, version: row.version + 1 });
+      await workspaceEvent(changed);
+      return changed;
+    },
+    touchWorkspace: workspaceWrite,
+    async removeWorkspace(row) {
+      if ((await rows.remove('workspaces', { id: row.id, lease_fence: row.lease_fence })) !== 1) {
+        throw new StaleRowError(`Workspace ${row.id} changed.`);
+      }
+      if (row.is_listed) await event(row.user_id, row.id, { type: 'workspace.deleted', workspace_id: row.id });
+    },
+    async insertJob(row) {
+      const inserted = await rows.insert('jobs', { ...row, version: 1 });
+      noteDue(row);
+      pending.jobs.set(inserted.id, inserted);
+      await event(row.user_id, inserted.id, { type: 'job.changed', job: viewJob(inserted, nowMs) });
+      return inserted;
+    },
+    async changeJob(row, changes) {
+      const changed = await jobWrite(row, { ...changes, version: row.version + 1 });
+      await event(row.user_id, row.id, { type: 'job.changed', job: viewJob(changed, nowMs) });
+      return changed;
+    },
+    touchJob: jobWrite,
+    async insertShare(row) {
+      const inserted = await rows.insert('shares', row);
+      noteDue(row);
+      await shareEvent(inserted);
+      return inserted;
+    },
+    async changeShare(row, changes) {
+      const changed = await shareWrite(row, changes);
+      await shareEvent(changed);
+      return changed;
+    },
+    touchShare: shareWrite,
+    async removeShare(row) {
+      await rows.remove('shares', { id: row.id });
+      for (const userId of new Set([row.sender_user_id, row.receiver_user_id])) {
+        await event(userId, row.shared_workspace_id, {
+          type: 'share.deleted',
+          shared_workspace_id: row.shared_workspace_id,
+        });
+      }
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import type { AccountMapping, Authentication, Database, JobRow, Resource, Storage } from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
+import type { Logger } from 'pino';
+import type { Clock } from './clock.js';
+import type { JobTypeEntry, Mailer, ParameterEntry, ResourceEntry, StepHook } from './options.js';
+import type { Journal } from './records/journal.js';
+
+/** What handlers, services and the reconciler share: the adapters, the journal, and settings with their defaults filled in. */
+export interface ServerContext {
+  readonly authentication: Authentication;
+  readonly accounts: AccountMapping;
+  /** For reading; changes of workspaces, jobs and shares go through {@link journal}. */
+  readonly database: Database;
+  readonly journal: Journal;
+  readonly storages: ReadonlyMap<string, Storage>;
+  readonly mainStorage: Storage;
+  readonly resources: ReadonlyMap<string, ResourceEntry>;
+  readonly mainResource: Resource;
+  readonly jobTypes: ReadonlyMap<string, JobTypeEntry>;
+  readonly parameters: readonly ParameterEntry[];
+  readonly mailer: Mailer | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly step: StepHook;
+  /** Name of this process in leases. */
+  readonly instance: string;
+  /** Address of a job's session with a fresh ticket, once it is ready. */
+  readonly connectionOf: (row: JobRow) => Schema<'ConnectionDetails'> | undefined;
+  /** Base path of a job's session as the browser sees it, with `{host}` where the host is not known yet. */
+  readonly basePathOf: (job: { readonly id: number; readonly resource: string }) => string;
+  readonly settings: {
+    readonly publicUrl: string;
+    readonly prefix: string;
+    readonly tokenLifetimeMs: number;
+    readonly openDirectory: boolean;
+    readonly singleUser: boolean;
+    readonly stopGraceMs: number;
+    readonly jsonLimitBytes: number;
+    readonly version: string;
+    readonly build: string;
+  };
+}

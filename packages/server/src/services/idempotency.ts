@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import type { Database, DatabaseTransaction, IdempotencyRow, JsonObject } from '@user-workspaces/contract';
+import { ApiError } from '../http/api-error.js';
+
+/** How long a key is kept. */
+export const idempotencyLifetimeMs = 24 * 60 * 60 * 1000;
+
+/**
+ * One `Idempotency-Key` of one request. The key is claimed in the transaction that makes the effect, so that an effect
+ * without its key, or a key without its effect, cannot be.
+ */
+export interface Idempotency {
+  /** What the first request with this key claimed, or `undefined` for the first. @throws ApiError `idempotency_conflict` when its body was another. */
+  earlier(): Promise<IdempotencyRow | undefined>;
+  /** Claims the key for what the transaction makes. @throws ApiError `idempotency_conflict` when another request was faster. */
+  claim(rows: DatabaseTransaction, subject: JsonObject): Promise<void>;
+}
+
+/** @param bodyText The body as it came, with what else makes the request this request (its path). */
+export function idempotency(
+  database: Database,
+  caller: { readonly userId: number; readonly operationId: string; readonly key: string },
+  bodyText: string,
+  nowMs: number,
+): Idempotency {
+  const keyHash = createHash('sha256').update(caller.key).digest('hex');
+  const scope = `${caller.userId}:${caller.operationId}:${keyHash}`;
+  const bodyHash = createHash('sha256').update(bodyText).digest('hex');
+  const check = (row: IdempotencyRow): IdempotencyRow => {
+    if (row.body_hash === bodyHash) return row;
+    throw new ApiError('idempotency_conflict', 'This Idempotency-Key was used with another request. Use a new key.', {
+      field: 'Idempotency-Key',
+    });
+  };
+  return {
+    async earlier() {
+      const row = await database.findOne('idempotency_keys', {
+        scope,
+        created_at_ms: { gt: nowMs - idempotencyLifetimeMs },
+      });
+      return row && check(row);
+    },
+    async claim(rows, subject) {
+      await rows.remove('idempotency_keys', { scope, created_at_ms: { lte: nowMs - idempotencyLifetimeMs } });
+      const present = await rows.findOne('idempotency_keys', { scope });
+      if (present) {
+        check(present);
+        throw new ApiError('idempotency_conflict', 'The first request with this Idempotency-Key is still at work. Ask again.', {
+          field: 'Idempotency-Key',
+          headers: { 'Retry-After': '1' },
+        });
+      }
+      await rows.insert('idempotency_keys', {
+        scope,
+        body_hash: bodyHash,
+        status: 200,
+        answer: subject,
+        created_at_ms: nowMs,
+      });
+    },
+  };
+}

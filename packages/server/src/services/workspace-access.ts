@@ -1,0 +1,35 @@
+import type { Storage, WorkspaceDirectory, WorkspaceRow } from '@user-workspaces/contract';
+import { ApiError } from '../http/api-error.js';
+import type { Caller } from '../http/handler.js';
+import { accountOfRow } from '../options.js';
+import type { ServerContext } from '../server-context.js';
+
+/** A workspace that the caller may use, and where its files are. */
+export interface OpenWorkspace {
+  readonly row: WorkspaceRow;
+  readonly storage: Storage;
+  readonly directory: WorkspaceDirectory;
+}
+
+/** The storage that holds a workspace. @throws ApiError `unavailable` when the configuration no longer has it. */
+export function storageOf(context: ServerContext, row: WorkspaceRow): OpenWorkspace {
+  const storage = context.storages.get(row.storage);
+  if (!storage) {
+    throw new ApiError('unavailable', `The storage ${row.storage} of workspace ${row.id} is not configured. Ask the operator.`);
+  }
+  return { row, storage, directory: { location: row.location, account: accountOfRow(row.account) } };
+}
+
+/**
+ * The caller's workspace of this id: the one place that decides who may touch a workspace's files and settings.
+ *
+ * @throws ApiError `not_found` for an unknown or another user's workspace, `share_pending` for a copy not yet accepted.
+ */
+export async function openWorkspace(context: ServerContext, caller: Caller, workspaceId: number): Promise<OpenWorkspace> {
+  const row = await context.database.findOne('workspaces', { id: workspaceId, user_id: caller.user.id });
+  if (!row) throw new ApiError('not_found', `Workspace ${workspaceId} not found for user.`);
+  if (!row.is_listed) {
+    throw new ApiError('share_pending', `Workspace ${workspaceId} is a shared workspace and has not been accepted.`);
+  }
+  return storageOf(context, row);
+}
