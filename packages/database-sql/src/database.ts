@@ -92,9 +92,8 @@ export class SqlDatabase implements Database {
     }
   }
 
-  async close(): Promise<void> {
-    await this.dialect.writer.destroy();
-    if (this.dialect.reader !== this.dialect.writer) await this.dialect.reader.destroy();
+  close(): Promise<void> {
+    return this.dialect.close();
   }
 
   /** One statement outside a transaction: run again when another process was in the way. */

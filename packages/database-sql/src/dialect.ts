@@ -42,4 +42,6 @@ export interface Dialect {
   tryMigrationLock(session: Session): Promise<boolean>;
   releaseMigrationLock(session: Session): Promise<void>;
   schemaFlavour(session: Session): Promise<SchemaFlavour>;
+  /** Closes all connections; may be called twice. */
+  close(): Promise<void>;
 }

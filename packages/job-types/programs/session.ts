@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 /** What the resource and the job type gave this program. The secrets are taken out of `process.env`, so that no child inherits them. */
 export interface Session {
@@ -10,8 +9,8 @@ export interface Session {
   readonly isLoopback: boolean;
   /** 0 where the resource assigns none: then the system picks one. */
   readonly port: number;
-  readonly reportPath: string;
-  readonly secret: string;
+  /** Absent where the start script has reported already. */
+  readonly report: { readonly path: string; readonly secret: string } | undefined;
   readonly token: string;
   /** Path under which the browser sees this program, without a trailing slash; empty where it is not known. */
   readonly basePath: string;
@@ -19,21 +18,24 @@ export interface Session {
 
 export function takeSession(): Session {
   const take = (name: string): string => {
-    const value = process.env[name];
+    const value = process.env[name] ?? '';
     delete process.env[name];
-    if (value) return value;
-    console.error(`${name} is not set: this program is started by a job type of User Workspaces.`);
-    process.exit(64);
+    return value;
   };
+  const token = take('SESSION_TOKEN');
+  if (token === '') {
+    console.error('SESSION_TOKEN is not set: this program is started by a job type of User Workspaces.');
+    process.exit(64);
+  }
+  const report = { path: take('UWS_REPORT'), secret: take('UWS_SECRET') };
   const host = process.env.UWS_HOST ?? '127.0.0.1';
   const session: Session = {
     jobId: process.env.UWS_JOB_ID ?? '0',
     workspace: process.env.UWS_WORKSPACE ?? process.cwd(),
     isLoopback: ['127.0.0.1', 'localhost'].includes(host),
     port: Number(process.env.UWS_PORT ?? process.env.PORT ?? 0),
-    reportPath: take('UWS_REPORT'),
-    secret: take('UWS_SECRET'),
-    token: take('SESSION_TOKEN'),
+    report: report.path === '' ? undefined : report,
+    token,
     basePath: process.env.BASE_PATH ?? '',
   };
   process.chdir(session.workspace);
@@ -47,10 +49,11 @@ export function serve(server: Server, session: Session): void {
     process.exit(1);
   });
   server.listen(session.port, session.isLoopback ? '127.0.0.1' : '0.0.0.0', () => {
-    const { port } = server.address() as AddressInfo;
-    const temporary = `${session.reportPath}.${process.pid}`;
-    writeFileSync(temporary, `${session.secret} ${port} /\n`, { mode: 0o600, flag: 'wx' });
-    renameSync(temporary, session.reportPath);
+    const address = server.address();
+    if (!session.report || address === null || typeof address === 'string') return;
+    const temporary = `${session.report.path}.${process.pid}`;
+    writeFileSync(temporary, `${session.report.secret} ${address.port} /\n`, { mode: 0o600, flag: 'wx' });
+    renameSync(temporary, session.report.path);
   });
 }
 

@@ -41,7 +41,12 @@ case $flavour in
     [ "$major" -ge 3 ] || app=NotebookApp
     ;;
   notebook)
-    [ "$major" -ge 7 ] || app=NotebookApp
+    if [ "$major" -lt 7 ]; then
+      app=NotebookApp
+      # For the extension in the job directory that opens the addresses which portals make.
+      export PYTHONPATH="$UWS_JOB_DIRECTORY${PYTHONPATH:+:$PYTHONPATH}"
+      export JUPYTER_CONFIG_PATH="$UWS_JOB_DIRECTORY${JUPYTER_CONFIG_PATH:+:$JUPYTER_CONFIG_PATH}"
+    fi
     ;;
 esac
 [ "$app" = ServerApp ] || directory_option=notebook_dir

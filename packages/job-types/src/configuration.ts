@@ -13,9 +13,9 @@ export const line = (): z.ZodString =>
 export const absolutePath = (): z.ZodString => line().startsWith('/', 'must be an absolute path');
 
 /** The default time limit of the old service, in minutes; accepted so that its configurations keep working. */
-export const oldTimeLimit = z.union([z.string().regex(/^[0-9]+$/), z.int().nonnegative()], {
-  error: 'must be a number of minutes, such as "60"',
-});
+export const oldTimeLimit = z
+  .union([z.string(), z.number()], 'must be a number of minutes, such as "60"')
+  .refine((minutes) => /^[0-9]+$/.test(String(minutes)), 'must be a number of minutes, such as "60"');
 
 /** Values that must never reach a message. */
 const secretKeys = new Set(['jwt_secret_key']);

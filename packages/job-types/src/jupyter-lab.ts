@@ -48,6 +48,8 @@ const managers = {
 };
 
 const startFile = script('jupyter.sh', 'start.sh');
+/** Makes Notebook 6 open `/tree//<file>`, as portals write it. */
+const extensionFiles = [script('uws_double_slash.py'), script('jupyter_notebook_config.json')];
 const environmentFile = script('environment.sh');
 const managerFiles = {
   tar: script('module-manager-tar.sh', 'module-manager.sh'),
@@ -67,7 +69,7 @@ function jupyter(
   return {
     recipe: ({ basePath, sessionToken }): JobRecipe => ({
       command: [shell, '{job_directory}/start.sh'],
-      files: [startFile, sessionScript, ...files],
+      files: [startFile, sessionScript, ...extensionFiles, ...files],
       environment: { ...environment, UWS_BASE_PATH: basePath, JUPYTER_TOKEN: sessionToken },
       session: {
         basePath: 'keep',

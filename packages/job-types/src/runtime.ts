@@ -51,7 +51,7 @@ export function filesApplication(runtime: TerminalRuntime): {
  */
 export async function installTerminalRuntime(targetDirectory: string): Promise<TerminalRuntime> {
   const target = resolve(targetDirectory);
-  await mkdir(target, { recursive: true, mode: 0o755 });
+  await makeOpenDirectory(target);
   await refuseUnsafeTarget(target);
 
   const packages = await pseudoTerminalPackages();
@@ -79,6 +79,16 @@ export async function installTerminalRuntime(targetDirectory: string): Promise<T
     await rm(own, { recursive: true, force: true });
   }
   return runtime;
+}
+
+/** Makes the directory and its missing parents enterable for everybody, whatever the umask; leaves existing ones as they are. */
+async function makeOpenDirectory(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true });
+  if (first === undefined) return;
+  for (let path = directory; ; path = dirname(path)) {
+    await chmod(path, 0o755);
+    if (path === first) return;
+  }
 }
 
 /** The packages of the pseudo-terminal, by name, with their directories. */

@@ -32,7 +32,7 @@ export type RequestBody<Id extends OperationId> = operations[Id] extends {
 
 /** The JSON body of a successful answer, `never` for an operation that answers otherwise. */
 export type Answer<Id extends OperationId> = operations[Id] extends {
-  responses: { 200: { content: { 'application/json': infer Body } } };
+  responses: { 200: { content: { 'application/json': infer Body extends object } } };
 }
   ? Body
   : never;

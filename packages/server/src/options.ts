@@ -121,3 +121,9 @@ export function identityOfUser(user: {
 export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** What came out of `JSON.parse` as an object, typed as that. */
+export function asJson(value: Readonly<Record<string, unknown>>): JsonObject {
+  const parsed: JsonObject = JSON.parse(JSON.stringify(value));
+  return parsed;
+}

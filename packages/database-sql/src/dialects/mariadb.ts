@@ -64,6 +64,7 @@ export function createMariadbDialect(options: ServerDatabaseOptions): Dialect {
       await askLock(session, `release_lock(${LOCK_NAME})`);
     },
     schemaFlavour,
+    close: () => pool.destroy(),
   };
 }
 

@@ -72,6 +72,7 @@ export function createPostgresDialect(options: ServerDatabaseOptions): Dialect {
     async schemaFlavour() {
       return flavour;
     },
+    close: () => pool.destroy(),
   };
 }
 

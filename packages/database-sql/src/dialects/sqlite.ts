@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { AdapterError } from '@user-workspaces/contract';
 import knex, { type Knex } from 'knex';
@@ -31,12 +31,14 @@ export function createSqliteDialect({ file }: SqliteDatabaseOptions): Dialect {
   // libsql takes some names, such as file: and http: addresses, for something else than a path; never an absolute path.
   const path = resolve(file);
   makePrivate(path);
+  const writer = open(path, []);
+  const reader = open(path, ['query_only=ON']);
   return {
     product: 'SQLite',
     place: path,
     replicas: true,
-    writer: open(path, []),
-    reader: open(path, ['query_only=ON']),
+    writer,
+    reader,
     beginStatement: 'BEGIN IMMEDIATE',
     transactionalSchema: true,
     classify,
@@ -72,6 +74,18 @@ export function createSqliteDialect({ file }: SqliteDatabaseOptions): Dialect {
     async releaseMigrationLock() {},
     async schemaFlavour() {
       return flavour;
+    },
+    async close() {
+      try {
+        await reader.destroy();
+        // So that the file alone is a whole backup after the server has ended.
+        await writer.raw('PRAGMA wal_checkpoint(TRUNCATE)');
+      } catch (error) {
+        // The write-ahead log stays then, and is read by whoever opens the file next.
+        if (classify(error).kind === 'unexpected') throw error;
+      } finally {
+        await writer.destroy();
+      }
     },
   };
 }
@@ -109,17 +123,32 @@ function open(filename: string, pragmas: readonly string[]): Knex {
   });
 }
 
-/** The file holds token hashes and session secrets. SQLite gives its -wal and -shm files the mode of the file itself. */
+/**
+ * The file holds token hashes and session secrets. SQLite gives its -wal and -shm files the mode of the file itself.
+ *
+ * A file that exists is not opened here: closing it would drop the locks by which other connections of this process
+ * hold it (a rule of POSIX), and another process would then take their write-ahead log away.
+ */
 function makePrivate(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    closeSync(openSync(path, 'a', 0o600));
+    if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK);
+    else createPrivately(path);
     for (const each of [path, `${path}-wal`, `${path}-shm`]) {
       if (existsSync(each) && (statSync(each).mode & 0o077) !== 0) chmodSync(each, 0o600);
     }
   } catch (cause) {
     const message = `The SQLite database ${path} cannot be made or written (${codeOf(cause)}); name another "file" or give this user access to it.`;
     throw new AdapterError('misconfigured', message, { field: 'file', cause });
+  }
+}
+
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    // Another process was faster.
+    if (codeOf(error) !== 'EEXIST') throw error;
   }
 }
 

@@ -138,7 +138,7 @@ const tables: Readonly<Record<string, TableSketch>> = {
       seq: 'integer',
       type: 'name',
       subject_id: 'integer',
-      payload: 'json',
+      payload: 'text',
       created_at_ms: 'integer',
     },
     unique: [['user_id', 'seq']],

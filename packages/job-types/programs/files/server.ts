@@ -13,6 +13,11 @@ const cookieName = `uws-files-${session.jobId}`;
 /** Files of the workspace may come from other people: their scripts get an origin of their own, apart from this session's and the API's. */
 const sandbox = 'sandbox allow-scripts allow-popups allow-forms allow-downloads';
 
+const common = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff' };
+const listingPolicy = {
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+};
+
 class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -88,11 +93,6 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   response.on('close', () => stream.destroy());
   stream.pipe(response);
 }
-
-const common = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer', 'x-content-type-options': 'nosniff' };
-const listingPolicy = {
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
-};
 
 const server = createServer((request, response) => {
   answer(request, response).catch((error: unknown) => {

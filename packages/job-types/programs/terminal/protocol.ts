@@ -2,8 +2,6 @@
 
 export type FromPage =
   | { readonly type: 'input'; readonly data: string }
-  /** Bytes as characters 0–255, such as mouse reports. */
-  | { readonly type: 'binary'; readonly data: string }
   | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
   /** Everything up to this offset has been drawn. */
   | { readonly type: 'drawn'; readonly offset: number };
@@ -14,4 +12,4 @@ export type FromProgram =
   | { readonly type: 'ended'; readonly exitCode: number; readonly signal: number };
 
 /** Close codes of the WebSocket. */
-export const closeCodes = { taken: 4001, tooMany: 4002, malformed: 4003 } as const;
+export const closeCodes = { taken: 4001, refused: 4002, malformed: 4003 } as const;

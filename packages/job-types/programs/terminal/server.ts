@@ -16,7 +16,6 @@ const pingIntervalMs = 25_000;
 const size = { columns: z.int().min(1).max(1000), rows: z.int().min(1).max(1000) };
 const fromPage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('input'), data: z.string() }),
-  z.object({ type: z.literal('binary'), data: z.string() }),
   z.object({ type: z.literal('resize'), ...size }),
   z.object({ type: z.literal('drawn'), offset: z.int().nonnegative() }),
 ]);
@@ -85,8 +84,8 @@ function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
 function connect(page: WebSocket, wish: z.output<typeof opening>): void {
   page.on('error', () => page.terminate());
   const shell = shellFor(wish);
-  if (!shell) {
-    page.close(closeCodes.tooMany, `${maxShells} shells are open already`);
+  if (typeof shell === 'string') {
+    page.close(closeCodes.refused, shell);
     return;
   }
   page.on('message', (data: RawData, isBinary: boolean) => {
@@ -115,17 +114,22 @@ function parsed(text: string): ReturnType<typeof fromPage.safeParse> | undefined
   }
 }
 
-/** The shell asked for; without one, the one that was left last, so that closing a tab loses no work; else a new one. */
-function shellFor({ shell: id, columns, rows }: z.output<typeof opening>): Shell | undefined {
+/** The shell asked for; without one, the one that was left last, so that closing a tab loses no work; else a new one, or why there is none. */
+function shellFor({ shell: id, columns, rows }: z.output<typeof opening>): Shell | string {
   const known = shells.get(id);
   if (known) return known;
   for (const shell of shells.values()) if (shell.hasEnded && shell.isDetached) shells.delete(shell.id);
   const left = [...shells.values()].filter((shell) => shell.isDetached).sort((a, b) => b.detachedAtMs - a.detachedAtMs);
   if (left[0] && id !== 'new') return left[0];
-  if (shells.size >= maxShells) return undefined;
-  const shell = new Shell(randomUUID(), columns, rows);
-  shells.set(shell.id, shell);
-  return shell;
+  if (shells.size >= maxShells) return `${maxShells} shells are open already`;
+  try {
+    const shell = new Shell(randomUUID(), columns, rows);
+    shells.set(shell.id, shell);
+    return shell;
+  } catch (error) {
+    console.error('A shell could not be started:', error);
+    return 'a shell could not be started';
+  }
 }
 
 const server = createServer(answer);

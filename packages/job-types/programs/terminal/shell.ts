@@ -82,7 +82,6 @@ export class Shell {
     }
     if (this.hasEnded) return;
     if (message.type === 'input') this.pty.write(message.data);
-    else if (message.type === 'binary') this.pty.write(Buffer.from(message.data, 'latin1'));
     else this.resize(message.columns, message.rows);
   }
 
@@ -123,7 +122,12 @@ export class Shell {
   }
 
   private resize(columns: number, rows: number): void {
-    this.pty.resize(columns, rows);
+    try {
+      this.pty.resize(columns, rows);
+    } catch (error) {
+      // The shell may have ended without our having been told yet.
+      console.error('The size of a shell could not be set:', error);
+    }
   }
 
   private send(message: FromProgram): void {

@@ -1,0 +1,227 @@
+import * as z from 'zod';
+import * as kind from './setting-kinds.js';
+import { authenticationSection, jobTypeSection, parametersSection, resourceSection, storageSection } from './sections.js';
+import type { SettingKind } from './setting-kinds.js';
+
+/** What the file, the environment, the help and the documentation say of one setting. */
+export interface SettingDescription extends SettingKind {
+  readonly group: 'Server' | 'Data' | 'Users' | 'Sessions' | 'Mail' | 'Log' | 'Adapters';
+  readonly summary: string;
+  /** What holds when it is not set, in words. */
+  readonly initialText: string;
+  /** Flag of `uws serve`. */
+  readonly option?: string;
+}
+
+const descriptions = z.registry<SettingDescription>();
+
+interface Texts {
+  /** What holds when it is not set, where no value says it. */
+  readonly initialText: string;
+  readonly option?: string;
+}
+
+/** A setting without a fixed default. */
+function setting<S extends z.ZodType>(
+  group: SettingDescription['group'],
+  kindOf: SettingKind<S>,
+  summary: string,
+  texts: Texts,
+): z.ZodOptional<S> {
+  const schema = z.optional(kindOf.schema);
+  descriptions.add(schema, { ...kindOf, group, summary, ...texts });
+  return schema;
+}
+
+/** A setting with a default. */
+function settingWithDefault<S extends z.ZodType>(
+  group: SettingDescription['group'],
+  kindOf: SettingKind<S>,
+  initial: z.core.util.NoUndefined<z.output<S>>,
+  summary: string,
+  texts: Partial<Texts> = {},
+): z.ZodDefault<S> {
+  const schema = z._default(kindOf.schema, initial);
+  const initialText = Array.isArray(initial) && initial.length === 0 ? 'none' : String(initial);
+  descriptions.add(schema, { ...kindOf, group, summary, initialText, ...texts });
+  return schema;
+}
+
+const hostName = /^[A-Za-z0-9._:-]+$/;
+const adapterName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+/**
+ * The table of settings. A key is the name in the file; {@link environmentName} gives the one in the environment.
+ */
+export const settingsSchema = z.strictObject({
+  host: settingWithDefault('Server', kind.text('a host name or an IP address', hostName), '127.0.0.1', 'Address to listen on.', {
+    option: '--host <address>',
+  }),
+  port: settingWithDefault('Server', kind.wholeNumber(0, 65_535), 5050, 'Port to listen on; 0 takes a free one.', {
+    option: '--port <port>',
+  }),
+  public_url: setting(
+    'Server',
+    kind.publicAddress(),
+    'Address under which browsers reach the server, when it stands behind a reverse proxy.',
+    { initialText: 'http://<host>:<port>' },
+  ),
+  trusted_proxies: settingWithDefault(
+    'Server',
+    kind.addresses(),
+    [],
+    'Addresses of reverse proxies whose X-Forwarded-* headers are believed.',
+  ),
+  json_limit_mib: settingWithDefault('Server', kind.wholeNumber(1, 1024, 'MiB'), 64, 'Largest JSON body of a request.'),
+
+  data_dir: setting('Data', kind.path(), 'Directory for everything that the server keeps.', {
+    initialText: '/var/lib/user-workspaces as root, else ~/.local/share/user-workspaces',
+    option: '--data-dir <path>',
+  }),
+  database_url: setting(
+    'Data',
+    kind.serverAddress('an address such as "postgres://user:password@host/database" or "mysql://…"', [
+      'postgres:',
+      'postgresql:',
+      'mysql:',
+      'mariadb:',
+    ]),
+    'PostgreSQL or MariaDB instead of the embedded database.',
+    { initialText: 'SQLite in <data_dir>/server' },
+  ),
+  allowed_link_roots: settingWithDefault(
+    'Data',
+    kind.absolutePaths(),
+    [],
+    'Directories that links in workspaces may point into, for storages without a list of their own. In the environment: for all storages.',
+  ),
+
+  client_token: setting(
+    'Users',
+    kind.text('a text without spaces, best of 32 random characters or more', /^[\x21-\x7e]{1,512}$/),
+    "The portal's client token.",
+    { initialText: 'generated, and kept in <data_dir>/server/client-token' },
+  ),
+  accounts: setting(
+    'Users',
+    kind.choice(['reserved', 'system', 'own']),
+    'Operating-system accounts of jobs. reserved: unprivileged uids of the server\'s own, one per user; system: the account of the user\'s name; own: the one that the server runs as.',
+    { initialText: 'own without root; as root system where LocalUserAuthentication is configured, else reserved' },
+  ),
+  allow_shared_account: settingWithDefault(
+    'Users',
+    kind.yesNo(),
+    false,
+    "Several users may sign in although their jobs share the server's account and can read each other's files.",
+  ),
+  token_lifetime_days: settingWithDefault('Users', kind.wholeNumber(1, 3650, 'days'), 30, 'Life of a sign-in.'),
+  open_directory: settingWithDefault('Users', kind.yesNo(), false, 'GET /users/ without a search term lists everybody.'),
+  sign_in_link: setting('Users', kind.yesNo(), 'Print a sign-in link for a first user at the start.', {
+    initialText: 'true, unless available_user_authentication is configured',
+  }),
+  first_user: setting(
+    'Users',
+    kind.text('a plain user name', /^[a-z_][a-z0-9_-]{0,31}$/),
+    'Whom the sign-in link signs in.',
+    { initialText: 'user as root, else the name of the account that runs the server' },
+  ),
+  first_user_email: setting(
+    'Users',
+    kind.text('an e-mail address', /^[^\s@]+@[^\s@]+$/),
+    'E-mail address of that user.',
+    { initialText: '<first_user>@localhost' },
+  ),
+
+  passthrough_domain: setting(
+    'Sessions',
+    kind.text('a host name, with a port if needed'),
+    'Domain under whose sub-domains sessions appear, for resources without one of their own. In the environment: for all resources. An IP address or localhost means the path form.',
+    { initialText: 'sessions appear below /passthrough/' },
+  ),
+  allowed_origins: settingWithDefault(
+    'Sessions',
+    kind.origins(),
+    [],
+    'Origins, besides its own, whose pages may open WebSockets to sessions.',
+  ),
+  stop_grace_seconds: settingWithDefault(
+    'Sessions',
+    kind.wholeNumber(0, 3600, 'seconds'),
+    10,
+    'Time between TERM and KILL when a job is stopped.',
+  ),
+
+  smtp_url: setting(
+    'Mail',
+    kind.serverAddress('an address such as "smtps://user:password@mail.example.org"', ['smtp:', 'smtps:']),
+    'Mail server for the messages about shares.',
+    { initialText: 'no mail is sent' },
+  ),
+  mail_from: setting(
+    'Mail',
+    kind.text('a sender such as "Workspaces <noreply@example.org>"', /^[^\r\n]*[^\s@<]+@[^\s@>]+>?$/),
+    'Sender of those messages; needed with smtp_url.',
+    { initialText: 'none' },
+  ),
+
+  log_level: setting(
+    'Log',
+    kind.choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    'Least level of the log, which is JSON lines.',
+    { initialText: 'warn in a terminal, else info', option: '--log-level <level>' },
+  ),
+  log_file: setting('Log', kind.path(), 'File for the log.', {
+    initialText: 'standard error',
+    option: '--log-file <path>',
+  }),
+
+  api_user_authentication: setting(
+    'Adapters',
+    kind.text('a name in available_user_authentication', adapterName),
+    'The authentication that users sign in with.',
+    { initialText: 'the only one' },
+  ),
+  main_storage: setting(
+    'Adapters',
+    kind.text('a name in available_storage', adapterName),
+    'The storage of new workspaces.',
+    { initialText: 'the only one' },
+  ),
+  main_resource: setting(
+    'Adapters',
+    kind.text('a name in available_resources', adapterName),
+    'The resource that runs jobs unless a start asks for another.',
+    { initialText: 'the only one' },
+  ),
+  available_user_authentication: setting('Adapters', kind.section(authenticationSection, 'an object'), 'Authentications by name.', {
+    initialText: 'local sign-in by client token',
+  }),
+  available_storage: setting('Adapters', kind.section(storageSection, 'an object'), 'Storages by name.', {
+    initialText: 'the local directory <data_dir>/workspaces',
+  }),
+  available_resources: setting('Adapters', kind.section(resourceSection, 'an object'), 'Resources by name.', {
+    initialText: 'local processes',
+  }),
+  available_job_types: setting('Adapters', kind.section(jobTypeSection, 'an object'), 'Job types by name.', {
+    initialText: 'jupyter_lab (where a Jupyter is installed), terminal, web_app, local_test_job',
+  }),
+  parameters: setting('Adapters', kind.section(parametersSection, 'a list'), 'Options that a start may carry.', {
+    initialText: 'num_cpus, memory_mb, time_limit_minutes, gpu_enabled',
+  }),
+});
+
+/** All settings, as checked; absent where the value is worked out at the start. */
+export type SettingValues = z.output<typeof settingsSchema>;
+
+/** The rows of the table, in its order. */
+export const settings: ReadonlyMap<string, SettingDescription> = new Map(
+  Object.entries(settingsSchema.shape).flatMap(([key, schema]) => {
+    const description = descriptions.get(schema);
+    return description ? [[key, description]] : [];
+  }),
+);
+
+/** Name of a setting in the environment. */
+export function environmentName(key: string): string {
+  return `UWS_${key.toUpperCase()}`;
+}

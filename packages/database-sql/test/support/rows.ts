@@ -1,0 +1,69 @@
+import type { NewRow } from '@user-workspaces/contract';
+
+export function newUser(username: string, changes: Partial<NewRow<'users'>> = {}): NewRow<'users'> {
+  return {
+    username,
+    email: `${username}@example.org`,
+    first_name: 'First',
+    last_name: 'Last',
+    search_text: `first last ${username}@example.org`,
+    is_active: true,
+    event_seq: 0,
+    created_at_ms: 1_700_000_000_000,
+    ...changes,
+  };
+}
+
+export function newWorkspace(name: string, changes: Partial<NewRow<'workspaces'>> = {}): NewRow<'workspaces'> {
+  return {
+    user_id: 1,
+    name,
+    description: '',
+    disk_space_bytes: 0,
+    created_at_ms: 1_700_000_000_000,
+    last_modified_at_ms: null,
+    last_job_launch_at_ms: null,
+    request_details: {},
+    current_details: {},
+    pending_changes: {},
+    status: 'idle',
+    status_reason: null,
+    default_job_type: null,
+    storage: 'local',
+    location: '',
+    account: {},
+    is_listed: true,
+    version: 0,
+    lease_owner: null,
+    lease_until_ms: 0,
+    lease_fence: 0,
+    due_at_ms: null,
+    attempts: 0,
+    ...changes,
+  };
+}
+
+export function newShare(copyId: number, changes: Partial<NewRow<'shares'>> = {}): NewRow<'shares'> {
+  return {
+    original_workspace_id: null,
+    shared_workspace_id: copyId,
+    sender_user_id: 1,
+    receiver_user_id: 2,
+    last_resource_options: {},
+    last_job_type: null,
+    is_accepted: false,
+    created_at_ms: 1,
+    work: 'copy',
+    mail_due: false,
+    lease_owner: null,
+    lease_until_ms: 0,
+    lease_fence: 0,
+    due_at_ms: null,
+    attempts: 0,
+    ...changes,
+  };
+}
+
+export function newEvent(userId: number, seq: number): NewRow<'events'> {
+  return { user_id: userId, seq, type: 'job', subject_id: 1, payload: '{}', created_at_ms: 1 };
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { createSqlDatabase, type ServerDatabaseOptions } from '../../src/index.js';
+import { describeContract } from './contract-suite.js';
+import { connect } from './introspect.js';
+import { newUser } from './rows.js';
+import type { ServerKind } from './servers.js';
+
+/** The contract, and what happens when the server goes away; a server that is not installed is named. */
+export function describeServer(name: string, kind: ServerKind): void {
+  if (kind.missing && process.env.CI === 'true') {
+    it(`${name}: must be tested in CI`, () => expect.fail(kind.missing));
+    return;
+  }
+  if (kind.missing) console.warn(`Not run: tests of ${name}. ${kind.missing}`);
+  const title = kind.missing ? `${name} (not run: ${kind.missing})` : name;
+
+  describe.skipIf(kind.missing !== '')(title, () => {
+    describeContract('contract', async () => {
+      const server = await kind.create();
+      await server.start();
+      return { options: server.options, remove: () => server.remove() };
+    });
+
+    describe('outages', () => {
+      it('are "unavailable" and lose nothing; the next call after the return works', async () => {
+        const server = await kind.create();
+        const database = createSqlDatabase(server.options);
+        try {
+          await expect(database.migrate()).rejects.toMatchObject({ kind: 'unavailable' });
+          expect(await database.check()).toMatchObject({ connected: false });
+          await server.start();
+          await database.migrate();
+          await database.transaction((transaction) => transaction.insert('users', newUser('before')));
+
+          // Several idle connections, and one in the middle of its work.
+          await Promise.all(Array.from({ length: 5 }, () => database.count('users', {})));
+          const interrupted = database.transaction(async (transaction) => {
+            await transaction.insert('users', newUser('interrupted'));
+            await server.stop();
+            await transaction.insert('users', newUser('interrupted-2'));
+          });
+          await expect(interrupted).rejects.toMatchObject({ kind: 'unavailable' });
+          await expect(database.count('users', {})).rejects.toMatchObject({ kind: 'unavailable' });
+          await expect(database.transaction((t) => t.count('users', {}))).rejects.toMatchObject({
+            kind: 'unavailable',
+          });
+          expect(await database.check()).toMatchObject({ connected: false });
+
+          await server.start();
+          const after = await database.transaction((transaction) => transaction.insert('users', newUser('after')));
+          expect(after.username).toBe('after');
+          expect(await database.check()).toMatchObject({ connected: true });
+          const names = (await database.find('users', {})).map((row) => row.username);
+          expect(names).toEqual(['before', 'after']);
+
+          // The server goes between the last statement and the commit: nobody can tell what became of it.
+          const unknown = database.transaction(async (transaction) => {
+            await transaction.insert('users', newUser('unknown'));
+            await server.stop();
+          });
+          await expect(unknown).rejects.toMatchObject({ kind: 'unavailable', details: { outcome: 'unknown' } });
+        } finally {
+          await database.close();
+          await server.remove();
+        }
+      }, 60_000);
+    });
+
+    it('a refused user or database is a matter of configuration, named without the password', async () => {
+      const server = await kind.create();
+      await server.start();
+      const address = String(server.options.connection).replace(/\/\w+$/, '/no_such_database');
+      const options: ServerDatabaseOptions = { client: kind.client, connection: address };
+      const database = createSqlDatabase(options);
+      try {
+        const error = await database.migrate().catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ kind: 'misconfigured' });
+      } finally {
+        await database.close();
+        await server.remove();
+      }
+    }, 60_000);
+
+    it('a migration that was interrupted at any statement is carried on', async () => {
+      const server = await kind.create();
+      await server.start();
+      const other = connect(server.options);
+      const database = createSqlDatabase(server.options);
+      try {
+        if (kind.client === 'mysql2') {
+          // What a process leaves that dies after some of MariaDB's statements: each of those is committed at once.
+          await database.migrate();
+          await other('user_workspaces_migrations').update({ is_finished: false });
+          await other.schema.dropTable('settings');
+          await other.schema.table('events', (table) => table.dropUnique([], 'events_user_id_seq_unique'));
+        }
+        await database.migrate();
+        await database.migrate();
+        expect(await database.count('settings', {})).toBe(0);
+        const keys = await other.schema.hasTable('settings');
+        expect(keys).toBe(true);
+        await database.transaction((transaction) => transaction.insert('users', newUser('kept')));
+        await expect(
+          database.transaction((transaction) => transaction.insert('users', newUser('kept'))),
+        ).rejects.toMatchObject({ kind: 'conflict', field: 'username' });
+      } finally {
+        await other.destroy();
+        await database.close();
+        await server.remove();
+      }
+    }, 60_000);
+  });
+}

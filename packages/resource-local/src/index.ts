@@ -1,0 +1,2 @@
+export { createLocalResource, type LocalResourceOptions } from './create.js';
+export type { Isolation } from './system.js';

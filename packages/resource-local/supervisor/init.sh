@@ -1,0 +1,99 @@
+#!/bin/sh
+# First process of a job's namespace (or, without namespaces, the job's parent): sh init.sh <launch key>
+#
+# Starts the time limit's watch and the job, waits for the job's main process, and records its exit code or signal. As
+# process 1 it takes in the orphans, signals from inside cannot end it, and with its end the kernel ends all the rest.
+
+umask 077
+. ./plan
+
+read -r stat < /proc/self/fd/9/self/stat
+set -- $stat
+pid=$1
+start_time=${22}
+read -r uptime rest < /proc/uptime
+uptime=${uptime%.*}
+
+# signal_all <name>: every process of the launch but this one and the caller.
+signal_all() {
+  if [ "$isolation" != marker ] && [ "$$" -eq 1 ]; then
+    kill -s "$1" -- -1 2>/dev/null
+  else
+    for environ in $(grep -lzxs "UWS_LAUNCH_KEY=$key" /proc/[0-9]*/environ); do
+      process=${environ#/proc/}
+      kill -s "$1" "${process%/environ}" 2>/dev/null
+    done
+  fi
+}
+
+# Sleeps in pieces and reads the deadline anew after each, so that it can be moved by rewriting the file.
+watch_deadline() {
+  trap '' TERM
+  trap 'kill -s KILL "$sleeping" 2>/dev/null; exit 0' USR1
+  while :; do
+    pause=30
+    deadline=
+    { read -r deadline < deadline; } 2>/dev/null
+    if [ -n "$deadline" ]; then
+      read -r now rest < /proc/uptime
+      left=$((deadline - ${now%.*}))
+      [ "$left" -gt 0 ] || break
+      [ "$left" -lt 30 ] && pause=$left
+    fi
+    sleep "$pause" &
+    sleeping=$!
+    wait "$sleeping"
+  done
+  set -C
+  { echo time_limit > cause; } 2>/dev/null
+  signal_all TERM
+  sleep "$grace_seconds" &
+  sleeping=$!
+  wait "$sleeping"
+  signal_all KILL
+}
+
+[ -z "$limit_seconds" ] || echo "$((uptime + limit_seconds))" > deadline
+printf '%s %s %s\n' "$pid" "$start_time" "$uptime" > started
+printf . >> "../.changed/$key"
+[ -e stop ] && exit 0
+
+watch_deadline 9<&- &
+watch=$!
+
+# From here on standard error is this shell's own: it says something when a signal ended the job, and nothing when the job
+# exited with 128 + n by itself. (Of INT and PIPE no shell says anything: they are recorded as exit codes 130 and 141.)
+exec 2> signal
+
+# The account's side reads its script from an open file: so it needs no right to enter this directory, and nothing of the
+# job's environment is there before the privileges are gone.
+(
+  exec 9<&-
+  for cgroup in $cgroups; do
+    echo 0 > "$cgroup/cgroup.procs" || { echo 'The job could not be put under its limits.' >&4; exit 125; }
+  done
+  # If the machine's memory runs out, the kernel should end jobs before the server.
+  { echo 300 > /proc/self/oom_score_adj; } 2>/dev/null
+  if [ -n "$uid" ]; then
+    groups=--clear-groups
+    id -un "$uid" >/dev/null 2>&1 && groups=--init-groups
+    exec $pin setpriv --reuid "$uid" --regid "$gid" "$groups" --no-new-privs --inh-caps=-all --bounding-set=-all sh -s
+  fi
+  exec $pin setpriv --no-new-privs sh -s
+) < start >> log 2>&1 4> preparation
+code=$?
+
+how=e
+[ -s signal ] && how=s
+printf '%s %s\n' "$code" "$how" > outcome
+
+if [ "$isolation" = marker ]; then
+  kill -s USR1 "$watch" 2>/dev/null
+  wait "$watch" 2>/dev/null
+  rounds=0
+  while grep -qzxs "UWS_LAUNCH_KEY=$key" /proc/[0-9]*/environ && [ "$rounds" -lt 50 ]; do
+    signal_all KILL
+    rounds=$((rounds + 1))
+  done
+fi
+exit 0

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Runs one launch and outlives the server: sh supervise.sh <record directory>
+#
+# It claims the launch, so that however many supervisors are spawned for a key one alone goes on; limits and isolates the
+# job; and, when everything the job started is gone, writes how it ended. Files of the record directory that are written
+# here hold one line each; a line without its newline is not there yet.
+
+umask 077
+scripts=${0%/*}
+cd -- "$1" || exit 1
+. ./plan
+
+read -r stat < "/proc/$$/stat"
+set -- $stat
+start_time=${22}
+read -r boot_id < /proc/sys/kernel/random/boot_id
+
+# The claim: noclobber opens with O_EXCL.
+set -C
+{ printf '%s %s %s\n' "$$" "$start_time" "$boot_id" > supervisor; } 2>/dev/null || exit 0
+set +C
+
+# finish <exit code or -> <e: exited, s: ended by a signal, -: neither> <cause, unless one was recorded before>
+finish() {
+  cause=$3
+  { read -r cause < cause; } 2>/dev/null
+  for cgroup in $cgroups; do
+    tries=0
+    while [ -d "$cgroup" ] && ! rmdir "$cgroup" 2>/dev/null && [ "$tries" -lt 20 ]; do
+      tries=$((tries + 1))
+      sleep 0.05
+    done
+  done
+  set -C
+  { printf '%s %s %s\n' "$1" "$2" "$cause" > result; } 2>/dev/null
+  printf . >> "../.changed/$key"
+  exit 0
+}
+
+# A stop writes its mark first and looks for a claim afterwards; here it is the other way round: one of the two sees the other.
+[ -e stop ] && finish - - stopped
+
+for cgroup in $cgroups; do
+  mkdir "$cgroup" || { echo 'The limits of the job could not be set up on this machine.' > preparation; finish - - launch_failed; }
+done
+while read -r file value; do
+  printf '%s' "$value" > "$file" || { echo 'The limits of the job could not be set on this machine.' > preparation; finish - - launch_failed; }
+done < settings
+
+# The machine's own /proc, in which a process inside the namespace still finds its outer number.
+exec 9</proc
+
+case $isolation in
+  namespace)
+    unshare --pid --fork --kill-child --mount-proc --propagation slave sh "$scripts/init.sh" "$key" ;;
+  user-namespace)
+    unshare --user --map-current-user --pid --fork --kill-child --mount-proc --propagation slave sh "$scripts/init.sh" "$key" ;;
+  marker)
+    sh "$scripts/init.sh" "$key" ;;
+esac
+
+oom_kills=0
+if [ -n "$oom_file" ]; then
+  while read -r name value; do
+    [ "$name" = oom_kill ] && oom_kills=$value
+  done < "$oom_file"
+fi
+
+code=
+{ read -r code how < outcome; } 2>/dev/null
+prepared=
+{ read -r prepared < preparation; } 2>/dev/null
+
+if [ -z "$code" ]; then
+  if [ ! -e started ]; then
+    [ -n "$prepared" ] || echo 'The job could not be isolated from the machine.' > preparation
+    finish - - launch_failed
+  fi
+  [ -e preparation ] || { [ -e stop ] && finish - - stopped; }
+  # Whoever ends a whole launch says why before doing so.
+  [ -e cause ] && finish 137 s stopped
+  [ "$oom_kills" -gt 0 ] && finish 137 s memory_limit
+  finish - - lost
+fi
+[ "$prepared" = ok ] || finish "$code" "$how" launch_failed
+[ "$oom_kills" -gt 0 ] && [ "$code" -ne 0 ] && finish "$code" "$how" memory_limit
+finish "$code" "$how" exited

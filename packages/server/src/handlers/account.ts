@@ -1,0 +1,60 @@
+import { ApiError } from '../http/api-error.js';
+import type { Handlers } from '../http/handler.js';
+import type { ServerContext } from '../server-context.js';
+import { callerSignIn } from '../services/sign-in.js';
+import { listTokens, revokeToken } from '../services/tokens.js';
+import { accountOfUser, searchUsers } from '../services/users.js';
+
+type AccountOperations = 'createToken' | 'getMe' | 'listTokens' | 'revokeToken' | 'searchUsers';
+
+/** Signing in, the caller, and other users. */
+export function accountHandlers(context: ServerContext): Pick<Handlers, AccountOperations> {
+  return {
+    async createToken({ body, request, signal }) {
+      return callerSignIn(context, await body(), request.headers, signal);
+    },
+    async getMe({ caller: { user }, signal }) {
+      const account = await accountOfUser(context, user, signal);
+      const { id, username, email, first_name, last_name, event_seq } = user;
+      return {
+        message: 'Successful.',
+        success: true,
+        data: { user: { id, username, email, first_name, last_name, account: account.name, event_id: event_seq } },
+      };
+    },
+    async listTokens({ caller }) {
+      return { message: 'Successful.', success: true, data: { tokens: await listTokens(context, caller) } };
+    },
+    async revokeToken({ caller, path }) {
+      await revokeToken(context, caller, path.token_id);
+      return { message: 'Token revoked.', success: true };
+    },
+    async searchUsers({ caller, query }) {
+      const after = query.cursor === undefined ? undefined : Number(query.cursor);
+      if (after !== undefined && !Number.isSafeInteger(after)) {
+        throw new ApiError('invalid_field', 'cursor: not a cursor of this list.', { field: 'cursor' });
+      }
+      const { limit } = query;
+      const found = await searchUsers(context, caller.user, query.search ?? '', {
+        ...(limit !== undefined && { limit: limit + 1 }),
+        ...(after !== undefined && { after }),
+      });
+      const users = found.slice(0, limit);
+      const last = users.at(-1);
+      return {
+        message: users.length > 0 ? 'Successful.' : 'Users matching given parameters could not be found.',
+        success: true,
+        data: {
+          users: users.map(({ id, first_name, last_name, username, email }) => ({
+            id,
+            first_name,
+            last_name,
+            username,
+            email,
+          })),
+          ...(found.length > users.length && last && { next_cursor: String(last.id) }),
+        },
+      };
+    },
+  };
+}

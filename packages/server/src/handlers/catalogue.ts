@@ -1,0 +1,18 @@
+import type { Handlers } from '../http/handler.js';
+import type { ServerContext } from '../server-context.js';
+
+/** What this server offers. */
+export function catalogueHandlers(context: ServerContext): Pick<Handlers, 'listJobTypes' | 'listParameters'> {
+  const jobTypes = Object.fromEntries(
+    [...context.jobTypes].map(([id, { name, resources }]) => [id, { id, name, resources: [...resources.keys()] }]),
+  );
+  const parameters = context.parameters.map(({ aliases: _, ...parameter }) => parameter);
+  return {
+    async listJobTypes() {
+      return { message: 'Successful.', success: true, data: { job_types: jobTypes } };
+    },
+    async listParameters() {
+      return { message: 'Successful.', success: true, data: { parameters } };
+    },
+  };
+}

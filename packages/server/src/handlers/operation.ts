@@ -1,0 +1,79 @@
+import type { Health } from '@user-workspaces/contract';
+import { ApiError } from '../http/api-error.js';
+import type { Handlers } from '../http/handler.js';
+import type { Metrics } from '../observability/metrics.js';
+import type { ServerContext } from '../server-context.js';
+
+type OperationOperations = 'getStatus' | 'getHealth' | 'getReadiness' | 'getMetrics';
+
+/** How long an answer of `GET /status/` may be old: it is public, and asks every dependency. */
+const statusAgeMs = 5_000;
+
+const checkTimeoutMs = 5_000;
+
+async function healthOf(check: (signal: AbortSignal) => Promise<Health>): Promise<Health> {
+  try {
+    const { connected, message } = await check(AbortSignal.timeout(checkTimeoutMs));
+    return { connected, message };
+  } catch (error) {
+    return { connected: false, message: error instanceof Error && error.name === 'TimeoutError' ? 'No answer in time.' : 'The check failed.' };
+  }
+}
+
+async function healthOfAll(
+  adapters: Iterable<readonly [string, { check(signal?: AbortSignal): Promise<Health> }]>,
+): Promise<Record<string, Health>> {
+  const entries = [...adapters].map(async ([name, adapter]) => [name, await healthOf((signal) => adapter.check(signal))] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** For monitoring and operators. */
+export function operationHandlers(context: ServerContext, metrics: Metrics): Pick<Handlers, OperationOperations> {
+  const ask = async () => {
+    const [resources, storages, authentication, database] = await Promise.all([
+      healthOfAll([...context.resources].map(([name, { resource }]) => [name, resource] as const)),
+      healthOfAll(context.storages),
+      healthOfAll([[context.authentication.name, context.authentication] as const]),
+      healthOf((signal) => context.database.check(signal)),
+    ]);
+    const missing: Health = { connected: false, message: 'Not configured.' };
+    return {
+      main_resource: resources[context.mainResource.name] ?? missing,
+      api_user_authentication: authentication[context.authentication.name] ?? missing,
+      resources,
+      storage_methods: storages,
+      user_authentication_methods: authentication,
+      database,
+    };
+  };
+  let latest: { readonly askedAtMs: number; readonly dependencies: ReturnType<typeof ask> } | undefined;
+  const dependencies = (): ReturnType<typeof ask> => {
+    if (!latest || latest.askedAtMs < context.clock.now() - statusAgeMs) {
+      latest = { askedAtMs: context.clock.now(), dependencies: ask() };
+    }
+    return latest.dependencies;
+  };
+
+  return {
+    async getStatus() {
+      const { version, build } = context.settings;
+      return { message: '', success: true, version, build, dependencies: await dependencies() };
+    },
+    async getHealth() {
+      return { message: 'The server runs.', success: true };
+    },
+    async getReadiness() {
+      const database = await healthOf((signal) => context.database.check(signal));
+      if (!database.connected) {
+        throw new ApiError('unavailable', `The database is not reachable: ${database.message}`, {
+          headers: { 'Retry-After': '5' },
+        });
+      }
+      return { message: 'The server is ready.', success: true };
+    },
+    async getMetrics() {
+      const { contentType, text } = await metrics.render();
+      return { status: 200, headers: { 'Content-Type': contentType }, body: text };
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import cors from '@koa/cors';
+import Koa, { type Middleware } from 'koa';
+import type { Metrics } from '../observability/metrics.js';
+import type { ServerContext } from '../server-context.js';
+import { bindHandlers, type RequestState } from './bind.js';
+import type { Handlers } from './handler.js';
+import { answerErrors, methodNotAllowed, secureHeaders } from './request-log.js';
+
+const day = 24 * 60 * 60;
+
+/** What a browser's page on another origin may send and read. */
+const crossOrigin = cors({
+  origin: '*',
+  allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+  allowHeaders: [
+    'UWS-Authorization',
+    'Authorization',
+    'Content-Type',
+    'Idempotency-Key',
+    'Last-Event-ID',
+    'Range',
+    'If-Match',
+    'If-None-Match',
+    'If-Range',
+  ],
+  exposeHeaders: ['X-Request-Id', 'Retry-After', 'ETag', 'Content-Range', 'X-Log-Offset'],
+  maxAge: day,
+});
+
+/** Parts of the API that answer before its routes: pages and the specification. */
+export type Extra = Middleware<RequestState>;
+
+/** The API as a Koa application, to be served or mounted. */
+export function createApplication(
+  server: ServerContext,
+  handlers: Handlers,
+  metrics: Metrics,
+  options: { readonly validateAnswers: boolean; readonly extras: readonly Extra[] },
+): Koa<RequestState> {
+  const application = new Koa<RequestState>();
+  application.silent = true;
+  const router = bindHandlers(handlers, server, metrics, options.validateAnswers);
+  const routes = router.routes();
+  application.use(answerErrors(server));
+  application.use(crossOrigin);
+  application.use(secureHeaders);
+  for (const extra of options.extras) application.use(extra);
+  application.use(async (context, next) => {
+    const matched = router.match(context.path, context.method);
+    if (!matched.route && matched.path.length > 0) {
+      const allowed = new Set(matched.path.flatMap((layer) => layer.methods));
+      if (allowed.size > 0) throw methodNotAllowed(context.method, [...allowed, 'OPTIONS'].join(', '));
+    }
+    await next();
+  });
+  application.use(routes);
+  return application;
+}

@@ -1,0 +1,139 @@
+import type { IncomingMessage } from 'node:http';
+import Router from '@koa/router';
+import { type OperationId, operations, type RequestBody, schemas } from '@user-workspaces/schema';
+import type { ParameterizedContext } from 'koa';
+import type { Logger } from 'pino';
+import type * as z from 'zod';
+import type { Metrics } from '../observability/metrics.js';
+import type { ServerContext } from '../server-context.js';
+import { type Idempotency, idempotency } from '../services/idempotency.js';
+import { authenticate, notAuthenticated } from '../services/tokens.js';
+import { ApiError } from './api-error.js';
+import type { Caller, HandlerContext, Handlers, RawAnswer } from './handler.js';
+import { parseJson, readText, validate } from './json-body.js';
+import { sendRaw } from './raw-answer.js';
+
+/** What the middleware in front of the routes leaves for them. */
+export interface RequestState {
+  requestId: string;
+  log: Logger;
+  /** The operation that answers, for log and metrics. */
+  operation?: string;
+}
+
+type Context = ParameterizedContext<RequestState>;
+
+type Schemas = (typeof schemas.requests)[OperationId];
+
+const handlerIds = Object.keys(operations).filter((id): id is OperationId => operations[id as keyof typeof operations].servedBy === 'handler');
+
+/** Values of a query as text; of a repeated one the last counts, as in the old service. */
+function queryOf(context: Context): Record<string, string> {
+  return Object.fromEntries(new URLSearchParams(context.querystring));
+}
+
+function isRaw(answer: object): answer is RawAnswer {
+  return 'status' in answer && 'headers' in answer;
+}
+
+/** Aborts when the caller goes away before the answer is complete. */
+function disconnectSignal(context: Context): AbortSignal {
+  const controller = new AbortController();
+  context.res.once('close', () => {
+    if (!context.res.writableFinished) controller.abort(new Error('The caller went away.'));
+  });
+  return controller.signal;
+}
+
+function headersOf(request: IncomingMessage, parameter: string): Record<string, string> {
+  const value = request.headers[parameter.toLowerCase()];
+  return typeof value === 'string' ? { [parameter]: value } : {};
+}
+
+/**
+ * Binds every handler to its method and path, as the specification has them: authentication, parameters, and the body's schema come from there.
+ *
+ * Errors are found in this order: method, authentication, then what the handler looks up, the body, and its fields.
+ */
+export function bindHandlers(
+  handlers: Handlers,
+  server: ServerContext,
+  metrics: Metrics,
+  validateAnswers: boolean,
+): Router<RequestState> {
+  const router = new Router<RequestState>({ ...(server.settings.prefix && { prefix: server.settings.prefix }) });
+  for (const id of handlerIds) register(id);
+  // A PUT with an unknown last segment is a known mistake, not an unknown path.
+  router.put(['/workspaces/:id/:action', '/jobs/:id/:action', '/shared_workspaces/:id/:action'], async (context) => {
+    if (!(await authenticate(server, context.headers))) throw notAuthenticated();
+    throw new ApiError('unknown_action', 'Invalid PUT type passed.', { field: String(context.params.action) });
+  });
+  return router;
+
+  function register<Id extends OperationId>(id: Id): void {
+    const operation = operations[id];
+    const path = operation.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    // The router serves a path without its trailing slash, too; written without one, it serves both.
+    router.register(path.length > 1 ? path.replace(/\/$/, '') : path, [operation.method], async (context: Context) => {
+      context.state.operation = id;
+      const startedAt = performance.now();
+      context.res.once('close', () => {
+        metrics.request({ operation: id, status: context.res.statusCode }, (performance.now() - startedAt) / 1000);
+      });
+      await answer(id, context);
+    });
+  }
+
+  async function answer<Id extends OperationId>(id: Id, context: Context): Promise<void> {
+    const operation = operations[id];
+    const requestSchemas: Schemas = schemas.requests[id];
+    const caller = await authenticate(server, context.headers);
+    if (!caller && operation.authentication) throw notAuthenticated();
+    const path = requestSchemas.path.safeParse(context.params);
+    if (!path.success) throw new ApiError('not_found', `There is nothing at ${context.path}.`);
+    const query = validate(requestSchemas.query, queryOf(context));
+    let text: Promise<string> | undefined;
+    const readBody = (): Promise<string> => {
+      text ??= readText(context.req, server.settings.jsonLimitBytes);
+      return text;
+    };
+    const handlerContext = {
+      get caller(): Caller {
+        if (!caller) throw notAuthenticated();
+        return caller;
+      },
+      path: path.data,
+      query,
+      request: context.req,
+      response: context.res,
+      requestId: context.state.requestId,
+      log: context.state.log,
+      signal: disconnectSignal(context),
+      async body(): Promise<RequestBody<Id>> {
+        return validate(requestSchemas.body, parseJson(await readBody())) as RequestBody<Id>;
+      },
+      async idempotency(): Promise<Idempotency | undefined> {
+        const headers = validate(schemas.requests.createWorkspace.headers, headersOf(context.req, 'Idempotency-Key'));
+        const key = headers['Idempotency-Key'];
+        if (key === undefined || !caller) return undefined;
+        const request = { userId: caller.user.id, operationId: id, key };
+        return idempotency(server.database, request, `${context.path}\n${await readBody()}`, server.clock.now());
+      },
+    } as HandlerContext<Id>;
+    const result: object = await handlers[id](handlerContext);
+    if (isRaw(result)) {
+      await sendRaw(context.req, context.res, result);
+      context.respond = false;
+      return;
+    }
+    if (validateAnswers) checkAnswer(id, result);
+    context.body = result;
+  }
+}
+
+/** Throws when an answer is not what the specification says. */
+function checkAnswer(id: OperationId, answer: object): void {
+  const schema: Readonly<Record<string, z.ZodType>> = schemas.answers[id];
+  const result = schema['200']?.safeParse(answer);
+  if (result && !result.success) throw new Error(`${id} answered outside the specification: ${result.error.message}`);
+}

@@ -1,0 +1,59 @@
+import type { Context, Middleware, Next } from 'koa';
+import type { ServerContext } from '../server-context.js';
+import { ApiError, toApiError } from './api-error.js';
+import type { RequestState } from './bind.js';
+
+/** Gives each request an id, turns errors into answers, and logs one line per request. */
+export function answerErrors(server: ServerContext): Middleware<RequestState> {
+  return async (context, next) => {
+    const requestId = Buffer.from(server.clock.random(9)).toString('base64url');
+    context.state.requestId = requestId;
+    context.state.log = server.log.child({ requestId });
+    context.set('X-Request-Id', requestId);
+    const startedAt = performance.now();
+    try {
+      await next();
+      if (context.status === 404 && context.body === undefined && context.respond !== false) {
+        throw new ApiError('not_found', `There is nothing at ${context.path}.`);
+      }
+    } catch (error) {
+      answerError(context, toApiError(error), requestId);
+      if (context.status >= 500) context.state.log.error({ err: error, path: context.path }, 'request failed');
+    } finally {
+      context.state.log.info(
+        {
+          method: context.method,
+          path: context.path,
+          operation: context.state.operation,
+          status: context.respond === false ? context.res.statusCode : context.status,
+          durationMs: Math.round(performance.now() - startedAt),
+        },
+        'request',
+      );
+    }
+  };
+}
+
+function answerError(context: Context, error: ApiError, requestId: string): void {
+  if (context.res.headersSent) {
+    // Too late for an answer: a cut connection is the only honest sign.
+    context.res.destroy();
+    context.respond = false;
+    return;
+  }
+  context.status = error.status;
+  context.set({ ...error.headers });
+  context.body = error.body(requestId);
+}
+
+/** The error for a method that a path does not have. */
+export function methodNotAllowed(method: string, allowed: string): ApiError {
+  return new ApiError('method_not_allowed', `Method "${method}" not allowed.`, { headers: { Allow: allowed } });
+}
+
+/** Sets the headers that keep an API answer from being taken for a page. */
+export async function secureHeaders(context: Context, next: Next): Promise<void> {
+  context.set('X-Content-Type-Options', 'nosniff');
+  context.set('Referrer-Policy', 'no-referrer');
+  await next();
+}

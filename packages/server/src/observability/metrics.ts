@@ -1,0 +1,79 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The server's figures for Prometheus; their names and labels are described in docs/operation.md. */
+export interface Metrics {
+  request(labels: { readonly operation: string; readonly status: number }, durationSeconds: number): void;
+  /** A reconciler pass: how long, how many rows. */
+  reconcile(kind: 'jobs' | 'workspaces' | 'shares' | 'observe', durationSeconds: number, rowCount: number): void;
+  launch(resource: string, outcome: 'launched' | 'failed'): void;
+  jobEnded(resource: string, reason: string): void;
+  /** Asked for its value at every scrape. */
+  gauge(name: string, help: string, value: () => number | Promise<number>): void;
+  render(): Promise<{ contentType: string; text: string }>;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const requests = new Histogram({
+    name: 'uws_http_request_duration_seconds',
+    help: 'Time to answer a request, by operation and status',
+    labelNames: ['operation', 'status'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers,
+  });
+  const passes = new Histogram({
+    name: 'uws_reconcile_duration_seconds',
+    help: 'Time of a reconciler pass',
+    labelNames: ['kind'],
+    buckets: [0.002, 0.01, 0.05, 0.25, 1, 5],
+    registers,
+  });
+  const rows = new Counter({
+    name: 'uws_reconcile_rows_total',
+    help: 'Rows that the reconciler worked on',
+    labelNames: ['kind'],
+    registers,
+  });
+  const launches = new Counter({
+    name: 'uws_launches_total',
+    help: 'Launches by resource and outcome',
+    labelNames: ['resource', 'outcome'],
+    registers,
+  });
+  const ended = new Counter({
+    name: 'uws_jobs_ended_total',
+    help: 'Jobs that ended, by resource and reason',
+    labelNames: ['resource', 'reason'],
+    registers,
+  });
+  return {
+    request({ operation, status }, durationSeconds) {
+      requests.observe({ operation, status }, durationSeconds);
+    },
+    reconcile(kind, durationSeconds, rowCount) {
+      passes.observe({ kind }, durationSeconds);
+      rows.inc({ kind }, rowCount);
+    },
+    launch(resource, outcome) {
+      launches.inc({ resource, outcome });
+    },
+    jobEnded(resource, reason) {
+      ended.inc({ resource, reason });
+    },
+    gauge(name, help, value) {
+      new Gauge({
+        name,
+        help,
+        registers,
+        async collect() {
+          this.set(await value());
+        },
+      });
+    },
+    async render() {
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import { sessionCookie } from '@user-workspaces/schema';
+import { type SessionTarget, takeTicket } from './addresses.js';
+import type { HttpRequest } from './options.js';
+import type { Seals } from './seals.js';
+import { isOwnRequest, type Visitor } from './visitor.js';
+
+const hostCookie = `__Host-${sessionCookie}`;
+const protocolPrefix = 'uws.token.';
+
+/** What a request showed, and with that whether it may pass. */
+export type Verdict =
+  | {
+      readonly kind: 'granted';
+      /** `Authorization` held our token, so the application must not see it. */
+      readonly ownAuthorization: boolean;
+      /** Set-Cookie that prolongs the session's cookie. */
+      readonly renewal?: string;
+    }
+  | { readonly kind: 'refused'; readonly status: 401 | 403; readonly code: string; readonly message: string };
+
+const granted: Verdict = { kind: 'granted', ownAuthorization: false };
+
+export interface CredentialOptions {
+  readonly authenticate: (token: string) => Promise<number | undefined>;
+  readonly allowedOrigins?: readonly string[];
+}
+
+/**
+ * Judges a request to a session: by the token in UWS-Authorization or the WebSocket subprotocol, else by ticket, else by cookie, else by a token
+ * in Authorization. That header comes last because it usually belongs to the application.
+ */
+export async function judge(
+  options: CredentialOptions,
+  seals: Seals,
+  request: HttpRequest,
+  target: SessionTarget,
+  visitor: Visitor,
+  ticket: string | undefined,
+): Promise<Verdict> {
+  const header = request.headers['uws-authorization'];
+  const own = header === undefined ? tokenInProtocols(request) : tokenIn(header.toString());
+  if (header !== undefined && own === undefined) {
+    return refused(401, 'not_authenticated', 'UWS-Authorization must be "Token <token>" or "Bearer <token>".');
+  }
+  if (own !== undefined) return judgeToken(options, target, own, false);
+
+  if (ticket !== undefined && seals.isTicket(ticket, target.route)) return granted;
+
+  const seal = cookieSeal(seals, request, target);
+  if (seal !== 'bad') {
+    if (!isOwnRequest(request, visitor, options.allowedOrigins ?? [])) {
+      return refused(
+        403,
+        'permission_denied',
+        'This request comes from a page of another site, which may not use the session.',
+      );
+    }
+    if (seal === 'good') return granted;
+    return { kind: 'granted', ownAuthorization: false, renewal: sessionCookieFor(seals, target, visitor) };
+  }
+
+  const token = tokenIn(request.headers.authorization);
+  if (token !== undefined) return judgeToken(options, target, token, true);
+  const message =
+    ticket === undefined
+      ? 'The session needs a ticket, its cookie or a token. Open it again from the list of workspaces.'
+      : 'The address of the session is too old, or was made for another one. Open it again from the list of workspaces.';
+  return refused(401, 'not_authenticated', message);
+}
+
+async function judgeToken(
+  options: CredentialOptions,
+  target: SessionTarget,
+  token: string,
+  ownAuthorization: boolean,
+): Promise<Verdict> {
+  const userId = await options.authenticate(token);
+  if (userId === undefined)
+    return refused(401, 'invalid_token', 'The token is unknown, expired or revoked. Sign in again.');
+  if (userId !== target.route.userId) return refused(403, 'permission_denied', 'The session belongs to another user.');
+  return { kind: 'granted', ownAuthorization };
+}
+
+function refused(status: 401 | 403, code: string, message: string): Verdict {
+  return { kind: 'refused', status, code, message };
+}
+
+/** Several cookies of the name may come, of which a neighbour on the same parent domain may have set one: any good one counts. */
+function cookieSeal(seals: Seals, request: HttpRequest, target: SessionTarget): 'good' | 'stale' | 'bad' {
+  let best: 'stale' | 'bad' = 'bad';
+  const header = request.headers.cookie;
+  if (header === undefined || !header.includes(sessionCookie)) return best;
+  for (const pair of header.split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals < 0 || !isSessionCookie(pair.slice(0, equals).trim())) continue;
+    const state = seals.checkCookie(pair.slice(equals + 1).trim(), target.route);
+    if (state === 'good') return state;
+    if (state === 'stale') best = state;
+  }
+  return best;
+}
+
+/** Whether a cookie of this name is ours, in either spelling. */
+export function isSessionCookie(name: string): boolean {
+  return name === sessionCookie || name === hostCookie;
+}
+
+/** Set-Cookie of a session: HttpOnly, host-only, and where sessions share a host only for the session's own path. */
+export function sessionCookieFor(seals: Seals, target: SessionTarget, visitor: Visitor): string {
+  const secure = visitor.scheme === 'https';
+  const name = target.form === 'domain' && secure ? hostCookie : sessionCookie;
+  const attributes = `Path=${target.base || '/'}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+  return `${name}=${seals.cookie(target.route)}; ${attributes}`;
+}
+
+/** A Cookie header without ours; `undefined` when none is left. The others stay byte for byte. */
+export function withoutSessionCookie(header: string): string | undefined {
+  if (!header.includes(sessionCookie)) return header;
+  const kept = header.split(';').filter((pair) => !isSessionCookie((pair.split('=', 1)[0] ?? '').trim()));
+  return kept.length > 0 ? kept.join(';').trimStart() : undefined;
+}
+
+/** A Referer without our ticket. */
+export function withoutTicket(referer: string): string {
+  return takeTicket(referer).url;
+}
+
+/**
+ * The subprotocols for the application, and whether ours must be answered in its place: a browser gives up when it offered some and none is
+ * chosen.
+ */
+export function splitProtocols(header: string): { readonly application: string | undefined; readonly ours: boolean } {
+  const names = header.split(',').map((name) => name.trim());
+  const ours = names.some((name) => name.startsWith(protocolPrefix));
+  if (!ours) return { application: header, ours };
+  const kept = names.filter((name) => name !== 'uws' && !name.startsWith(protocolPrefix));
+  return { application: kept.length > 0 ? kept.join(', ') : undefined, ours };
+}
+
+function tokenInProtocols(request: HttpRequest): string | undefined {
+  return request.headers['sec-websocket-protocol']
+    ?.split(',')
+    .map((name) => name.trim())
+    .find((name) => name.startsWith(protocolPrefix))
+    ?.slice(protocolPrefix.length);
+}
+
+const credential = /^(?:token|bearer) +([\x21-\x7e]+) *$/i;
+
+function tokenIn(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : credential.exec(header)?.[1];
+}

@@ -1,0 +1,86 @@
+import type { RequestListener } from 'node:http';
+
+/** Where one running job serves its session, as recorded by its resource. */
+export interface SessionRoute {
+  readonly jobId: number;
+  /** The job's owner: the only one who gets in. */
+  readonly userId: number;
+  readonly host: string;
+  readonly port: number;
+  /** Whether the application is asked for the path as the browser sees it (`keep`) or without the base path (`strip`). */
+  readonly basePath: 'keep' | 'strip';
+}
+
+/**
+ * The running sessions, kept from the rows and never from a request. A route must disappear when its job ends or its owner is
+ * deactivated: tickets and cookies are refused from then on. Both look-ups are made on every request, so they must be cheap.
+ */
+export interface SessionRoutes {
+  byJob(jobId: number): SessionRoute | undefined;
+  /** The running job whose `sessionLabel(host, port)` this is. */
+  byLabel(label: string): SessionRoute | undefined;
+}
+
+/** Bounds of the proxy; every one keeps a caller or an application from using up the server. */
+export interface SessionProxyLimits {
+  /** HTTP requests of one job at the same time; more are answered 429. @default 256 */
+  readonly requestsPerJob: number;
+  /** WebSockets of one job at the same time; more are answered 429. @default 256 */
+  readonly socketsPerJob: number;
+  /** WebSockets of all jobs together; more are answered 503. @default 20_000 */
+  readonly sockets: number;
+  /** Largest head of an application's answer. @default 65_536 */
+  readonly responseHeadBytes: number;
+  /** Time to reach an application. @default 10_000 */
+  readonly connectTimeoutMs: number;
+  /** Time until an application begins to answer, a WebSocket handshake included. @default 300_000 */
+  readonly answerTimeoutMs: number;
+  /** A quiet WebSocket gets a ping this often; after three without a sign of the browser it is closed. @default 25_000 */
+  readonly pingIntervalMs: number;
+  /** How long one side of a WebSocket may take to end after the other did. @default 5_000 */
+  readonly lingerMs: number;
+  /** At most one `onTraffic` and one `onUnreachable` for each job in this time. @default 5_000 */
+  readonly reportIntervalMs: number;
+}
+
+export const defaultLimits: SessionProxyLimits = {
+  requestsPerJob: 256,
+  socketsPerJob: 256,
+  sockets: 20_000,
+  responseHeadBytes: 65_536,
+  connectTimeoutMs: 10_000,
+  answerTimeoutMs: 300_000,
+  pingIntervalMs: 25_000,
+  lingerMs: 5_000,
+  reportIntervalMs: 5_000,
+};
+
+export interface SessionProxyOptions {
+  readonly routes: SessionRoutes;
+  /** The user of an API token, or `undefined` when it is unknown, expired, revoked or its user deactivated. */
+  readonly authenticate: (token: string) => Promise<number | undefined>;
+  /** At least 32 secret bytes; the same on all replicas, or a ticket of one is refused by the others. */
+  readonly signingKey: Uint8Array;
+  /** Wall clock in Unix milliseconds. */
+  readonly now: () => number;
+  /** Mount prefix such as `/api`, or an empty string. Enters addresses and cookie paths. */
+  readonly prefix: string;
+  /** Scheme and host under which browsers reach the server, such as `https://portal.example.org`; asked when it is needed, as a port may be chosen late. */
+  readonly publicOrigin: () => string;
+  /** Parent of the sessions' own host names, with its port unless that is the default, such as `sessions.example.org:8443`. Absent: only paths. */
+  readonly passthroughDomain?: string;
+  /** Further origins, such as `https://portal.example.org`, whose pages may call sessions and open their WebSockets. */
+  readonly allowedOrigins?: readonly string[];
+  /** Whether X-Forwarded-For, -Proto and -Host of this peer are believed. Default: of none. */
+  readonly trustsPeer?: (remoteAddress: string) => boolean;
+  /** There was traffic of a person or program; pings and pongs are none. Called at most once in `reportIntervalMs`. */
+  readonly onTraffic: (jobId: number) => void;
+  /** The job's server could not be reached or did not answer: its status should be checked. Called at most once in `reportIntervalMs`. */
+  readonly onUnreachable: (jobId: number) => void;
+  readonly log: { warn(fields: object, message: string): void };
+  readonly limits?: Partial<SessionProxyLimits>;
+}
+
+/** Request and response of Node's HTTP server. */
+export type HttpRequest = Parameters<RequestListener>[0];
+export type HttpResponse = Parameters<RequestListener>[1];

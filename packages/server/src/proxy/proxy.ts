@@ -1,0 +1,282 @@
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { applicationPath, findTarget, joinAddress, type SessionTarget, takeTicket } from './addresses.js';
+import { answer, type OwnAnswer } from './answers.js';
+import { judge, sessionCookieFor } from './credentials.js';
+import { Exchange } from './exchange.js';
+import {
+  defaultLimits,
+  type HttpRequest,
+  type HttpResponse,
+  type SessionProxyOptions,
+  type SessionRoute,
+} from './options.js';
+import { SocketRelay, sweepsPerPing } from './relay.js';
+import { ambiguity, applicationHead } from './request-head.js';
+import { Seals } from './seals.js';
+import { type Session, SessionTable } from './sessions.js';
+import { responseOn, shakeHands, upgradeFault } from './upgrade.js';
+import { mayOpenSocket, type Visitor, visitorOf } from './visitor.js';
+
+/** Gauges and counters since the start. */
+export interface SessionProxyMetrics {
+  /** Jobs with connections kept for them. */
+  readonly sessions: number;
+  readonly openRequests: number;
+  readonly openSockets: number;
+  readonly requestsTotal: number;
+  readonly socketsTotal: number;
+  /** Requests without the right to a session. */
+  readonly refusedTotal: number;
+  /** Requests that a job's server did not answer. */
+  readonly unreachableTotal: number;
+  readonly pingsTotal: number;
+}
+
+export interface SessionProxy {
+  /**
+   * Serves the request when it is one to a session: by its path, or by a host under the pass-through domain. Resolves to false, untouched, when it is
+   * not; to true when the response has been closed. Must see the request before anything reads its body or changes its address.
+   */
+  handle(request: HttpRequest, response: HttpResponse): Promise<boolean>;
+  /** The same for Node's `upgrade` event. True: the socket is taken care of. */
+  handleUpgrade(request: HttpRequest, socket: Duplex, head: Buffer): boolean;
+  /** A permission for the job's owner to open the session within 15 minutes. Show it to nobody else. */
+  issueTicket(owner: Pick<SessionRoute, 'jobId' | 'userId'>): string;
+  /** Where browsers reach a session: `path` begins with a slash and lies below the base path, `/` alone is the base path itself. Add a ticket to `query`. */
+  addressOf(
+    route: SessionRoute,
+    path: string,
+    query: Readonly<Record<string, string>>,
+  ): { readonly url_domain: string; readonly url_path: string };
+  /** Ends everything open to a job's session, at once. */
+  closeJob(jobId: number): void;
+  /** Ends everything open to any session of a user. Remove the routes first, or cookies open them again. */
+  closeUser(userId: number): void;
+  metrics(): SessionProxyMetrics;
+  /** Ends all sessions; the proxy is of no use afterwards. */
+  close(): Promise<void>;
+}
+
+/** What was found out about a request that is for a session. */
+interface Visit {
+  readonly target: SessionTarget;
+  readonly visitor: Visitor;
+  /** Its address without a ticket. */
+  readonly url: string;
+  readonly ticket: string | undefined;
+}
+
+const gone: OwnAnswer = {
+  status: 404,
+  code: 'not_found',
+  message: 'No session runs at this address. Its job may have ended; look at the list of workspaces.',
+};
+
+/**
+ * The way of browsers and programs into running jobs.
+ *
+ * @example
+ * const proxy = createSessionProxy({ routes, authenticate, signingKey, now: Date.now, prefix: '', publicOrigin, onTraffic, onUnreachable, log });
+ * const server = createServer(async (request, response) => {
+ *   if (!(await proxy.handle(request, response))) koa(request, response);
+ * });
+ * server.on('upgrade', (request, socket, head) => proxy.handleUpgrade(request, socket, head) || socket.destroy());
+ */
+export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
+  if (options.prefix !== '' && !/^(\/[A-Za-z0-9._~-]+)+$/.test(options.prefix)) {
+    throw new TypeError(`The prefix of the session proxy is "${options.prefix}"; it must be empty or like "/api".`);
+  }
+  const limits = { ...defaultLimits, ...options.limits };
+  const seals = new Seals(options.signingKey, options.now);
+  const table = new SessionTable({ limits, onTraffic: options.onTraffic, onUnreachable: options.onUnreachable });
+  const totals = { requestsTotal: 0, socketsTotal: 0, refusedTotal: 0, unreachableTotal: 0, pingsTotal: 0 };
+  const sweeper = setInterval(() => table.sweep(), limits.pingIntervalMs / sweepsPerPing);
+  sweeper.unref();
+
+  const refuse = (request: HttpRequest, response: HttpResponse, own: OwnAnswer): void => {
+    totals.refusedTotal += 1;
+    answer(request, response, own, homeUrl());
+  };
+  const homeUrl = (): string => `${options.publicOrigin().replace(/\/+$/, '')}${options.prefix}/`;
+
+  const visitOf = (request: HttpRequest): Visit | OwnAnswer | undefined => {
+    const visitor = visitorOf(options, request);
+    const target = findTarget(options, request.url ?? '', visitor?.host ?? '');
+    if (target === undefined) return undefined;
+    const fault = visitor ? ambiguity(request) : 'A request needs a Host.';
+    if (!visitor || fault !== undefined) return { status: 400, code: 'invalid_field', message: fault ?? '' };
+    if (target === 'unknown') return gone;
+    return { target, visitor, ...takeTicket(request.url ?? '') };
+  };
+
+  /** Looked at again after every wait: the job may have ended, or its owner been deactivated. */
+  const stillRuns = ({ route }: SessionTarget): boolean => {
+    const now = options.routes.byJob(route.jobId);
+    return now !== undefined && now.userId === route.userId && now.host === route.host && now.port === route.port;
+  };
+
+  const failed = (session: Session, own: OwnAnswer, error: Error, unreachable: boolean): OwnAnswer => {
+    if (session.closed) return gone;
+    if (!unreachable) {
+      options.log.warn({ err: error, jobId: session.route.jobId }, 'A session sent an answer that cannot be relayed.');
+      return own;
+    }
+    totals.unreachableTotal += 1;
+    table.unreachable(session);
+    return own;
+  };
+
+  const serve = async (request: HttpRequest, response: HttpResponse, visit: Visit): Promise<void> => {
+    const { target, visitor, url, ticket } = visit;
+    const verdict = await judge(options, seals, request, target, visitor, ticket);
+    if (response.destroyed) return;
+    if (verdict.kind === 'refused') return refuse(request, response, verdict);
+    if (!stillRuns(target)) return refuse(request, response, gone);
+    const safe = request.method === 'GET' || request.method === 'HEAD';
+    if (ticket !== undefined && safe) {
+      const traded = seals.isTicket(ticket, target.route);
+      return redirect(response, visitor, url, traded ? sessionCookieFor(seals, target, visitor) : undefined);
+    }
+    if (safe && target.route.basePath === 'strip' && target.base !== '' && !url.startsWith('/', target.base.length)) {
+      // Relative addresses on the application's first page need the slash, and an application without a base path cannot ask for it.
+      return redirect(response, visitor, `${target.base}/${url.slice(target.base.length)}`, undefined);
+    }
+    const session = table.at(target.route);
+    if (session.requests >= limits.requestsPerJob)
+      return refuse(request, response, tooMany('requests', limits.requestsPerJob));
+    response.once('close', table.begin(session, 'requests'));
+    totals.requestsTotal += 1;
+    table.traffic(session);
+    new Exchange({
+      session,
+      target,
+      visitor,
+      request,
+      response,
+      path: applicationPath(target, url),
+      head: applicationHead(request, target, visitor, verdict.ownAuthorization),
+      renewal: verdict.renewal,
+      onTraffic: () => table.traffic(session),
+      onFailed: (own, reason, unreachable) => {
+        answer(request, response, failed(session, own, reason, unreachable), homeUrl());
+      },
+    }).start();
+  };
+
+  const upgrade = async (request: HttpRequest, socket: Socket, head: Buffer, visit: Visit): Promise<void> => {
+    const { target, visitor, url, ticket } = visit;
+    const decline = (own: OwnAnswer): void => refuse(request, responseOn(request, socket, limits.lingerMs), own);
+    const fault = upgradeFault(request);
+    if (fault !== undefined) return decline({ status: 400, code: 'invalid_field', message: fault });
+    if (!mayOpenSocket(request, visitor, options.allowedOrigins ?? [])) {
+      const message = 'This WebSocket is opened by a page of another site, which may not use the session.';
+      return decline({ status: 403, code: 'permission_denied', message });
+    }
+    const verdict = await judge(options, seals, request, target, visitor, ticket);
+    if (socket.destroyed) return;
+    if (verdict.kind === 'refused') return decline(verdict);
+    if (!stillRuns(target)) return decline(gone);
+    const session = table.at(target.route);
+    if (session.sockets >= limits.socketsPerJob) return decline(tooMany('WebSockets', limits.socketsPerJob));
+    if (table.open.sockets >= limits.sockets) {
+      const message = 'The server has as many WebSockets open as it can. Try again in a moment.';
+      return decline({ status: 503, code: 'unavailable', message, retryAfterSeconds: 10 });
+    }
+    const closed = table.begin(session, 'sockets');
+    totals.socketsTotal += 1;
+    table.traffic(session);
+    shakeHands({
+      session,
+      target,
+      visitor,
+      request,
+      socket,
+      path: applicationPath(target, url),
+      head: applicationHead(request, target, visitor, verdict.ownAuthorization),
+      renewal: verdict.renewal,
+      limits,
+      onOpen: (application, early) => {
+        const relay = new SocketRelay(socket, application, {
+          onData: () => table.traffic(session),
+          onPing: () => {
+            totals.pingsTotal += 1;
+          },
+          onClosed: () => {
+            session.relays.delete(relay);
+            closed();
+          },
+          lingerMs: limits.lingerMs,
+        });
+        session.relays.add(relay);
+        relay.begin(head, early);
+      },
+      onDeclined: closed,
+      onFailed: (own, reason, unreachable) => {
+        closed();
+        const shown = failed(session, own, reason, unreachable);
+        if (!socket.destroyed) answer(request, responseOn(request, socket, limits.lingerMs), shown, homeUrl());
+      },
+    });
+  };
+
+  /** What is asked of the server around us, such as whose token it is, may fail. */
+  const broken = (request: HttpRequest, response: HttpResponse, visit: Visit, error: unknown): void => {
+    options.log.warn({ err: error, jobId: visit.target.route.jobId }, 'A request to a session failed.');
+    const message = 'Whether you may use the session could not be found out. Try again in a moment.';
+    answer(request, response, { status: 503, code: 'unavailable', message, retryAfterSeconds: 10 }, homeUrl());
+  };
+
+  return {
+    handle: async (request, response) => {
+      const visit = visitOf(request);
+      if (visit === undefined) return false;
+      const closed = new Promise<true>((resolve) => response.once('close', () => resolve(true)));
+      if (!('target' in visit)) refuse(request, response, visit);
+      else await serve(request, response, visit).catch((error) => broken(request, response, visit, error));
+      return closed;
+    },
+    handleUpgrade: (request, socket, head) => {
+      const visit = visitOf(request);
+      if (visit === undefined) return false;
+      // What failed is told by the close that follows.
+      socket.on('error', () => undefined);
+      if (!(socket instanceof Socket)) socket.destroy(new TypeError('The session proxy needs the sockets of Node.'));
+      else if (!('target' in visit)) refuse(request, responseOn(request, socket, limits.lingerMs), visit);
+      else {
+        upgrade(request, socket, head, visit).catch((error) =>
+          broken(request, responseOn(request, socket, limits.lingerMs), visit, error),
+        );
+      }
+      return true;
+    },
+    issueTicket: (owner) => seals.ticket(owner),
+    addressOf: (route, path, query) => joinAddress(options, route, path, query),
+    closeJob: (jobId) => void table.closeJob(jobId),
+    closeUser: (userId) => void table.closeWhere((route) => route.userId === userId),
+    metrics: () => {
+      const { sessions, requests, sockets } = table.open;
+      return { sessions, openRequests: requests, openSockets: sockets, ...totals };
+    },
+    close: async () => {
+      clearInterval(sweeper);
+      await table.closeWhere(() => true);
+    },
+  };
+}
+
+function tooMany(what: string, limit: number): OwnAnswer {
+  const message = `The session has ${limit} ${what} open at once, which is the limit. Close some, or try again in a moment.`;
+  return { status: 429, code: 'rate_limited', message, retryAfterSeconds: 5 };
+}
+
+/** To the same address on the same host, absolute because a path may begin with `//`. */
+function redirect(response: HttpResponse, visitor: Visitor, url: string, cookie: string | undefined): void {
+  response.statusCode = 302;
+  response.setHeader('Location', `${visitor.scheme}://${visitor.host}${url}`);
+  if (cookie !== undefined) response.setHeader('Set-Cookie', cookie);
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Referrer-Policy', 'no-referrer');
+  response.setHeader('Content-Length', 0);
+  response.end();
+}

@@ -1,0 +1,132 @@
+import { Pool } from 'undici';
+import type { SessionProxyLimits, SessionRoute } from './options.js';
+import type { SocketRelay } from './relay.js';
+
+/** What is open to one job's server at present. */
+export class Session {
+  readonly route: SessionRoute;
+  readonly pool: Pool;
+  readonly relays = new Set<SocketRelay>();
+  /** Ends handshakes that are not a relay yet. */
+  readonly handshakes = new Set<() => void>();
+  requests = 0;
+  /** WebSockets, from the start of their handshake until both sides are closed. */
+  sockets = 0;
+  /** Ended by us, so that its failures tell nothing of the job. */
+  closed = false;
+  /** Sweeps since anything was open. */
+  idleSweeps = 0;
+  lastTrafficMs = Number.NEGATIVE_INFINITY;
+  lastUnreachableMs = Number.NEGATIVE_INFINITY;
+
+  constructor(route: SessionRoute, limits: SessionProxyLimits) {
+    this.route = route;
+    const host = route.host.includes(':') ? `[${route.host}]` : route.host;
+    this.pool = new Pool(`http://${host}:${route.port}`, {
+      connections: limits.requestsPerJob,
+      pipelining: 1,
+      allowH2: false,
+      // A stream may be silent for hours; what bounds it is the end of either side, or of the job.
+      bodyTimeout: 0,
+      headersTimeout: limits.answerTimeoutMs,
+      connectTimeout: limits.connectTimeoutMs,
+      maxHeaderSize: limits.responseHeadBytes,
+    });
+  }
+
+  /** Ends everything open, at once. */
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const end of this.handshakes) end();
+    for (const relay of this.relays) relay.end();
+    await this.pool.destroy();
+  }
+}
+
+export interface SessionTableHooks {
+  readonly limits: SessionProxyLimits;
+  readonly onTraffic: (jobId: number) => void;
+  readonly onUnreachable: (jobId: number) => void;
+}
+
+const sweepsUntilForgotten = 12;
+
+/** The sessions in use. One is made by its first request and forgotten a minute after its last. */
+export class SessionTable {
+  readonly #hooks: SessionTableHooks;
+  readonly #sessions = new Map<number, Session>();
+  #requests = 0;
+  #sockets = 0;
+
+  constructor(hooks: SessionTableHooks) {
+    this.#hooks = hooks;
+  }
+
+  /** The session of a route. One that was left at another address is ended first. */
+  at(route: SessionRoute): Session {
+    const known = this.#sessions.get(route.jobId);
+    if (known) {
+      const { host, port, userId } = known.route;
+      if (host === route.host && port === route.port && userId === route.userId) return known;
+      void this.closeJob(route.jobId);
+    }
+    const session = new Session(route, this.#hooks.limits);
+    this.#sessions.set(route.jobId, session);
+    return session;
+  }
+
+  traffic(session: Session): void {
+    const now = performance.now();
+    if (now - session.lastTrafficMs < this.#hooks.limits.reportIntervalMs) return;
+    session.lastTrafficMs = now;
+    this.#hooks.onTraffic(session.route.jobId);
+  }
+
+  unreachable(session: Session): void {
+    const now = performance.now();
+    if (now - session.lastUnreachableMs < this.#hooks.limits.reportIntervalMs) return;
+    session.lastUnreachableMs = now;
+    this.#hooks.onUnreachable(session.route.jobId);
+  }
+
+  sweep(): void {
+    for (const [jobId, session] of this.#sessions) {
+      for (const relay of session.relays) relay.sweep();
+      session.idleSweeps = session.requests + session.sockets > 0 ? 0 : session.idleSweeps + 1;
+      if (session.idleSweeps > sweepsUntilForgotten) {
+        this.#sessions.delete(jobId);
+        void session.close();
+      }
+    }
+  }
+
+  async closeJob(jobId: number): Promise<void> {
+    const session = this.#sessions.get(jobId);
+    this.#sessions.delete(jobId);
+    await session?.close();
+  }
+
+  async closeWhere(belongs: (route: SessionRoute) => boolean): Promise<void> {
+    const ending = [...this.#sessions.values()].filter((session) => belongs(session.route));
+    await Promise.all(ending.map((session) => this.closeJob(session.route.jobId)));
+  }
+
+  /** Counts a request or WebSocket until the function it returns is called. */
+  begin(session: Session, kind: 'requests' | 'sockets'): () => void {
+    session[kind] += 1;
+    this.#count(kind, 1);
+    return () => {
+      session[kind] -= 1;
+      this.#count(kind, -1);
+    };
+  }
+
+  #count(kind: 'requests' | 'sockets', change: 1 | -1): void {
+    if (kind === 'requests') this.#requests += change;
+    else this.#sockets += change;
+  }
+
+  get open(): { readonly sessions: number; readonly requests: number; readonly sockets: number } {
+    return { sessions: this.#sessions.size, requests: this.#requests, sockets: this.#sockets };
+  }
+}

@@ -1,0 +1,31 @@
+import type { ServerContext } from '../server-context.js';
+import { idempotencyLifetimeMs } from '../services/idempotency.js';
+import { storageOf } from '../services/workspace-access.js';
+
+const day = 24 * 60 * 60 * 1000;
+
+/** How long events can be resumed. */
+export const eventLifetimeMs = 7 * day;
+
+/** How long an upload in chunks may rest before it is given up. */
+const uploadLifetimeMs = 7 * day;
+
+/** Removes what has outlived its use: old events, tokens, idempotency keys, abandoned uploads. */
+export async function cleanUp(context: ServerContext, signal: AbortSignal): Promise<void> {
+  const { database, clock } = context;
+  const nowMs = clock.now();
+  await database.transaction(async (rows) => {
+    await rows.remove('events', { created_at_ms: { lt: nowMs - eventLifetimeMs } });
+    await rows.remove('tokens', { expires_at_ms: { lt: nowMs } });
+    await rows.remove('idempotency_keys', { created_at_ms: { lt: nowMs - idempotencyLifetimeMs } });
+  });
+  const uploads = await database.find('uploads', { where: { created_at_ms: { lt: nowMs - uploadLifetimeMs } }, limit: 100 });
+  for (const upload of uploads) {
+    const workspace = await database.findOne('workspaces', { id: upload.workspace_id });
+    if (workspace) {
+      const { storage, directory } = storageOf(context, workspace);
+      await storage.abandonUpload(directory, upload.upload_id, signal);
+    }
+    await database.transaction((rows) => rows.remove('uploads', { id: upload.id }));
+  }
+}

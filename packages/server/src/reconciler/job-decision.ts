@@ -1,0 +1,169 @@
+import type { JobRow, LaunchEnd, NewRow, Observation } from '@user-workspaces/contract';
+
+type JobChanges = Partial<Omit<NewRow<'jobs'>, 'version'>>;
+
+/** What is to be done for a job, given what its resource says. Pure, so that every case can be tried. */
+export type Decision =
+  | { readonly do: 'nothing' }
+  /** Write these changes. */
+  | { readonly do: 'change'; readonly changes: JobChanges }
+  /** Never launched as far as the resource knows: launch it under its key. */
+  | { readonly do: 'launch' }
+  /** Deliver the wish to stop. */
+  | { readonly do: 'stop'; readonly changes: JobChanges }
+  /** It runs and its session was reported: ask the session whether it is ready. */
+  | { readonly do: 'probe'; readonly changes: JobChanges; readonly session: NonNullable<RunningObservation['session']> }
+  /** It has ended: write how. */
+  | { readonly do: 'finish'; readonly end: LaunchEnd; readonly changes: JobChanges };
+
+type RunningObservation = Extract<Observation, { kind: 'running' }>;
+
+export const waitingMessage = 'Webserver not ready.';
+export const readyMessage = 'Webserver ready.';
+
+/** True while the job's type promises a session that has not answered yet. */
+export function awaitsSession(row: JobRow): boolean {
+  return row.session_base_path !== null && row.session_host === null;
+}
+
+/** Leaves out what is as it was, so that nothing is written and no event sent without a change. */
+function changed(row: JobRow, changes: JobChanges): JobChanges {
+  const present: Readonly<Record<string, unknown>> = { ...row };
+  return Object.fromEntries(
+    Object.entries(changes).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(present[name])),
+  );
+}
+
+function changeOrNothing(row: JobRow, changes: JobChanges): Decision {
+  const real = changed(row, changes);
+  return Object.keys(real).length === 0 ? { do: 'nothing' } : { do: 'change', changes: real };
+}
+
+function decideRunning(row: JobRow, observation: RunningObservation): Decision {
+  const started = observation.startedAtMs;
+  const changes = changed(row, {
+    ...(row.status === 'pending' && { status: 'running' as const }),
+    resource_handle: observation.handle,
+    resource_job_id: observation.resourceJobId,
+    started_at_ms: row.started_at_ms ?? started,
+    ends_at_ms: observation.endsAtMs,
+    queue_reason: null,
+    expected_start_at_ms: null,
+    ...(row.started_at_ms === null && {
+      metrics: { ...row.metrics, time_pending: Math.max(0, started - row.created_at_ms) / 1000 },
+    }),
+    ...(awaitsSession(row) && {
+      current_details: { ...row.current_details, message: observation.sessionProblem ?? waitingMessage },
+    }),
+  });
+  if (row.status === 'stopping') return { do: 'stop', changes };
+  if (awaitsSession(row) && observation.session) return { do: 'probe', changes, session: observation.session };
+  return Object.keys(changes).length === 0 ? { do: 'nothing' } : { do: 'change', changes };
+}
+
+/**
+ * Decides what an observation means for an active job whose launch has begun.
+ *
+ * @param isConfirmedAbsent The resource said `absent` before, long enough ago: absence needs two readings.
+ */
+export function decide(row: JobRow, observation: Observation, nowMs: number, isConfirmedAbsent: boolean): Decision {
+  switch (observation.kind) {
+    case 'unknown':
+      // A resource that cannot answer changes nothing; the wish to stop is delivered all the same.
+      return row.status === 'stopping' ? { do: 'stop', changes: {} } : { do: 'nothing' };
+    case 'absent':
+      if (row.resource_handle === null && row.status === 'pending') return { do: 'launch' };
+      if (!isConfirmedAbsent) return row.status === 'stopping' ? { do: 'stop', changes: {} } : { do: 'nothing' };
+      return { do: 'finish', end: absentEnd(row, nowMs), changes: {} };
+    case 'pending': {
+      const changes = {
+        resource_handle: observation.handle,
+        resource_job_id: observation.resourceJobId,
+        queue_reason: observation.reason ?? null,
+        expected_start_at_ms: observation.expectedStartAtMs ?? null,
+      };
+      if (row.status === 'stopping') return { do: 'stop', changes: changed(row, changes) };
+      return changeOrNothing(row, changes);
+    }
+    case 'running':
+      return decideRunning(row, observation);
+    case 'ended':
+      return {
+        do: 'finish',
+        end: observation,
+        changes: { resource_handle: observation.handle, resource_job_id: observation.resourceJobId },
+      };
+  }
+}
+
+/** A job that is nowhere: stopped before it was ever launched, or lost. */
+function absentEnd(row: JobRow, nowMs: number): LaunchEnd {
+  const neverRan = row.resource_handle === null;
+  return {
+    endedAtMs: nowMs,
+    startedAtMs: row.started_at_ms,
+    exitCode: null,
+    signal: null,
+    cause: neverRan && row.status === 'stopping' ? 'stopped' : 'lost',
+    ...(!neverRan && { reason: `The resource ${row.resource} no longer knows this job, so how it ended is not known.` }),
+    coreHours: row.core_hours,
+  };
+}
+
+type End = Pick<JobRow, 'status' | 'status_reason' | 'status_message'>;
+
+function ending(row: JobRow, end: LaunchEnd): End {
+  const reason = (words: string): string => end.reason ?? words;
+  const wasAsked = row.stop_requested_at_ms !== null;
+  switch (end.cause) {
+    case 'exited':
+      if (end.exitCode === 0) return { status: 'complete', status_reason: 'finished', status_message: reason('It finished.') };
+      if (wasAsked) return { status: 'complete', status_reason: 'stopped', status_message: reason('It was stopped.') };
+      return end.signal === null
+        ? { status: 'failed', status_reason: 'exit_code', status_message: reason(`It ended with exit code ${end.exitCode}.`) }
+        : { status: 'failed', status_reason: 'signal', status_message: reason(`It was ended by ${end.signal}.`) };
+    case 'stopped':
+      return { status: 'complete', status_reason: 'stopped', status_message: reason('It was stopped.') };
+    case 'time_limit':
+      return { status: 'complete', status_reason: 'time_limit', status_message: reason('Its time limit was reached.') };
+    case 'memory_limit':
+      return { status: 'failed', status_reason: 'memory_limit', status_message: reason('It used more memory than its limit.') };
+    case 'node_failure':
+      return { status: 'failed', status_reason: 'node_failure', status_message: reason('The machine it ran on failed.') };
+    case 'launch_failed':
+      return { status: 'failed', status_reason: 'launch_failed', status_message: reason('It could not be launched.') };
+    case 'lost':
+      return { status: 'failed', status_reason: 'lost', status_message: reason('It was lost: how it ended is not known.') };
+  }
+}
+
+/** The row's last state: how it ended, in codes and in words. */
+export function finalChanges(row: JobRow, end: LaunchEnd, lastLogLines: readonly string[]): JobChanges {
+  const state = ending(row, end);
+  return {
+    ...state,
+    exit_code: end.exitCode,
+    signal: end.signal,
+    started_at_ms: row.started_at_ms ?? end.startedAtMs,
+    ended_at_ms: end.endedAtMs,
+    core_hours: end.coreHours,
+    queue_reason: null,
+    expected_start_at_ms: null,
+    ...(row.started_at_ms === null &&
+      end.startedAtMs !== null && {
+        metrics: { ...row.metrics, time_pending: Math.max(0, end.startedAtMs - row.created_at_ms) / 1000 },
+      }),
+    current_details:
+      state.status === 'failed'
+        ? {
+            message: `This job has failed. Support team has been notified and will investigate the error. ${state.status_message}`,
+          }
+        : {},
+    last_log_lines: state.status === 'failed' ? lastLogLines : [],
+    session_host: null,
+    session_port: null,
+    session_path: null,
+    due_at_ms: null,
+    attempts: 0,
+  };
+}

@@ -1,0 +1,81 @@
+import type { DatabaseTransaction, LeaseColumns } from '@user-workspaces/contract';
+import { StaleRowError } from '../records/record-transaction.js';
+import type { ServerContext } from '../server-context.js';
+
+/** Tables whose rows are worked on under a lease. */
+export type LeasedTable = 'workspaces' | 'jobs' | 'shares';
+
+/** The part of a row that says who works on it. */
+export type Lease = Pick<LeaseColumns, 'lease_owner' | 'lease_until_ms' | 'lease_fence'>;
+
+export const leaseDurationMs = 60_000;
+
+/** What a write at the end of leased work sets, so that the row is free again. */
+export const released = { lease_owner: null, lease_until_ms: 0 } as const;
+
+function updateLease(
+  rows: DatabaseTransaction,
+  table: LeasedTable,
+  row: { readonly id: number; readonly lease_fence: number },
+  changes: Partial<Lease>,
+): Promise<number> {
+  const where = { id: row.id, lease_fence: row.lease_fence };
+  switch (table) {
+    case 'workspaces':
+      return rows.update('workspaces', where, changes);
+    case 'jobs':
+      return rows.update('jobs', where, changes);
+    case 'shares':
+      return rows.update('shares', where, changes);
+  }
+}
+
+/**
+ * Takes the lease of a row for this process. Writes under the lease carry its fence, so that they fail once another
+ * process has taken it over.
+ *
+ * @returns What to lay over the row; `undefined` when another holds the lease or was faster.
+ */
+export async function takeLease(
+  context: ServerContext,
+  table: LeasedTable,
+  row: { readonly id: number } & Lease,
+): Promise<Lease | undefined> {
+  const nowMs = context.clock.now();
+  if (row.lease_until_ms > nowMs) return undefined;
+  const lease: Lease = {
+    lease_owner: context.instance,
+    lease_until_ms: nowMs + leaseDurationMs,
+    lease_fence: row.lease_fence + 1,
+  };
+  const taken = await context.database.transaction((rows) => updateLease(rows, table, row, lease));
+  return taken === 1 ? lease : undefined;
+}
+
+/** Runs `work` while the lease of `row` is kept alive; its signal aborts when the lease is lost. */
+export async function keepLease<R>(
+  context: ServerContext,
+  table: LeasedTable,
+  row: { readonly id: number; readonly lease_fence: number },
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<R>,
+): Promise<R> {
+  const lost = new AbortController();
+  const done = new AbortController();
+  const renew = async (): Promise<void> => {
+    while (!done.signal.aborted) {
+      await context.clock.sleep(leaseDurationMs / 3, done.signal);
+      if (done.signal.aborted) return;
+      const lease = { lease_until_ms: context.clock.now() + leaseDurationMs };
+      const renewed = await context.database.transaction((rows) => updateLease(rows, table, row, lease));
+      if (renewed === 0) lost.abort(new StaleRowError(`The lease of ${table} ${row.id} was lost.`));
+    }
+  };
+  const renewing = renew().catch((error: unknown) => lost.abort(error));
+  try {
+    return await work(AbortSignal.any([signal, lost.signal]));
+  } finally {
+    done.abort();
+    await renewing;
+  }
+}

@@ -1,0 +1,224 @@
+import type { JobRow, Observation } from '@user-workspaces/contract';
+import type { Metrics } from '../observability/metrics.js';
+import { StaleRowError } from '../records/record-transaction.js';
+import type { ServerContext } from '../server-context.js';
+import { launchReferenceOf } from '../services/launch-reference.js';
+import { activeJobStatuses } from '../views/job.js';
+import { cleanUp } from './clean-up.js';
+import { JobWork } from './job-work.js';
+import type { SessionProbe } from './session-probe.js';
+import { workOnShare } from './share-work.js';
+import { workOnWorkspace } from './workspace-work.js';
+
+/** The longest time between two looks at the rows: what other processes wrote is found then. */
+const idleMs = 2_000;
+
+/** How often everything that runs is observed, even if nothing seems to move. */
+const sweepMs = { push: 15_000, poll: 2_000 } as const;
+
+/** How many rows of one kind are worked on at once. */
+const concurrency = 16;
+const batchSize = 500;
+
+const cleanUpMs = 60_000;
+
+/**
+ * Drives the world towards the rows: launches, observes and stops jobs, deletes workspaces, copies shares.
+ *
+ * All it must remember is in the rows; what it keeps in memory (when to look again) only saves work and is found anew by the first sweep after a start.
+ */
+export class Reconciler {
+  readonly #context: ServerContext;
+  readonly #metrics: Metrics;
+  readonly #jobs: JobWork;
+  readonly #stopping = new AbortController();
+  /** Jobs to look at again, and when. */
+  readonly #soon = new Map<number, number>();
+  /** Launch keys that a resource says have changed. */
+  readonly #pushed = new Set<string>();
+  readonly #nextSweepMs = new Map<string, number>();
+  readonly #busy = new Set<string>();
+  #nextCleanUpMs = 0;
+  #wake: AbortController = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(context: ServerContext, metrics: Metrics, probe: SessionProbe) {
+    this.#context = context;
+    this.#metrics = metrics;
+    this.#jobs = new JobWork(context, metrics, probe);
+  }
+
+  /** Begins to work in the background. */
+  start(): void {
+    const { signal } = this.#stopping;
+    for (const { resource } of this.#context.resources.values()) {
+      if (!resource.capabilities.push) continue;
+      resource.watch((launchKeys) => {
+        for (const key of launchKeys) this.#pushed.add(key);
+        this.nudge();
+      }, signal);
+    }
+    const unsubscribe = this.#context.journal.onCommitted(({ isDue }) => {
+      if (isDue) this.nudge();
+    });
+    this.#running = this.#loop().finally(unsubscribe);
+  }
+
+  /** Ends after the steps that are under way; jobs run on. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('The server stops.'));
+    this.nudge();
+    await this.#running;
+  }
+
+  /** Something is due: look now. */
+  nudge(): void {
+    this.#wake.abort();
+  }
+
+  /** A job's session does not answer: observe the job now. */
+  checkJob(jobId: number): void {
+    this.#soon.set(jobId, 0);
+    this.nudge();
+  }
+
+  async #loop(): Promise<void> {
+    const { clock, log } = this.#context;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const wake = new AbortController();
+      this.#wake = wake;
+      let waitMs = idleMs;
+      try {
+        await this.pass(signal);
+        const next = Math.min(...this.#soon.values(), ...this.#nextSweepMs.values(), clock.now() + idleMs);
+        waitMs = Math.max(10, next - clock.now());
+      } catch (error) {
+        if (signal.aborted) break;
+        log.error({ err: error }, 'the reconciler could not read the rows, will try again');
+      }
+      await clock.sleep(waitMs, AbortSignal.any([signal, wake.signal]));
+    }
+  }
+
+  /** Does once all that is due. Long file work goes on in the background and is not waited for. */
+  async pass(signal: AbortSignal): Promise<void> {
+    const nowMs = this.#context.clock.now();
+    await this.#passJobs(nowMs, signal);
+    await Promise.all([this.#passWorkspaces(nowMs, signal), this.#passShares(nowMs, signal)]);
+    if (nowMs >= this.#nextCleanUpMs) {
+      this.#nextCleanUpMs = nowMs + cleanUpMs;
+      await cleanUp(this.#context, signal);
+    }
+  }
+
+  async #passJobs(nowMs: number, signal: AbortSignal): Promise<void> {
+    const startedAt = performance.now();
+    const rows = await this.#dueJobs(nowMs);
+    if (rows.length === 0) return;
+    const observations = await this.#observe(rows, signal);
+    await eachLimited(rows, concurrency, async (row) => {
+      if (signal.aborted) return;
+      const againAtMs = await this.#stepJob(row, observations.get(row.launch_key), signal);
+      if (againAtMs === null) this.#soon.delete(row.id);
+      else this.#soon.set(row.id, againAtMs);
+    });
+    this.#metrics.reconcile('jobs', (performance.now() - startedAt) / 1000, rows.length);
+  }
+
+  /** Active jobs with a wish to carry out, a changed launch, a time to look again, or a sweep of their resource. */
+  async #dueJobs(nowMs: number): Promise<JobRow[]> {
+    const { database, resources } = this.#context;
+    const status = { in: activeJobStatuses };
+    const found = new Map<number, JobRow>();
+    const add = (rows: readonly JobRow[]): void => {
+      for (const row of rows) found.set(row.id, row);
+    };
+    add(await database.find('jobs', { where: { status, due_at_ms: { lte: nowMs } }, limit: batchSize }));
+    for (const [name, { resource }] of resources) {
+      if ((this.#nextSweepMs.get(name) ?? 0) > nowMs) continue;
+      this.#nextSweepMs.set(name, nowMs + sweepMs[resource.capabilities.push ? 'push' : 'poll']);
+      add(await database.find('jobs', { where: { status, resource: name } }));
+    }
+    const keys = [...this.#pushed];
+    this.#pushed.clear();
+    if (keys.length > 0) add(await database.find('jobs', { where: { status, launch_key: { in: keys } } }));
+    const ids = [...this.#soon].filter(([id, atMs]) => atMs <= nowMs && !found.has(id)).map(([id]) => id);
+    for (const id of ids) this.#soon.delete(id);
+    if (ids.length > 0) add(await database.find('jobs', { where: { status, id: { in: ids } } }));
+    return [...found.values()];
+  }
+
+  /** One question per resource for all its launches. */
+  async #observe(rows: readonly JobRow[], signal: AbortSignal): Promise<ReadonlyMap<string, Observation>> {
+    const { database, resources } = this.#context;
+    const launched = rows.filter((row) => row.launch_begun);
+    const workspaceIds = [...new Set(launched.map((row) => row.workspace_id))];
+    const workspaces = await database.find('workspaces', { where: { id: { in: workspaceIds } } });
+    const workspaceById = new Map(workspaces.map((row) => [row.id, row]));
+    const all = new Map<string, Observation>();
+    for (const [name, { resource }] of resources) {
+      const own = launched.filter((row) => row.resource === name);
+      if (own.length === 0) continue;
+      const references = await Promise.all(
+        own.map((row) => launchReferenceOf(this.#context, row, workspaceById.get(row.workspace_id))),
+      );
+      const startedAt = performance.now();
+      const observed = await resource.observe(references, signal);
+      this.#metrics.reconcile('observe', (performance.now() - startedAt) / 1000, own.length);
+      for (const [key, observation] of observed) all.set(key, observation);
+    }
+    return all;
+  }
+
+  async #stepJob(row: JobRow, observation: Observation | undefined, signal: AbortSignal): Promise<number | null> {
+    try {
+      return await this.#jobs.step(row, observation, signal);
+    } catch (error) {
+      if (signal.aborted) return null;
+      if (error instanceof StaleRowError) return this.#context.clock.now();
+      this.#context.log.error({ err: error, jobId: row.id }, 'work on a job failed, will be tried again');
+      return this.#context.clock.now() + 2_000;
+    }
+  }
+
+  async #passWorkspaces(nowMs: number, signal: AbortSignal): Promise<void> {
+    const due = await this.#context.database.find('workspaces', {
+      where: { due_at_ms: { lte: nowMs }, lease_until_ms: { lte: nowMs } },
+      limit: batchSize,
+    });
+    for (const row of due) this.#inBackground(`workspace ${row.id}`, () => workOnWorkspace(this.#context, row, signal));
+  }
+
+  async #passShares(nowMs: number, signal: AbortSignal): Promise<void> {
+    const due = await this.#context.database.find('shares', {
+      where: { due_at_ms: { lte: nowMs }, lease_until_ms: { lte: nowMs } },
+      limit: batchSize,
+    });
+    for (const row of due) this.#inBackground(`share ${row.id}`, () => workOnShare(this.#context, row, signal));
+  }
+
+  /** File work may take long: it must not hold up jobs. Its lease keeps others away; its row is tried again if it fails. */
+  #inBackground(name: string, work: () => Promise<void>): void {
+    if (this.#busy.has(name) || this.#busy.size >= concurrency) return;
+    this.#busy.add(name);
+    work()
+      .catch((error: unknown) => {
+        if (!this.#stopping.signal.aborted && !(error instanceof StaleRowError)) {
+          this.#context.log.error({ err: error }, `work on ${name} failed, will be tried again`);
+        }
+      })
+      .finally(() => {
+        this.#busy.delete(name);
+        this.nudge();
+      });
+  }
+}
+
+async function eachLimited<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+}

@@ -1,0 +1,126 @@
+import { AdapterError, type ShareRow } from '@user-workspaces/contract';
+import type { ServerContext } from '../server-context.js';
+import { settleWorkspace } from '../services/jobs.js';
+import { storageOf } from '../services/workspace-access.js';
+import { retryAtMs } from './backoff.js';
+import { keepLease, type Lease, released, takeLease } from './lease.js';
+
+/** A mail that a mail server has refused for so long is given up. */
+const mailPatienceMs = 24 * 60 * 60 * 1000;
+
+/** Copies the files of shares, tells their receivers, removes what was cancelled. */
+export async function workOnShare(context: ServerContext, found: ShareRow, signal: AbortSignal): Promise<void> {
+  const lease = await takeLease(context, 'shares', found);
+  if (!lease) return;
+  const row = await context.database.findOne('shares', { id: found.id });
+  if (!row || row.lease_fence !== lease.lease_fence) return;
+  try {
+    await keepLease(context, 'shares', row, signal, (leased) => work(context, row, leased));
+  } catch (error) {
+    signal.throwIfAborted();
+    await retryLater(context, row, lease, error);
+  }
+}
+
+async function work(context: ServerContext, row: ShareRow, signal: AbortSignal): Promise<void> {
+  switch (row.work) {
+    case 'copy':
+      return copyFiles(context, row, signal);
+    case 'delete':
+      return removeCopy(context, row, signal);
+    case 'none':
+      return row.mail_due ? sendMail(context, row, signal) : rest(context, row);
+  }
+}
+
+async function rest(context: ServerContext, row: ShareRow): Promise<void> {
+  await context.journal.transaction((transaction) => transaction.touchShare(row, { ...released, due_at_ms: null, attempts: 0 }));
+}
+
+async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSignal): Promise<void> {
+  const { database, journal, step } = context;
+  const copy = await database.findOne('workspaces', { id: row.shared_workspace_id });
+  const original =
+    row.original_workspace_id === null ? undefined : await database.findOne('workspaces', { id: row.original_workspace_id });
+  if (!copy || !original) throw new AdapterError('not_found', 'The shared workspace is gone.');
+  const from = storageOf(context, original);
+  const to = storageOf(context, copy);
+  step('before share.copy');
+  await from.storage.copy(from.directory, to.directory, signal);
+  step('after share.copy');
+  const survey = await to.storage.survey(to.directory, signal);
+  await journal.transaction(async (transaction) => {
+    const present = await transaction.rows.lock('workspaces', copy.id);
+    const isDeleted = !present || present.status === 'deleting';
+    if (present && !isDeleted) {
+      await transaction.changeWorkspace(present, {
+        status: 'idle',
+        status_reason: null,
+        disk_space_bytes: survey.diskSpaceBytes,
+        current_details: { files: survey.files, symlinks: survey.symlinks },
+      });
+      await settleWorkspace(transaction, copy.id);
+    }
+    await transaction.changeShare(row, {
+      ...released,
+      work: 'none',
+      attempts: 0,
+      due_at_ms: row.mail_due && !isDeleted ? transaction.nowMs : null,
+    });
+  });
+  step('after share.copied');
+}
+
+async function removeCopy(context: ServerContext, row: ShareRow, signal: AbortSignal): Promise<void> {
+  const { database, journal, step } = context;
+  const copy = await database.findOne('workspaces', { id: row.shared_workspace_id });
+  if (copy) {
+    const { storage, directory } = storageOf(context, copy);
+    step('before share.destroy');
+    await storage.destroy(directory, signal);
+    step('after share.destroy');
+  }
+  await journal.transaction(async (transaction) => {
+    await transaction.removeShare(row);
+    if (copy) await transaction.removeWorkspace(copy);
+  });
+  step('after share.removed');
+}
+
+/** Sent again after a crash between sending and storing: a second mail does less harm than none. */
+async function sendMail(context: ServerContext, row: ShareRow, signal: AbortSignal): Promise<void> {
+  const { database, journal, mailer, settings, step } = context;
+  const users = await database.find('users', { where: { id: { in: [row.sender_user_id, row.receiver_user_id] } } });
+  const sender = users.find((user) => user.id === row.sender_user_id);
+  const receiver = users.find((user) => user.id === row.receiver_user_id);
+  const copy = await database.findOne('workspaces', { id: row.shared_workspace_id });
+  if (mailer && sender && receiver && copy) {
+    const name = `${sender.first_name} ${sender.last_name}`.trim() || sender.username;
+    const mail = {
+      to: receiver.email,
+      subject: `${name} shared a workspace with you`.replaceAll(/[\r\n]/g, ' '),
+      text: `${name} (${sender.email}) offers you a copy of the workspace "${copy.name}".\n\nAccept or decline it in your list of workspaces: ${settings.publicUrl}\n`,
+    };
+    step('before share.mail');
+    await mailer.send(mail, signal);
+    step('after share.mail');
+  }
+  await journal.transaction((transaction) =>
+    transaction.touchShare(row, { ...released, mail_due: false, due_at_ms: null, attempts: 0 }),
+  );
+}
+
+async function retryLater(context: ServerContext, row: ShareRow, lease: Lease, error: unknown): Promise<void> {
+  const { clock, journal, log } = context;
+  log.error({ err: error, shareId: row.id, work: row.work }, 'work on a share failed, will be tried again');
+  const isGivenUp = row.work === 'none' && clock.now() - row.created_at_ms > mailPatienceMs;
+  const due_at_ms = isGivenUp ? null : retryAtMs(clock, row.attempts);
+  await journal.transaction(async (transaction) => {
+    const changes = { ...released, due_at_ms, attempts: row.attempts + 1 };
+    await transaction.rows.update('shares', { id: row.id, lease_fence: lease.lease_fence }, changes);
+    if (row.work !== 'copy') return;
+    const copy = await transaction.rows.lock('workspaces', row.shared_workspace_id);
+    const reason = AdapterError.is(error) ? error.message : 'The copy failed and will be tried again.';
+    if (copy && copy.status_reason !== reason) await transaction.changeWorkspace(copy, { status_reason: reason });
+  });
+}

@@ -1,0 +1,232 @@
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { AdapterError, type Identity, type JobRow } from '@user-workspaces/contract';
+import { type Schema, specificationVersion } from '@user-workspaces/schema';
+import type { Middleware } from 'koa';
+import { pino } from 'pino';
+import { createEventStreams, createJobSockets } from './events/index.js';
+import { createHandlers } from './handlers/index.js';
+import { createApplication } from './http/application.js';
+import { pages } from './http/pages.js';
+import { createMetrics } from './observability/metrics.js';
+import type { ServerOptions } from './options.js';
+import { createSessionProxy, domainBasePath, sessionBasePath } from './proxy/index.js';
+import { Journal } from './records/journal.js';
+import { Reconciler } from './reconciler/reconciler.js';
+import { probeSession } from './reconciler/session-probe.js';
+import type { ServerContext } from './server-context.js';
+import { routeOf, SessionDirectory } from './services/session-directory.js';
+import { signingKey } from './services/signing-key.js';
+import { Surveys } from './services/surveys.js';
+import { authenticate, callerOfToken, issueToken, setApiClient } from './services/tokens.js';
+import { userOfIdentity } from './services/users.js';
+import { systemClock } from './system-clock.js';
+
+const day = 24 * 60 * 60 * 1000;
+const refreshRoutesMs = 60_000;
+
+/** A running server: mount it, or serve it. */
+export interface UserWorkspacesServer {
+  /** Everything over HTTP: the API, the pages, and the sessions. For `http.createServer`. */
+  readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
+  /** The same as Koa middleware, for an existing application; requests outside the prefix go on to the next. */
+  readonly middleware: Middleware;
+  /** Serves the WebSockets of jobs and sessions on an HTTP server; upgrades of other paths are left to other listeners. */
+  attach(server: HttpServer): void;
+  /** Makes a token for somebody whom the caller vouches for; makes the user if needed. */
+  issueToken(identity: Identity, name: string): Promise<{ token: string; expiresAtMs: number }>;
+  /** Gives a portal its client token; a former one of the same name stops working. */
+  setApiClient(name: string, clientToken: string): Promise<void>;
+  /** Ends streams and work under way. Jobs run on; the next start finds them. Does not close adapters that it was given. */
+  close(): Promise<void>;
+}
+
+function packageVersion(): string {
+  const content: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return typeof content === 'object' && content !== null && 'version' in content ? String(content.version) : specificationVersion;
+}
+
+/**
+ * Puts adapters together to a server, creates or upgrades the tables, and begins to drive the jobs.
+ *
+ * @throws AdapterError `misconfigured` when the parts do not fit, `unavailable` when the database cannot be reached.
+ * @example
+ * const server = await createServer({ authentication, accounts, database, storages: [storage], resources: [{ resource, parameterMapping }], jobTypes, parameters, publicUrl });
+ * const http = createHttpServer(server.handler);
+ * server.attach(http);
+ * http.listen(5050);
+ */
+export async function createServer(options: ServerOptions): Promise<UserWorkspacesServer> {
+  const { database, clock = systemClock, prefix = '' } = options;
+  const log = options.log ?? pino({ level: 'silent' });
+  checkOptions(options);
+  await database.migrate();
+  const metrics = createMetrics();
+  const journal = new Journal(database, clock);
+  const [mainStorage] = options.storages;
+  const [{ resource: mainResource }] = options.resources;
+  const passthroughDomain = options.resources.find((entry) => entry.passthroughDomain)?.passthroughDomain;
+  const directory = new SessionDirectory((jobId) => proxy.closeJob(jobId));
+  const proxy = createSessionProxy({
+    routes: directory,
+    authenticate: async (token) => {
+      try {
+        return (await callerOfToken(context, token)).user.id;
+      } catch (error) {
+        if (error instanceof Error && error.name === 'ApiError') return undefined;
+        throw error;
+      }
+    },
+    signingKey: await signingKey(database, clock),
+    now: clock.now,
+    prefix,
+    publicOrigin: () => new URL(options.publicUrl).origin,
+    ...(passthroughDomain !== undefined && { passthroughDomain }),
+    ...(options.allowedOrigins && { allowedOrigins: options.allowedOrigins }),
+    trustsPeer: (address) => options.trustedProxies?.includes(address) ?? false,
+    onTraffic: (jobId) => noteActivity(jobId),
+    onUnreachable: (jobId) => reconciler.checkJob(jobId),
+    log,
+  });
+
+  const context: ServerContext = {
+    authentication: options.authentication,
+    accounts: options.accounts,
+    database,
+    journal,
+    storages: new Map(options.storages.map((storage) => [storage.name, storage])),
+    mainStorage,
+    resources: new Map(options.resources.map((entry) => [entry.resource.name, entry])),
+    mainResource,
+    jobTypes: options.jobTypes,
+    parameters: options.parameters,
+    mailer: options.mailer,
+    clock,
+    log,
+    step: options.step ?? (() => {}),
+    instance: Buffer.from(clock.random(8)).toString('hex'),
+    connectionOf: (row) => connectionOf(row),
+    basePathOf: ({ id }) => (passthroughDomain === undefined ? sessionBasePath(prefix, '{host}', id) : domainBasePath),
+    settings: {
+      publicUrl: options.publicUrl,
+      prefix,
+      tokenLifetimeMs: options.tokenLifetimeMs ?? 30 * day,
+      openDirectory: options.openDirectory ?? false,
+      singleUser: options.singleUser ?? false,
+      stopGraceMs: options.stopGraceMs ?? 10_000,
+      jsonLimitBytes: options.jsonLimitBytes ?? 64 * 1024 * 1024,
+      version: packageVersion(),
+      build: options.build ?? '',
+    },
+  };
+
+  function connectionOf(row: JobRow): Schema<'ConnectionDetails'> | undefined {
+    const route = routeOf(row);
+    if (!route) return undefined;
+    const query = Object.entries(row.session_query).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    );
+    return proxy.addressOf(route, row.session_path ?? '/', Object.fromEntries(query));
+  }
+
+  function noteActivity(jobId: number): void {
+    database
+      .transaction((rows) => rows.update('jobs', { id: jobId }, { last_activity_at_ms: clock.now() }))
+      .catch((error: unknown) => log.warn({ err: error, jobId }, 'activity could not be stored'));
+  }
+
+  const surveys = new Surveys(context);
+  const reconciler = new Reconciler(context, metrics, probeSession);
+  const streams = createEventStreams(context);
+  const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
+  const handlers = createHandlers(context, { metrics, surveys, streams });
+  const application = createApplication(context, handlers, metrics, {
+    validateAnswers: options.validateAnswers ?? false,
+    extras: pages(options, prefix),
+  });
+  const callback = application.callback();
+
+  journal.onCommitted(({ jobs }) => {
+    for (const row of jobs.values()) directory.update(row);
+  });
+  await directory.refresh(context);
+  const refreshing = setInterval(() => {
+    directory.refresh(context).catch((error: unknown) => log.warn({ err: error }, 'sessions could not be read anew'));
+  }, refreshRoutesMs).unref();
+  metrics.gauge('uws_sessions', 'Sessions that can be opened', () => directory.size);
+  metrics.gauge('uws_event_streams', 'Open event streams', () => streams.size);
+  for (const status of ['pending', 'running', 'stopping'] as const) {
+    metrics.gauge(`uws_jobs_${status}`, `Jobs that are ${status}`, () => database.count('jobs', { status }));
+  }
+  await surveys.start();
+  reconciler.start();
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (await proxy.handle(request, response)) return;
+    await callback(request, response);
+  }
+
+  function handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    return proxy.handleUpgrade(request, socket, head) || sockets.handleUpgrade(request, socket, head);
+  }
+
+  return {
+    handler(request, response) {
+      handle(request, response).catch((error: unknown) => {
+        log.error({ err: error }, 'a request failed');
+        response.destroy();
+      });
+    },
+    async middleware(koa, next) {
+      if (prefix !== '' && koa.path !== prefix && !koa.path.startsWith(`${prefix}/`)) return next();
+      koa.respond = false;
+      await handle(koa.req, koa.res);
+    },
+    attach(server) {
+      server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        if (handleUpgrade(request, socket, head)) return;
+        // Somebody else's, if there is somebody else; otherwise nobody would ever answer.
+        if (server.listenerCount('upgrade') === 1) socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+      });
+    },
+    async issueToken(identity, name) {
+      const user = await userOfIdentity(context, identity);
+      return issueToken(context, user.id, name);
+    },
+    setApiClient: (name, clientToken) => setApiClient(context, name, clientToken),
+    async close() {
+      clearInterval(refreshing);
+      streams.close();
+      sockets.close();
+      surveys.close();
+      await reconciler.stop();
+      await proxy.close();
+    },
+  };
+}
+
+/** Parts that do not fit each other stop the start, not the first user. */
+function checkOptions(options: ServerOptions): void {
+  const names = new Set(options.resources.map((entry) => entry.resource.name));
+  for (const [id, { resources }] of options.jobTypes) {
+    const unknown = [...resources.keys()].find((name) => !names.has(name));
+    if (unknown !== undefined || resources.size === 0) {
+      throw new AdapterError(
+        'misconfigured',
+        `The job type ${id} ${unknown === undefined ? 'names no resource' : `names the resource ${unknown}`}; there are: ${[...names].join(', ')}.`,
+        { field: `available_job_types.${id}` },
+      );
+    }
+  }
+  if (options.prefix && !/^(\/[\w.~-]+)+$/.test(options.prefix)) {
+    throw new AdapterError('misconfigured', `The prefix ${options.prefix} must begin with a slash and not end in one.`, {
+      field: 'prefix',
+    });
+  }
+  if (!URL.canParse(options.publicUrl)) {
+    throw new AdapterError('misconfigured', `public_url is ${options.publicUrl}; a URL such as https://portal.example.org is needed.`, {
+      field: 'public_url',
+    });
+  }
+}

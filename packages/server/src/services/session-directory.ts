@@ -1,0 +1,68 @@
+import type { JobRow } from '@user-workspaces/contract';
+import { type SessionRoute, type SessionRoutes, sessionLabel } from '../proxy/index.js';
+import type { ServerContext } from '../server-context.js';
+
+/** Where the host and port of a job's ready session are kept; `undefined` while it has none. */
+export function routeOf(row: JobRow): SessionRoute | undefined {
+  if (row.status !== 'running' || row.session_host === null || row.session_port === null) return undefined;
+  return {
+    jobId: row.id,
+    userId: row.user_id,
+    host: row.session_host,
+    port: row.session_port,
+    basePath: row.session_base_path ?? 'keep',
+  };
+}
+
+/**
+ * The running sessions by job and by host name, as the rows have them: read at the start, changed with every committed change, and read anew
+ * every minute for what other processes wrote.
+ */
+export class SessionDirectory implements SessionRoutes {
+  readonly #byJob = new Map<number, SessionRoute>();
+  readonly #byLabel = new Map<string, SessionRoute>();
+  readonly #ended: (jobId: number) => void;
+
+  /** @param ended Told of each session that is no more. */
+  constructor(ended: (jobId: number) => void) {
+    this.#ended = ended;
+  }
+
+  byJob(jobId: number): SessionRoute | undefined {
+    return this.#byJob.get(jobId);
+  }
+
+  byLabel(label: string): SessionRoute | undefined {
+    return this.#byLabel.get(label);
+  }
+
+  get size(): number {
+    return this.#byJob.size;
+  }
+
+  /** Takes a job as it is now. */
+  update(row: JobRow): void {
+    const route = routeOf(row);
+    const former = this.#byJob.get(row.id);
+    if (former && (!route || former.port !== route.port || former.host !== route.host)) this.#remove(former);
+    if (!route) return;
+    this.#byJob.set(row.id, route);
+    this.#byLabel.set(sessionLabel(route.host, route.port), route);
+  }
+
+  /** Reads all rows; sessions that are no longer among them end. */
+  async refresh(context: Pick<ServerContext, 'database'>): Promise<void> {
+    const rows = await context.database.find('jobs', { where: { status: 'running' } });
+    const running = new Set(rows.map((row) => row.id));
+    for (const route of [...this.#byJob.values()]) if (!running.has(route.jobId)) this.#remove(route);
+    for (const row of rows) this.update(row);
+  }
+
+  #remove(route: SessionRoute): void {
+    this.#byJob.delete(route.jobId);
+    const label = sessionLabel(route.host, route.port);
+    // Ports are used again: the name may already belong to another job.
+    if (this.#byLabel.get(label)?.jobId === route.jobId) this.#byLabel.delete(label);
+    this.#ended(route.jobId);
+  }
+}

@@ -1,0 +1,215 @@
+import type { Account, JobRow, Query, ShareRow, Storage, UserRow, WorkspaceRow } from '@user-workspaces/contract';
+import type { RequestBody, Schema } from '@user-workspaces/schema';
+import { ApiError } from '../http/api-error.js';
+import type { Caller } from '../http/handler.js';
+import { rowOfAccount } from '../options.js';
+import type { RecordTransaction } from '../records/record-transaction.js';
+import type { ServerContext } from '../server-context.js';
+import { type ShareRows, viewShare } from '../views/share.js';
+import type { Idempotency } from './idempotency.js';
+import { retryStale } from './retry-stale.js';
+import { accountOfUser } from './users.js';
+import { openWorkspace } from './workspace-access.js';
+
+/** Joins shares with their workspaces and users: three statements, however many shares. */
+async function joinShares(context: ServerContext, shares: readonly ShareRow[]): Promise<ShareRows[]> {
+  const workspaceIds = shares.flatMap((share) =>
+    share.original_workspace_id === null
+      ? [share.shared_workspace_id]
+      : [share.shared_workspace_id, share.original_workspace_id],
+  );
+  const userIds = shares.flatMap((share) => [share.sender_user_id, share.receiver_user_id]);
+  const [workspaces, users] = await Promise.all([
+    context.database.find('workspaces', { where: { id: { in: [...new Set(workspaceIds)] } } }),
+    context.database.find('users', { where: { id: { in: [...new Set(userIds)] } } }),
+  ]);
+  const workspaceById = new Map(workspaces.map((row) => [row.id, row]));
+  const userById = new Map(users.map((row) => [row.id, row]));
+  return shares.flatMap((share) => {
+    const copy = workspaceById.get(share.shared_workspace_id);
+    const sender = userById.get(share.sender_user_id);
+    const receiver = userById.get(share.receiver_user_id);
+    if (!copy || !sender || !receiver) return [];
+    const original = share.original_workspace_id === null ? undefined : workspaceById.get(share.original_workspace_id);
+    return [{ share, original, copy, sender, receiver }];
+  });
+}
+
+/** The caller's shares of one query, sent and received apart. */
+export async function listShares(
+  context: ServerContext,
+  caller: Caller,
+  query: Query<'shares'>,
+): Promise<{ rows: ShareRow[]; sent: Schema<'Share'>[]; received: Schema<'Share'>[] }> {
+  const side = (column: 'sender_user_id' | 'receiver_user_id'): Promise<ShareRow[]> =>
+    context.database.find('shares', {
+      ...query,
+      where: { work: { in: ['copy', 'none'] }, ...query.where, [column]: caller.user.id },
+    });
+  const [sent, received] = await Promise.all([side('sender_user_id'), side('receiver_user_id')]);
+  const joined = await joinShares(context, [...sent, ...received]);
+  const view = (rows: readonly ShareRow[]): Schema<'Share'>[] =>
+    joined.filter(({ share }) => rows.includes(share)).map(viewShare);
+  const descending = query.orderBy?.[0]?.[1] === 'desc';
+  const rows = [...sent, ...received].sort((a, b) => (descending ? b.id - a.id : a.id - b.id));
+  return { rows, sent: view(sent), received: view(received) };
+}
+
+interface Receiver {
+  readonly user: UserRow;
+  readonly account: Account;
+}
+
+async function findReceivers(
+  context: ServerContext,
+  caller: Caller,
+  userIds: readonly number[],
+  signal: AbortSignal,
+): Promise<Receiver[]> {
+  const wanted = [...new Set(userIds)];
+  const users = await context.database.find('users', { where: { id: { in: wanted }, is_active: true } });
+  if (users.length !== wanted.length || wanted.includes(caller.user.id)) {
+    throw new ApiError('invalid_field', 'Invalid user id provided.', { field: 'shared_user_ids' });
+  }
+  const receivers: Receiver[] = [];
+  for (const user of users) {
+    try {
+      receivers.push({ user, account: await accountOfUser(context, user, signal) });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      throw new ApiError(
+        'permission_denied',
+        `User ${user.first_name} ${user.last_name} does not have permission on the file system.`,
+        { field: 'shared_user_ids', cause: error },
+      );
+    }
+  }
+  return receivers;
+}
+
+async function insertShare(
+  context: ServerContext,
+  storage: Storage,
+  transaction: RecordTransaction,
+  original: WorkspaceRow,
+  receiver: Receiver,
+  lastJob: JobRow | undefined,
+): Promise<ShareRow> {
+  const copy = await transaction.insertWorkspace({
+    user_id: receiver.user.id,
+    name: original.name,
+    description: original.description,
+    disk_space_bytes: 0,
+    created_at_ms: transaction.nowMs,
+    last_modified_at_ms: null,
+    last_job_launch_at_ms: null,
+    request_details: original.request_details,
+    current_details: original.current_details,
+    status: 'initializing',
+    status_reason: null,
+    default_job_type: original.default_job_type,
+    storage: original.storage,
+    location: '',
+    account: rowOfAccount(receiver.account),
+    pending_changes: null,
+    is_listed: false,
+    lease_owner: null,
+    lease_until_ms: 0,
+    lease_fence: 0,
+    due_at_ms: null,
+    attempts: 0,
+  });
+  await transaction.touchWorkspace(copy, { location: storage.locate(receiver.account, copy.id) });
+  return transaction.insertShare({
+    original_workspace_id: original.id,
+    shared_workspace_id: copy.id,
+    sender_user_id: original.user_id,
+    receiver_user_id: receiver.user.id,
+    last_resource_options: lastJob?.native_options ?? {},
+    last_job_type: lastJob?.job_type ?? null,
+    is_accepted: false,
+    created_at_ms: transaction.nowMs,
+    work: 'copy',
+    mail_due: context.mailer !== undefined,
+    lease_owner: null,
+    lease_until_ms: 0,
+    lease_fence: 0,
+    due_at_ms: transaction.nowMs,
+    attempts: 0,
+  });
+}
+
+/** Writes the wish for copies of a workspace, one for each receiver. */
+export async function createShares(
+  context: ServerContext,
+  caller: Caller,
+  body: RequestBody<'createShares'>,
+  idempotency: Idempotency | undefined,
+  signal: AbortSignal,
+): Promise<Schema<'Share'>[]> {
+  const earlier = await idempotency?.earlier();
+  if (earlier && Array.isArray(earlier.answer.share_ids)) {
+    const ids = earlier.answer.share_ids.map(Number);
+    const { sent } = await listShares(context, caller, { where: { id: { in: ids } } });
+    return sent;
+  }
+  const { row: original, storage } = await openWorkspace(context, caller, Number(body.original_workspace_id));
+  if (original.status === 'deleting' || original.status === 'error') {
+    throw new ApiError('conflict', `Workspace ${original.id} cannot be shared while its status is ${original.status}.`);
+  }
+  const receivers = await findReceivers(context, caller, body.shared_user_ids, signal);
+  const [lastJob] = await context.database.find('jobs', {
+    where: { workspace_id: original.id },
+    orderBy: [['id', 'desc']],
+    limit: 1,
+  });
+  const shares = await context.journal.transaction(async (transaction) => {
+    const made: ShareRow[] = [];
+    for (const receiver of receivers) made.push(await insertShare(context, storage, transaction, original, receiver, lastJob));
+    await idempotency?.claim(transaction.rows, { share_ids: made.map((share) => share.id) });
+    return made;
+  });
+  return (await joinShares(context, shares)).map(viewShare);
+}
+
+/** Accepts a share: its copy becomes the receiver's workspace, made now. @throws ApiError `not_found` */
+export async function acceptShare(context: ServerContext, caller: Caller, sharedWorkspaceId: number): Promise<void> {
+  await retryStale(() =>
+    context.journal.transaction(async (transaction) => {
+      const share = await transaction.rows.findOne('shares', {
+        shared_workspace_id: sharedWorkspaceId,
+        receiver_user_id: caller.user.id,
+        work: { in: ['copy', 'none'] },
+      });
+      const copy = share && (await transaction.rows.lock('workspaces', sharedWorkspaceId));
+      if (!share || !copy) throw new ApiError('not_found', `Shared workspace ${sharedWorkspaceId} not found.`);
+      if (share.is_accepted) return;
+      await transaction.changeWorkspace(copy, { is_listed: true, created_at_ms: transaction.nowMs });
+      await transaction.changeShare(share, { is_accepted: true });
+    }),
+  );
+}
+
+/** Writes the wish to cancel or decline a share. @throws ApiError `not_found`, `permission_denied`, `share_accepted` */
+export async function deleteShare(context: ServerContext, caller: Caller, sharedWorkspaceId: number): Promise<void> {
+  await retryStale(() =>
+    context.journal.transaction(async (transaction) => {
+      const share = await transaction.rows.findOne('shares', { shared_workspace_id: sharedWorkspaceId });
+      if (!share) throw new ApiError('not_found', `Shared workspace ${sharedWorkspaceId} not found.`);
+      if (share.sender_user_id !== caller.user.id && share.receiver_user_id !== caller.user.id) {
+        throw new ApiError(
+          'permission_denied',
+          `User does not have permissions for shared workspace ${sharedWorkspaceId}.`,
+        );
+      }
+      if (share.is_accepted) {
+        throw new ApiError(
+          'share_accepted',
+          `Shared workspace ${sharedWorkspaceId} has been accepted and cannot be deleted.`,
+        );
+      }
+      if (share.work === 'delete') return;
+      await transaction.touchShare(share, { work: 'delete', due_at_ms: transaction.nowMs, attempts: 0 });
+    }),
+  );
+}

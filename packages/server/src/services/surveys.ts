@@ -1,0 +1,120 @@
+import type { Survey, WorkspaceRow } from '@user-workspaces/contract';
+import type { ServerContext } from '../server-context.js';
+import { isActive } from '../views/job.js';
+import { retryStale } from './retry-stale.js';
+import { storageOf } from './workspace-access.js';
+
+/** How long a workspace without jobs is watched after somebody last cared for it. */
+const patienceMs = 5 * 60_000;
+const tidyMs = 30_000;
+
+/** So many workspaces are watched at once at most; beyond that the ones longest uncared for are let go. */
+const watchLimit = 500;
+
+interface Watched {
+  readonly stop: AbortController;
+  caredForAtMs: number;
+}
+
+/** Keeps the disk usage and the file lists of the workspaces that change up to date. */
+export class Surveys {
+  readonly #context: ServerContext;
+  readonly #watched = new Map<number, Watched>();
+  readonly #closing = new AbortController();
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+  }
+
+  /** Watches the workspaces with running jobs, and from now on each whose job starts. */
+  async start(): Promise<void> {
+    const unsubscribe = this.#context.journal.onCommitted(({ jobs }) => {
+      for (const job of jobs.values()) if (isActive(job)) this.#followById(job.workspace_id);
+    });
+    this.#closing.signal.addEventListener('abort', unsubscribe, { once: true });
+    for (const row of await this.#context.database.find('workspaces', { where: { status: 'active' } })) this.follow(row);
+    void this.#tidyForever();
+  }
+
+  /** Watches a workspace for a while: its files were changed, or somebody looks at it. */
+  follow(row: WorkspaceRow): void {
+    const nowMs = this.#context.clock.now();
+    const present = this.#watched.get(row.id);
+    if (present) {
+      present.caredForAtMs = nowMs;
+      return;
+    }
+    if (this.#closing.signal.aborted || row.status === 'deleting' || row.location === '') return;
+    if (this.#watched.size >= watchLimit) this.#letOldestGo();
+    const stop = new AbortController();
+    this.#watched.set(row.id, { stop, caredForAtMs: nowMs });
+    const { storage, directory } = storageOf(this.#context, row);
+    const signal = AbortSignal.any([stop.signal, this.#closing.signal]);
+    storage.watch(directory, (survey) => void this.#write(row.id, survey), signal);
+  }
+
+  /** Watches no longer: the workspace is going. */
+  forget(workspaceId: number): void {
+    this.#watched.get(workspaceId)?.stop.abort();
+    this.#watched.delete(workspaceId);
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#watched.clear();
+  }
+
+  #followById(workspaceId: number): void {
+    const present = this.#watched.get(workspaceId);
+    if (present) {
+      present.caredForAtMs = this.#context.clock.now();
+      return;
+    }
+    this.#context.database
+      .findOne('workspaces', { id: workspaceId })
+      .then((row) => row && this.follow(row))
+      .catch((error: unknown) => this.#context.log.warn({ err: error, workspaceId }, 'a workspace could not be watched'));
+  }
+
+  #letOldestGo(): void {
+    const [oldest] = [...this.#watched].sort(([, a], [, b]) => a.caredForAtMs - b.caredForAtMs);
+    if (oldest) this.forget(oldest[0]);
+  }
+
+  async #write(workspaceId: number, survey: Survey): Promise<void> {
+    const current_details = { files: survey.files, symlinks: survey.symlinks };
+    try {
+      await retryStale(() =>
+        this.#context.journal.transaction(async (transaction) => {
+          const row = await transaction.rows.lock('workspaces', workspaceId);
+          if (!row || row.status === 'deleting' || row.status === 'initializing') return;
+          const isSame =
+            row.disk_space_bytes === survey.diskSpaceBytes &&
+            JSON.stringify(row.current_details) === JSON.stringify(current_details);
+          if (isSame) return;
+          await transaction.changeWorkspace(row, { disk_space_bytes: survey.diskSpaceBytes, current_details });
+        }),
+      );
+    } catch (error) {
+      this.#context.log.warn({ err: error, workspaceId }, 'a survey could not be stored, the next change will be');
+    }
+  }
+
+  async #tidyForever(): Promise<void> {
+    const { clock, database, log } = this.#context;
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await clock.sleep(tidyMs, signal);
+      const due = [...this.#watched].filter(([, { caredForAtMs }]) => caredForAtMs < clock.now() - patienceMs);
+      if (due.length === 0) continue;
+      try {
+        const ids = due.map(([id]) => id);
+        const active = await database.find('workspaces', { where: { id: { in: ids }, status: 'active' } });
+        const activeIds = new Set(active.map((row) => row.id));
+        for (const id of ids) if (!activeIds.has(id)) this.forget(id);
+      } catch (error) {
+        log.warn({ err: error }, 'watched workspaces could not be tidied');
+      }
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ApiClient, TokenRow } from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
+import { ApiError } from '../http/api-error.js';
+import type { Caller } from '../http/handler.js';
+import type { ServerContext } from '../server-context.js';
+import { isoTime, isoTimeOrNull } from '../views/time.js';
+
+const challenge = { 'WWW-Authenticate': 'Token' } as const;
+
+/** How far behind the shown time of a token's last use may be: one write a minute is enough. */
+const lastUsedPrecisionMs = 60_000;
+
+/** What is kept of a token. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+/** The word after `Token` or `Bearer`, `undefined` without credentials. @throws ApiError `not_authenticated` for anything else. */
+export function tokenOfHeaders(headers: IncomingHttpHeaders): string | undefined {
+  const own = headers['uws-authorization'];
+  const header = typeof own === 'string' ? own : headers.authorization;
+  if (header === undefined) return undefined;
+  const [scheme = '', token, ...rest] = header.split(' ');
+  const isKnown = /^(token|bearer)$/i.test(scheme);
+  // A reverse proxy's own sign-in may use Authorization with other schemes: not meant for us.
+  if (!isKnown && own === undefined) return undefined;
+  if (!isKnown || !token || rest.length > 0) {
+    throw new ApiError('not_authenticated', 'Invalid auth header format.', { headers: challenge });
+  }
+  return token;
+}
+
+/** Who a token belongs to. @throws ApiError `invalid_token` when it is unknown, expired or revoked, or its user deactivated. */
+export async function callerOfToken(context: ServerContext, token: string): Promise<Caller> {
+  const nowMs = context.clock.now();
+  const row = await context.database.findOne('tokens', { token_hash: hashToken(token), expires_at_ms: { gt: nowMs } });
+  const user = row && (await context.database.findOne('users', { id: row.user_id, is_active: true }));
+  if (!row || !user) throw new ApiError('invalid_token', 'Invalid token provided.', { headers: challenge });
+  if ((row.last_used_at_ms ?? 0) < nowMs - lastUsedPrecisionMs) {
+    await context.database.transaction((rows) => rows.update('tokens', { id: row.id }, { last_used_at_ms: nowMs }));
+  }
+  return { user, tokenId: row.id };
+}
+
+/** Who sends these headers, `undefined` for nobody. @throws ApiError for credentials that are wrong. */
+export async function authenticate(context: ServerContext, headers: IncomingHttpHeaders): Promise<Caller | undefined> {
+  const token = tokenOfHeaders(headers);
+  return token === undefined ? undefined : callerOfToken(context, token);
+}
+
+/** The error for a call that needs credentials and has none. */
+export function notAuthenticated(): ApiError {
+  return new ApiError('not_authenticated', 'Authentication credentials were not provided.', { headers: challenge });
+}
+
+/** Makes a token; its value is known only to the caller. */
+export async function issueToken(
+  context: ServerContext,
+  userId: number,
+  name: string,
+): Promise<{ token: string; expiresAtMs: number }> {
+  const nowMs = context.clock.now();
+  const token = `uws_${Buffer.from(context.clock.random(32)).toString('base64url')}`;
+  const expiresAtMs = nowMs + context.settings.tokenLifetimeMs;
+  await context.database.transaction((rows) =>
+    rows.insert('tokens', {
+      user_id: userId,
+      name,
+      token_hash: hashToken(token),
+      created_at_ms: nowMs,
+      expires_at_ms: expiresAtMs,
+      last_used_at_ms: null,
+    }),
+  );
+  return { token, expiresAtMs };
+}
+
+/** The portal of a client token. */
+export async function findApiClient(context: ServerContext, clientToken: string): Promise<ApiClient | undefined> {
+  const row = await context.database.findOne('api_clients', { token_hash: hashToken(clientToken) });
+  return row && { id: row.id, name: row.name };
+}
+
+/** Gives a portal its client token; a former one stops working. */
+export async function setApiClient(context: ServerContext, name: string, clientToken: string): Promise<void> {
+  await context.database.transaction(async (rows) => {
+    const tokenHash = hashToken(clientToken);
+    if ((await rows.update('api_clients', { name }, { token_hash: tokenHash })) > 0) return;
+    await rows.insert('api_clients', { name, token_hash: tokenHash, created_at_ms: context.clock.now() });
+  });
+}
+
+function viewToken(row: TokenRow, currentId: number): Schema<'Token'> {
+  return {
+    id: row.id,
+    name: row.name,
+    datetime_created: isoTime(row.created_at_ms),
+    datetime_expires: isoTime(row.expires_at_ms),
+    datetime_last_used: isoTimeOrNull(row.last_used_at_ms),
+    is_current: row.id === currentId,
+  };
+}
+
+/** The caller's living tokens. */
+export async function listTokens(context: ServerContext, caller: Caller): Promise<Schema<'Token'>[]> {
+  const rows = await context.database.find('tokens', {
+    where: { user_id: caller.user.id, expires_at_ms: { gt: context.clock.now() } },
+  });
+  return rows.map((row) => viewToken(row, caller.tokenId));
+}
+
+/** Revokes one of the caller's tokens, at once. @throws ApiError `not_found`. */
+export async function revokeToken(context: ServerContext, caller: Caller, tokenId: string): Promise<void> {
+  const id = tokenId === 'current' ? caller.tokenId : Number(tokenId);
+  const removed = await context.database.transaction((rows) => rows.remove('tokens', { id, user_id: caller.user.id }));
+  if (removed === 0) throw new ApiError('not_found', `Token ${tokenId} not found for user.`);
+}

@@ -1,0 +1,83 @@
+import { type Account, AdapterError, type Identity, type UserRow } from '@user-workspaces/contract';
+import { ApiError } from '../http/api-error.js';
+import { identityOfUser } from '../options.js';
+import type { ServerContext } from '../server-context.js';
+
+function searchTextOf(identity: Identity): string {
+  return `${identity.firstName} ${identity.lastName}\n${identity.email}`.toLowerCase();
+}
+
+/**
+ * The user of an identity; a new identity becomes a user.
+ *
+ * @throws ApiError `sign_in_failed` when the user name is known under another e-mail or the user was deactivated,
+ *   `permission_denied` when only one user may sign in.
+ */
+export async function userOfIdentity(context: ServerContext, identity: Identity): Promise<UserRow> {
+  const { username, email, firstName, lastName } = identity;
+  return context.database.transaction(async (rows) => {
+    const present = await rows.findOne('users', { username });
+    if (present) {
+      if (present.email.toLowerCase() !== email.toLowerCase() || !present.is_active) {
+        throw new ApiError('sign_in_failed', 'Incorrect authentication credentials.', {
+          headers: { 'WWW-Authenticate': 'Token' },
+        });
+      }
+      const names = { first_name: firstName || present.first_name, last_name: lastName || present.last_name };
+      if (names.first_name === present.first_name && names.last_name === present.last_name) return present;
+      const search_text = searchTextOf({ ...identity, firstName: names.first_name, lastName: names.last_name });
+      await rows.update('users', { id: present.id }, { ...names, search_text });
+      return { ...present, ...names, search_text };
+    }
+    if (context.settings.singleUser && (await rows.count('users', {})) > 0) {
+      throw new ApiError(
+        'permission_denied',
+        'This server runs all jobs under one operating-system account, so only its first user may sign in. The operator can set allow_shared_account, or run the server as root.',
+      );
+    }
+    return rows.insert('users', {
+      username,
+      email,
+      first_name: firstName,
+      last_name: lastName,
+      search_text: searchTextOf(identity),
+      is_active: true,
+      event_seq: 0,
+      created_at_ms: context.clock.now(),
+    });
+  });
+}
+
+/** The account that owns a user's files. @throws ApiError when there is none. */
+export async function accountOfUser(context: ServerContext, user: UserRow, signal?: AbortSignal): Promise<Account> {
+  try {
+    return await context.accounts.resolve(identityOfUser(user), signal);
+  } catch (error) {
+    if (!AdapterError.is(error) || error.kind === 'unavailable') throw error;
+    throw new ApiError('permission_denied', 'User could not be found/created on main storage system.', {
+      details: { reason: error.message },
+      cause: error,
+    });
+  }
+}
+
+/** Users whose name or e-mail contains the text, without the caller and the user `admin`. */
+export async function searchUsers(
+  context: ServerContext,
+  caller: UserRow,
+  search: string,
+  page: { readonly limit?: number; readonly after?: number },
+): Promise<UserRow[]> {
+  if (search === '' && !context.settings.openDirectory) return [];
+  const rows = await context.database.find('users', {
+    where: {
+      is_active: true,
+      username: { not: 'admin' },
+      ...(search !== '' && { search_text: { contains: search.toLowerCase() } }),
+      ...(page.after !== undefined && { id: { gt: page.after } }),
+    },
+    // The caller may be among them.
+    ...(page.limit !== undefined && { limit: page.limit + 1 }),
+  });
+  return rows.filter((row) => row.id !== caller.id).slice(0, page.limit);
+}

@@ -1,0 +1,107 @@
+import type { BigIntStats } from 'node:fs';
+import { opendir, readlink } from 'node:fs/promises';
+import type { Entry } from '@user-workspaces/contract';
+import type { DirectoryHandle } from './directory-handle.js';
+import { errnoOf } from './errors.js';
+import { type Name, nameFromLatin1 } from './names.js';
+import { joinPath } from './paths.js';
+import { traverse } from './traversal.js';
+
+/** Entries looked at in parallel, and names read ahead. */
+const batchSize = 64;
+
+/** Changes whenever inode, length, modification time or change time do; a change of content changes the last. */
+export function etagOf(stats: BigIntStats): string {
+  return [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].map((part) => part.toString(36)).join('-');
+}
+
+export function kindOf(stats: BigIntStats): Entry['kind'] {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  return stats.isSymbolicLink() ? 'symlink' : 'other';
+}
+
+/** Describes what was found; only regular files have a size, as only they have content. */
+export function entryOf(path: string, stats: BigIntStats, target?: string): Entry {
+  return {
+    path,
+    kind: kindOf(stats),
+    sizeBytes: stats.isFile() ? Number(stats.size) : 0,
+    modifiedAtMs: Number(stats.mtimeMs),
+    etag: etagOf(stats),
+    ...(target === undefined ? {} : { target }),
+  };
+}
+
+/** Reads and describes one entry; `undefined` when there is none. */
+export async function findEntry(parent: DirectoryHandle, name: Name, path: string): Promise<Entry | undefined> {
+  const stats = await parent.stats(name);
+  return stats && describe(parent, name, path, stats);
+}
+
+/** What is in a directory, streamed; what vanishes meanwhile is left out. */
+export async function* readDirectory(
+  directory: DirectoryHandle,
+  signal?: AbortSignal,
+): AsyncGenerator<{ readonly name: Name; readonly stats: BigIntStats }> {
+  let batch: Name[] = [];
+  for await (const { name } of await opendir(directory.self, { encoding: 'latin1', bufferSize: batchSize })) {
+    batch.push(nameFromLatin1(name));
+    if (batch.length < batchSize) continue;
+    signal?.throwIfAborted();
+    yield* await look(directory, batch);
+    batch = [];
+  }
+  yield* await look(directory, batch);
+}
+
+/** Describes what is in a directory. Names that are not UTF-8 have no path and are left out. */
+export async function* listDirectory(
+  directory: DirectoryHandle,
+  path: string,
+  signal?: AbortSignal,
+): AsyncGenerator<Entry> {
+  for await (const { name, stats } of readDirectory(directory, signal)) {
+    if (typeof name !== 'string') continue;
+    const entry = await describe(directory, name, joinPath(path, name), stats);
+    if (entry) yield entry;
+  }
+}
+
+/** Describes everything below a directory, parents before children. */
+export async function* walkDirectory(
+  directory: DirectoryHandle,
+  path: string,
+  signal?: AbortSignal,
+): AsyncGenerator<Entry> {
+  for await (const visit of traverse(directory, path)) {
+    for await (const entry of listDirectory(visit.directory, visit.data, signal)) {
+      if (entry.kind === 'directory') {
+        visit.children.push({ name: entry.path.slice(entry.path.lastIndexOf('/') + 1), data: entry.path });
+      }
+      yield entry;
+    }
+  }
+}
+
+async function look(directory: DirectoryHandle, names: readonly Name[]): Promise<{ name: Name; stats: BigIntStats }[]> {
+  const found = await Promise.all(names.map(async (name) => ({ name, stats: await directory.stats(name) })));
+  return found.flatMap(({ name, stats }) => (stats ? [{ name, stats }] : []));
+}
+
+async function describe(
+  parent: DirectoryHandle,
+  name: Name,
+  path: string,
+  stats: BigIntStats,
+): Promise<Entry | undefined> {
+  if (!stats.isSymbolicLink()) return entryOf(path, stats);
+  try {
+    return entryOf(path, stats, await readlink(parent.at(name)));
+  } catch (error) {
+    const code = errnoOf(error);
+    // EINVAL: it is no link any more. What it became is seen the next time.
+    if (code === 'ENOENT' || code === 'EINVAL') return undefined;
+    throw error;
+  }
+}
