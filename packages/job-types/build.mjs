@@ -19,9 +19,12 @@ async function page() {
     ...options,
     stdin: { contents: css.join('\n'), loader: 'css', resolveDir: here('.'), sourcefile: 'page.css' },
   });
-  const parts = { style: style('.css'), script: script('.js').replaceAll('</script', '<\\/script') };
+  const code = script('.js').replaceAll('</script', '<\\/script');
   const html = readFileSync(here('programs/terminal/page/index.html'), 'utf8');
-  return html.replace(/\{\{(style|script)\}\}/g, (_, part) => parts[part]);
+  // Functions, since `$` means something in a replacement.
+  return html
+    .replace('</head>', () => `<style>${style('.css')}</style>\n</head>`)
+    .replace('</body>', () => `<script>${code}</script>\n</body>`);
 }
 
 async function program(entry, define = {}) {

@@ -17,7 +17,7 @@ import { orAborted, withRetries } from './retry.js';
 import { Session, translated } from './session.js';
 import { SqlTransaction } from './transaction.js';
 
-const TRANSACTION_BUDGET_MS = 15_000;
+const TRANSACTION_BUDGET_MS = 30_000;
 const MIGRATION_BUDGET_MS = 60_000;
 const CHECK_LIMIT_MS = 5_000;
 
@@ -48,6 +48,7 @@ export class SqlDatabase implements Database {
   migrate(signal?: AbortSignal): Promise<void> {
     return withRetries(
       () => this.inTransaction((session) => migrate(this.dialect, session), signal),
+      this.dialect.pauses,
       MIGRATION_BUDGET_MS,
       signal,
     );
@@ -67,6 +68,7 @@ export class SqlDatabase implements Database {
             throw transaction.end()?.failure.kind === 'transient' ? new Transient(error) : error;
           }
         }, signal),
+      this.dialect.pauses,
       TRANSACTION_BUDGET_MS,
       signal,
     );
@@ -107,6 +109,7 @@ export class SqlDatabase implements Database {
           throw failure.kind === 'transient' ? new Transient(error) : error;
         }
       },
+      this.dialect.pauses,
       TRANSACTION_BUDGET_MS,
       undefined,
     );

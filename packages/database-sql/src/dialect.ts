@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import type { EncodedRow } from './codec.js';
 import type { Failure } from './failure.js';
+import type { Pauses } from './retry.js';
 import type { Column } from './schema.js';
 import type { Session } from './session.js';
 
@@ -23,6 +24,8 @@ export interface Dialect {
   readonly writer: Knex;
   readonly reader: Knex;
   readonly beginStatement: string;
+  /** Pauses before work is run again. */
+  readonly pauses: Pauses;
   /** False where the schema cannot be changed inside a transaction, so that an interrupted migration is carried on. */
   readonly transactionalSchema: boolean;
 

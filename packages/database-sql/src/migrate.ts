@@ -1,5 +1,5 @@
 import { AdapterError } from '@user-workspaces/contract';
-import type { Dialect } from './dialect.js';
+import type { Dialect, SchemaFlavour } from './dialect.js';
 import { codeOf, Transient } from './failure.js';
 import { type Migration, migrations } from './migrations/index.js';
 import { rowsOf, type Session, translated } from './session.js';
@@ -37,10 +37,12 @@ export async function migrate(dialect: Dialect, session: Session): Promise<void>
 
 async function applyMissing(dialect: Dialect, session: Session): Promise<void> {
   const { knex } = session;
+  const flavour = await dialect.schemaFlavour(session);
   if (!(await session.hasTable(TABLE))) {
     await runSchema(
       session,
       knex.schema.createTable(TABLE, (table) => {
+        flavour.table(table);
         table.integer('version').primary();
         table.string('name', 100).notNullable();
         table.boolean('is_finished').notNullable();
@@ -56,11 +58,17 @@ async function applyMissing(dialect: Dialect, session: Session): Promise<void> {
   }
   for (const migration of migrations) {
     if (known.get(migration.version) === true) continue;
-    await apply(dialect, session, migration, known.has(migration.version));
+    await apply(dialect, flavour, session, migration, known.has(migration.version));
   }
 }
 
-async function apply(dialect: Dialect, session: Session, migration: Migration, resumed: boolean): Promise<void> {
+async function apply(
+  dialect: Dialect,
+  flavour: SchemaFlavour,
+  session: Session,
+  migration: Migration,
+  resumed: boolean,
+): Promise<void> {
   const { knex } = session;
   const { version, name } = migration;
   if (!resumed) {
@@ -71,7 +79,6 @@ async function apply(dialect: Dialect, session: Session, migration: Migration, r
     }
     await session.run(knex(TABLE).insert({ version, name, is_finished: false }));
   }
-  const flavour = await dialect.schemaFlavour(session);
   await runSchema(session, migration.statements(knex.schema, flavour), !dialect.transactionalSchema && resumed);
   await session.run(knex(TABLE).where({ version }).update({ is_finished: true }));
 }

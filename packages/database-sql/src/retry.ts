@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Transient } from './failure.js';
 
-const LONGEST_PAUSE_MS = 50;
+/** Each pause is random, up to a ceiling that doubles from the first to the longest. */
+export interface Pauses {
+  readonly firstMs: number;
+  readonly longestMs: number;
+}
 
 /**
  * Runs `attempt` until it ends in anything but {@link Transient}, for at most `budgetMs`, with growing random pauses.
@@ -10,11 +14,12 @@ const LONGEST_PAUSE_MS = 50;
  */
 export async function withRetries<R>(
   attempt: () => Promise<R>,
+  pauses: Pauses,
   budgetMs: number,
   signal: AbortSignal | undefined,
 ): Promise<R> {
   const deadlineMs = performance.now() + budgetMs;
-  for (let ceilingMs = 2; ; ceilingMs = Math.min(ceilingMs * 2, LONGEST_PAUSE_MS)) {
+  for (let ceilingMs = pauses.firstMs; ; ceilingMs = Math.min(ceilingMs * 2, pauses.longestMs)) {
     try {
       return await attempt();
     } catch (error) {

@@ -94,7 +94,11 @@ function jupyter(
 export const jupyterLabJob: JobTypeKind = {
   kind: 'JupyterLabJob',
   configure(details, where) {
-    const { module_manager: manager } = readConfiguration(z.object(shared).pick({ module_manager: true }), details, where);
+    const { module_manager: manager } = readConfiguration(
+      z.object(shared).pick({ module_manager: true }),
+      details,
+      where,
+    );
     switch (manager) {
       case 'system': {
         const { command } = readConfiguration(managers.system, details, where);

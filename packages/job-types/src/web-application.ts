@@ -8,9 +8,12 @@ const maxCommandBytes = 64 * 1024;
 
 /** An argument list as the operating system takes it: no NUL; the program is neither empty nor an option of `exec`. */
 const commandLine = z
-  .array(z.string('must be a list of texts').refine((text) => !text.includes('\0'), 'must not hold NUL characters'), {
-    error: 'must be a list of texts: the program, then its arguments',
-  })
+  .array(
+    z.string('must be a list of texts').refine((text) => !text.includes('\0'), 'must not hold NUL characters'),
+    {
+      error: 'must be a list of texts: the program, then its arguments',
+    },
+  )
   .min(1, 'must name a program')
   .max(maxArguments, `must not have more than ${maxArguments} elements`)
   .refine((list) => list[0] !== '' && !list[0]?.startsWith('-'), 'must begin with a program, not with an option')
@@ -25,7 +28,9 @@ const configuration = z.strictObject({
     .record(
       z.string().regex(/^(?!UWS_)[A-Za-z_][A-Za-z0-9_]*$/, 'must be names of variables that do not begin with UWS_'),
       z.string('must be a text').refine((text) => !text.includes('\0'), 'must not hold NUL characters'),
-      { error: 'must be an object of variables; their names are letters, digits and "_", and do not begin with "UWS_"' },
+      {
+        error: 'must be an object of variables; their names are letters, digits and "_", and do not begin with "UWS_"',
+      },
     )
     .default({}),
   readiness_path: line().startsWith('/', 'must begin with "/"').default('/'),

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect } from 'vitest';
 import { appyterJob, localTestJob, yacJob } from '../src/index.js';
@@ -65,7 +65,10 @@ describe('Appyter', () => {
     const bare = resource.start(type, { workspaceName: 'bare', machine: { PATH: '/usr/bin:/bin' } });
     expect((await bare.ended).code).toBe(127);
     expect(bare.output).toBe('apptainer is not installed here, and Appyter jobs need it.\n');
-    const absent = resource.start(appyterJob.configure({ sif_file_path: '/no.sif' }, 'x'), { workspaceName: 'bare', machine });
+    const absent = resource.start(appyterJob.configure({ sif_file_path: '/no.sif' }, 'x'), {
+      workspaceName: 'bare',
+      machine,
+    });
     expect((await absent.ended).code).toBe(66);
     expect(absent.output).toContain('The image /no.sif does not exist');
   });
@@ -118,7 +121,11 @@ describe('local test', () => {
     const begunMs = Date.now();
     const job = resource.start(localTestJob.configure({}, 'test'), { jobId: 41, workspaceName: 'local' });
     const output = join(job.directory, 'LocalTest_41_output.log');
-    await until(() => (existsSync(output) ? true : undefined), 2_000, () => job.output);
+    await until(
+      () => (existsSync(output) ? true : undefined),
+      2_000,
+      () => job.output,
+    );
     expect(await job.ended).toEqual({ code: 0, signal: null });
     expect(Date.now() - begunMs).toBeGreaterThanOrEqual(10_000);
     expect(readFileSync(output, 'utf8')).toBe('Hello World\n');

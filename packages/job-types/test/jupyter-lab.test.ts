@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect } from 'vitest';
 import { jupyterLabJob } from '../src/index.js';
@@ -18,7 +18,21 @@ const stub = `#!/bin/sh\nexec ${notebook} "$@"\n`;
 /** A machine without any Jupyter on its PATH. */
 function bareMachine(): Record<string, string> {
   const directory = makeDirectory(join(resource.root, 'bare-bin'));
-  for (const name of ['mkdir', 'cat', 'rm', 'ln', 'mv', 'tar', 'gzip', 'find', 'od', 'python3', 'bash', 'sh', 'dirname']) {
+  for (const name of [
+    'mkdir',
+    'cat',
+    'rm',
+    'ln',
+    'mv',
+    'tar',
+    'gzip',
+    'find',
+    'od',
+    'python3',
+    'bash',
+    'sh',
+    'dirname',
+  ]) {
     if (!existsSync(join(directory, name))) execFileSync('ln', ['-s', `/usr/bin/${name}`, join(directory, name)]);
   }
   return { PATH: directory };
@@ -111,7 +125,10 @@ describe('flavours, by programs that answer as the real ones do', () => {
   ];
   test.for(cases)('$program $version', async ({ program, version, app, path }) => {
     const directory = join(resource.root, `${program}-${version}`);
-    writeProgram(join(directory, program), `#!/bin/sh\n[ "$1" = --version ] && echo ${version} || printf '<%s>' "$@"\n`);
+    writeProgram(
+      join(directory, program),
+      `#!/bin/sh\n[ "$1" = --version ] && echo ${version} || printf '<%s>' "$@"\n`,
+    );
     const machine = { PATH: `${directory}:${bareMachine().PATH}` };
     const job = resource.start(configure({ module_manager: 'system' }), { machine, basePath: '/base' });
     expect((await job.ended).code).toBe(0);
@@ -134,7 +151,7 @@ describe('tar', () => {
     return archive;
   }
   const environment = {
-    'bin/activate': 'PATH=$(dirname "${BASH_SOURCE[0]}"):$PATH ACTIVATED=yes\nexport PATH ACTIVATED\n',
+    'bin/activate': 'PATH=$(dirname "$BASH_SOURCE"):$PATH ACTIVATED=yes\nexport PATH ACTIVATED\n',
     'bin/conda-unpack': '#!/bin/sh\necho unpacked >>"$UWS_WORKSPACE/unpacked.log"\n',
     'bin/jupyter-notebook': stub,
   };
@@ -174,14 +191,22 @@ describe('tar', () => {
     const archive = pack('slow', { ...environment, 'bin/conda-unpack': '#!/bin/sh\nexec sleep 30\n' });
     const job = resource.start(settings(archive), { jobId: 1, workspaceName: 'slow' });
     const environments = join(job.workspace, '.environments');
-    await until(() => (existsSync(join(environments, '.packed-1/bin/activate')) ? true : undefined), 5_000, () => job.output);
+    await until(
+      () => (existsSync(join(environments, '.packed-1/bin/activate')) ? true : undefined),
+      5_000,
+      () => job.output,
+    );
     if (job.process.pid !== undefined) process.kill(-job.process.pid, 'SIGTERM');
     await job.ended;
     expect(readdirSync(environments)).toEqual([]);
   });
 
   test.for([
-    { title: 'no such file', archive: () => '/nowhere/env.tar.gz', sentence: 'The packed environment /nowhere/env.tar.gz does not exist' },
+    {
+      title: 'no such file',
+      archive: () => '/nowhere/env.tar.gz',
+      sentence: 'The packed environment /nowhere/env.tar.gz does not exist',
+    },
     { title: 'no activate', archive: () => pack('other', { 'bin/x': '' }), sentence: 'it has no bin/activate' },
     {
       title: 'no Jupyter in it, though the machine has one',
@@ -203,7 +228,10 @@ describe('lmod', () => {
     const root = join(resource.root, `modules-${Object.keys(programs).length}`);
     for (const [name, content] of Object.entries(programs)) writeProgram(join(root, 'bin', name), content);
     mkdirSync(join(root, 'files/notebook'), { recursive: true });
-    writeFileSync(join(root, 'files/notebook/6.4.lua'), `prepend_path("PATH", "${root}/bin")\nsetenv("LOADED", "yes")\n`);
+    writeFileSync(
+      join(root, 'files/notebook/6.4.lua'),
+      `prepend_path("PATH", "${root}/bin")\nsetenv("LOADED", "yes")\n`,
+    );
     return { ...bareMachine(), MODULEPATH: join(root, 'files'), PATH: '/usr/local/bin:/usr/bin:/bin' };
   }
 
@@ -251,7 +279,9 @@ describe('lmod', () => {
     });
     const job = resource.start(type, { workspaceName: 'conda', machine });
     await expectSession(await job.ready(), job.workspace);
-    expect(readFileSync(join(job.workspace, 'conda.log'), 'utf8')).toMatch(/^create --yes --quiet --prefix \S+ python=3\.10 pip $/);
+    expect(readFileSync(join(job.workspace, 'conda.log'), 'utf8')).toMatch(
+      /^create --yes --quiet --prefix \S+ python=3\.10 pip $/,
+    );
     expect(readFileSync(join(job.workspace, 'pip.log'), 'utf8')).toContain('\njupyterlab\nnumpy<2; touch hit\n');
     expect(existsSync(join(job.workspace, 'hit'))).toBe(false);
   });

@@ -80,7 +80,12 @@ describe('the configuration of the old service', () => {
     [jupyterLabJob, {}, 'module_manager', 'must be one of "tar", "lmod", "virtualenv", "system", but it is absent.'],
     [jupyterLabJob, { module_manager: 'rpm' }, 'module_manager', 'but it is "rpm".'],
     [jupyterLabJob, { ...base, module_manager: 'tar' }, 'tar_file_path', 'but it is absent.'],
-    [jupyterLabJob, { ...base, module_manager: 'tar', tar_file_path: 'x' }, 'tar_file_path', 'absolute path, but it is "x".'],
+    [
+      jupyterLabJob,
+      { ...base, module_manager: 'tar', tar_file_path: 'x' },
+      'tar_file_path',
+      'absolute path, but it is "x".',
+    ],
     [jupyterLabJob, { ...base, module_manager: 'lmod', modules: [] }, 'modules', 'at least one module'],
     [jupyterLabJob, { ...base, module_manager: 'lmod', modules: ['-f'] }, 'modules.0', 'name of a module'],
     [jupyterLabJob, { ...base, module_manager: 'virtualenv' }, 'python_version', 'but it is absent.'],
@@ -91,7 +96,12 @@ describe('the configuration of the old service', () => {
       'python_packages.0',
       'not an option',
     ],
-    [jupyterLabJob, { module_manager: 'tar', environment_name: '../x', tar_file_path: '/x' }, 'environment_name', 'plain name'],
+    [
+      jupyterLabJob,
+      { module_manager: 'tar', environment_name: '../x', tar_file_path: '/x' },
+      'environment_name',
+      'plain name',
+    ],
     [jupyterLabJob, { module_manager: 'system', time_limit: 'long' }, 'time_limit', 'number of minutes'],
     [yacJob, { ...yac, backend_url: 'https://x\nVITE_AUTH_TOKEN=mine' }, 'backend_url', 'one line'],
     [yacJob, { ...yac, data_manifest_path: 'a"b' }, 'data_manifest_path', 'must not hold'],
@@ -99,7 +109,12 @@ describe('the configuration of the old service', () => {
     [webApplicationJob, { command: 'rm -rf /' }, 'command', 'a list of texts'],
     [webApplicationJob, { command: ['--x'] }, 'command', 'must begin with a program'],
     [webApplicationJob, { command: ['x'], environment: { UWS_SECRET: '1' } }, 'environment.UWS_SECRET', 'UWS_'],
-    [webApplicationJob, { command: ['x'], readiness_statuses: [500, 200] }, 'readiness_statuses', 'but it is [500,200].'],
+    [
+      webApplicationJob,
+      { command: ['x'], readiness_statuses: [500, 200] },
+      'readiness_statuses',
+      'but it is [500,200].',
+    ],
     [webApplicationJob, { command: ['x'], base_path: 'drop' }, 'base_path', '"keep" or "strip"'],
   ])('a mistake is named: $2 $1', ([kind, details, field, message]) => {
     const error = thrown(() => kind.configure(details, where));
@@ -153,18 +168,28 @@ describe('a command from the request', () => {
     expect(error).toMatchObject({ kind: 'invalid', field: 'job_details.command' });
   });
 
-  test.for([[[]], ['ls'], [['']], [['-c', 'ls']], [['a\0b']], [[1]], [null], [['x'.repeat(70_000)]], [Array(300).fill('x')]])(
-    'is refused when it is no command: %j',
-    ([command]) => {
-      const error = thrown(() => allowed.recipe(withCommand(command)));
-      expect(error).toMatchObject({ kind: 'invalid', field: 'job_details.command' });
-    },
-  );
+  test.for([
+    [[]],
+    ['ls'],
+    [['']],
+    [['-c', 'ls']],
+    [['a\0b']],
+    [[1]],
+    [null],
+    [['x'.repeat(70_000)]],
+    [Array(300).fill('x')],
+  ])('is refused when it is no command: %j', ([command]) => {
+    const error = thrown(() => allowed.recipe(withCommand(command)));
+    expect(error).toMatchObject({ kind: 'invalid', field: 'job_details.command' });
+  });
 });
 
 test('the token of a session is in no command line', () => {
-  const types = [terminalJob, jupyterLabJob, webApplicationJob].map((kind) => kind.configure(valid[kind.kind] ?? {}, where));
-  for (const type of types) expect(type.recipe({ ...request, sessionToken: 'T0K3N' }).command.join(' ')).not.toContain('T0K3N');
+  const types = [terminalJob, jupyterLabJob, webApplicationJob].map((kind) =>
+    kind.configure(valid[kind.kind] ?? {}, where),
+  );
+  for (const type of types)
+    expect(type.recipe({ ...request, sessionToken: 'T0K3N' }).command.join(' ')).not.toContain('T0K3N');
 });
 
 test('no script runs a value as shell text', () => {

@@ -29,13 +29,18 @@ test('can be read and run by every account, whatever the umask', async () => {
   const runtime = await installTerminalRuntime(join(root, 'masked', 'runtime')).finally(() => process.umask(umask));
   // Loads the native part; ends at once because this is no job.
   const run = () =>
-    execFileSync(runtime.node, ['-e', `require(${JSON.stringify(join(runtime.directory, 'node_modules/@lydell/node-pty'))})`], {
-      ...account,
-      cwd: '/',
-      env: {},
-    });
+    execFileSync(
+      runtime.node,
+      ['-e', `require(${JSON.stringify(join(runtime.directory, 'node_modules/@lydell/node-pty'))})`],
+      {
+        ...account,
+        cwd: '/',
+        env: {},
+      },
+    );
   expect(run).not.toThrow();
-  for (const program of [runtime.terminalProgram, runtime.filesProgram]) expect(statSync(program).mode & 0o777).toBe(0o644);
+  for (const program of [runtime.terminalProgram, runtime.filesProgram])
+    expect(statSync(program).mode & 0o777).toBe(0o644);
 });
 
 test('brings a Node of its own only where not everybody can run the present one', async () => {
@@ -54,7 +59,9 @@ test('brings a Node of its own only where not everybody can run the present one'
     process.execPath = present;
   });
   expect(copied.node).toBe(join(copied.directory, 'node'));
-  expect(execFileSync(copied.node, ['--version'], { ...account, cwd: '/', encoding: 'utf8' })).toBe(`${process.version}\n`);
+  expect(execFileSync(copied.node, ['--version'], { ...account, cwd: '/', encoding: 'utf8' })).toBe(
+    `${process.version}\n`,
+  );
 });
 
 test('is not put where others could replace it', async () => {

@@ -35,7 +35,11 @@ interface Opened {
   readonly problems: readonly string[];
 }
 
-async function open(path = '', colorScheme: 'dark' | 'light' = 'dark', size = { width: 900, height: 560 }): Promise<Opened> {
+async function open(
+  path = '',
+  colorScheme: 'dark' | 'light' = 'dark',
+  size = { width: 900, height: 560 },
+): Promise<Opened> {
   browser ??= await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
   const context = await browser.newContext({ colorScheme, viewport: size });
   const page = await context.newPage();
@@ -51,7 +55,7 @@ async function open(path = '', colorScheme: 'dark' | 'light' = 'dark', size = { 
 
 const state = (page: Page, text: string) =>
   page.locator('#state-text', { hasText: new RegExp(`^${text}$`) }).waitFor({ timeout: 15_000 });
-const screen = (page: Page) => page.locator('.xterm-rows').innerText();
+const screen = async (page: Page) => `${(await page.locator('.xterm-rows > div').allTextContents()).join('\n')}\n`;
 
 async function shows(page: Page, text: string): Promise<void> {
   await expect.poll(() => screen(page), { timeout: 8_000 }).toContain(text);
@@ -69,7 +73,9 @@ test('types into a real shell, from an address without its last slash', { timeou
   const { page, problems } = await open();
   await page.keyboard.type('echo $((6*7))\n');
   await shows(page, '\n42\n');
-  await page.keyboard.type('PS1="$PS1" ls --color=always -d /etc /bin /proc/self /etc/hostname; printf "\\e[31mred \\e[33myellow \\e[36mcyan\\e[0m ünïcödé ✓\\n"\n');
+  await page.keyboard.type(
+    'PS1="$PS1" ls --color=always -d /etc /bin /proc/self /etc/hostname; printf "\\e[31mred \\e[33myellow \\e[36mcyan\\e[0m ünïcödé ✓\\n"\n',
+  );
   await shows(page, 'ünïcödé ✓');
   await picture(page, 'dark');
   await page.emulateMedia({ colorScheme: 'light' });
@@ -99,7 +105,11 @@ test('fits its window, tells the title, and can be left by keyboard', { timeout:
   const { page } = await open('/tree//x.ipynb', 'dark', { width: 340, height: 300 });
   await page.keyboard.type('clear; stty size; printf "\\e]0;my <b>title</b>\\a"\n');
   await expect.poll(() => page.title()).toBe('my <b>title</b> – Terminal');
-  const size = async () => /^([0-9]+) ([0-9]+)$/m.exec(await screen(page))?.slice(1).map(Number) ?? [];
+  const size = async () =>
+    /^([0-9]+) ([0-9]+)\s*$/m
+      .exec(await screen(page))
+      ?.slice(1)
+      .map(Number) ?? [];
   await expect.poll(size).toHaveLength(2);
   const [, columns = 0] = await size();
   expect(columns).toBeGreaterThan(25);

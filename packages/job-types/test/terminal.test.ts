@@ -116,8 +116,8 @@ describe('a connection', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     const back = await opened({ shell });
     await back.shows('finished');
-    expect(back.bytes).toBeLessThanOrEqual(257 * 1024);
-    expect(back.bytes).toBeGreaterThan(190 * 1024);
+    expect(back.bytes).toBeLessThanOrEqual(256 * 1024);
+    expect(back.bytes).toBeGreaterThan(255 * 1024);
     expect(back.text).toMatch(/^line-[0-9]+\r\n/);
   });
 
@@ -198,6 +198,10 @@ describe('the program', () => {
     const pid = await client.wait(() => /pid=([0-9]+)=/.exec(client.text)?.[1]);
     expect(await own.terminate()).toEqual({ code: 0, signal: null });
     expect((await client.wait(() => client.closed)).code).toBe(1001);
-    await until(() => (existsSync(`/proc/${pid}`) ? undefined : true), 3_000, () => `process ${pid} still runs`);
+    await until(
+      () => (existsSync(`/proc/${pid}`) ? undefined : true),
+      3_000,
+      () => `process ${pid} still runs`,
+    );
   });
 });

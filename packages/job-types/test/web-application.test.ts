@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { get as httpGet } from 'node:http';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -28,7 +28,17 @@ describe('any command', () => {
   });
 
   test('gets its placeholders and variables; nothing in them is run', async () => {
-    const hostile = [`-n`, `a 'b' "c"`, '$(touch hit)', '`touch hit`', ';touch hit', 'x\ny', '', '*', '{port}{port}/{base_path}/{other}'];
+    const hostile = [
+      `-n`,
+      `a 'b' "c"`,
+      '$(touch hit)',
+      '`touch hit`',
+      ';touch hit',
+      'x\ny',
+      '',
+      '*',
+      '{port}{port}/{base_path}/{other}',
+    ];
     const type = configure({
       command: ['unused'],
       allow_command: true,
@@ -44,7 +54,10 @@ describe('any command', () => {
     });
     expect((await job.ended).code).toBe(0);
     expect(await job.report()).toEqual({ port: 4711, path: '/' });
-    const seen = JSON.parse(readFileSync(join(job.workspace, 'seen.json'), 'utf8')) as [string[], Record<string, string>];
+    const seen = JSON.parse(readFileSync(join(job.workspace, 'seen.json'), 'utf8')) as [
+      string[],
+      Record<string, string>,
+    ];
     expect(seen[0]).toEqual([...hostile.slice(0, -1), '47114711//p/127.0.0.1/1/{other}']);
     expect(seen[1]).toMatchObject({
       PORT: '4711',
@@ -67,7 +80,10 @@ describe('any command', () => {
 describe('the files of the workspace', () => {
   /** A session over a small workspace; asked as a browser does, with the cookie of the first answer. */
   async function open() {
-    const job = resource.start(configure({ ...filesApplication(runtime) }), { workspaceName: 'files', basePath: '/p/{host}/3' });
+    const job = resource.start(configure({ ...filesApplication(runtime) }), {
+      workspaceName: 'files',
+      basePath: '/p/{host}/3',
+    });
     mkdirSync(join(job.workspace, 'sub dir'), { recursive: true });
     writeFileSync(join(job.workspace, 'sub dir', `<b>"'.txt`), 'found');
     writeFileSync(join(job.workspace, 'page.html'), '<script>alert(1)</script>');
@@ -81,7 +97,10 @@ describe('the files of the workspace', () => {
     const status = (path: string) =>
       new Promise<number | undefined>((resolve, reject) => {
         const { hostname, port } = new URL(base);
-        httpGet({ hostname, port, path, headers: { cookie } }, (answer) => resolve(answer.resume().statusCode)).on('error', reject);
+        httpGet({ hostname, port, path, headers: { cookie } }, (answer) => resolve(answer.resume().statusCode)).on(
+          'error',
+          reject,
+        );
       });
     return { job, base, first, get, status };
   }
@@ -89,7 +108,8 @@ describe('the files of the workspace', () => {
   test('are shown to who has the token, and to nobody else', async () => {
     const { job, base, first, get } = await open();
     expect(job.recipe.session?.query).toEqual({ token: sessionToken });
-    for (const path of ['/', '/page.html', '/?token=', '/?token=wrong']) expect((await fetch(base + path)).status).toBe(403);
+    for (const path of ['/', '/page.html', '/?token=', '/?token=wrong'])
+      expect((await fetch(base + path)).status).toBe(403);
     expect(first.headers.getSetCookie()[0]).toMatch(/^uws-files-[0-9]+=.*; Path=\/; HttpOnly; SameSite=Lax$/);
     const html = await first.text();
     expect(html).toContain('href="/p/127.0.0.1/3/sub%20dir/"');
@@ -113,7 +133,16 @@ describe('the files of the workspace', () => {
   test('nothing hidden or outside is given', async () => {
     const { job, status } = await open();
     execFileSync('mkfifo', [join(job.workspace, 'pipe')]);
-    for (const path of ['/.hidden', '/.3/start.sh', '/%2e%2e/', '/..%2f..%2fetc%2fpasswd', '/sub%20dir/%2e./page.html', '/a%00b', '/none', '/pipe']) {
+    for (const path of [
+      '/.hidden',
+      '/.3/start.sh',
+      '/%2e%2e/',
+      '/..%2f..%2fetc%2fpasswd',
+      '/sub%20dir/%2e./page.html',
+      '/a%00b',
+      '/none',
+      '/pipe',
+    ]) {
       expect(await status(path), path).toBe(404);
     }
     expect(await status('/../../etc/passwd')).toBe(404);

@@ -103,14 +103,19 @@ function allPids(): number[] {
 }
 
 /**
- * Memory of some processes together, in bytes. Pages shared among them are counted once each time only if the quick sum is above
- * `worthALookBytes`, because the exact figure costs the kernel a walk over the page tables.
+ * Memory of some processes together, in bytes. Only if the quick sum, which counts shared pages once per process, is above
+ * `worthALookBytes`, the exact one is taken: it costs the kernel a walk over the page tables.
  */
 export function memoryBytes(processes: readonly ProcessId[], worthALookBytes: number): number {
-  const sum = (file: string, pattern: RegExp) =>
-    processes.reduce((total, { pid }) => total + Number(pattern.exec(readOf(pid, file) ?? '')?.[1] ?? 0) * 1024, 0);
-  const quick = sum('status', /^VmRSS:\s+(\d+) kB$/m);
-  return quick <= worthALookBytes ? quick : sum('smaps_rollup', /^Pss:\s+(\d+) kB$/m);
+  const kilobytes = (pid: number, file: string, pattern: RegExp) => pattern.exec(readOf(pid, file) ?? '')?.[1];
+  const resident = processes.map(({ pid }) => Number(kilobytes(pid, 'status', /^VmRSS:\s+(\d+) kB$/m) ?? 0));
+  const total = (figures: readonly number[]) => figures.reduce((sum, figure) => sum + figure, 0) * 1024;
+  if (total(resident) <= worthALookBytes) return total(resident);
+  return total(
+    processes.map(({ pid }, index) =>
+      Number(kilobytes(pid, 'smaps_rollup', /^Pss:\s+(\d+) kB$/m) ?? resident[index] ?? 0),
+    ),
+  );
 }
 
 /** Inode numbers of the sockets that listen for TCP connections, by port, on any address of this machine. */

@@ -15,7 +15,7 @@ import { freshName, makeOwnedDirectory, openStaged, removeStaged, stageLink } fr
 import { TreeCursor, traverse } from './traversal.js';
 import { finishFile } from './writing.js';
 
-const chunkBytes = 256 * 1024;
+const chunkBytes = 1024 * 1024;
 
 /** What a copy needs to know besides its two places. */
 interface CopyContext {

@@ -89,7 +89,6 @@ async function empty(
   pending: Name[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let batch: Promise<void>[] = [];
   const removeOne = async (name: Name, isDirectory: boolean): Promise<void> => {
     if (!isDirectory) {
       try {
@@ -110,19 +109,19 @@ async function empty(
     }
     pending.push(trash);
   };
-  try {
-    for await (const found of await opendir(directory.self, { encoding: 'latin1', bufferSize: 64 })) {
-      batch.push(removeOne(nameFromLatin1(found.name), found.isDirectory()));
-      if (batch.length < parallel) continue;
-      signal?.throwIfAborted();
-      await Promise.all(batch);
-      batch = [];
-    }
-    await Promise.all(batch);
-  } finally {
-    // The handle must not be closed under calls that still use it.
-    await Promise.allSettled(batch);
+  let batch: { name: Name; isDirectory: boolean }[] = [];
+  const removeBatch = async (): Promise<void> => {
+    signal?.throwIfAborted();
+    // All have ended before one's failure is passed on: the handle must not be closed under calls that still use it.
+    const results = await Promise.allSettled(batch.map(({ name, isDirectory }) => removeOne(name, isDirectory)));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    batch = [];
+  };
+  for await (const found of await opendir(directory.self, { encoding: 'latin1', bufferSize: 64 })) {
+    batch.push({ name: nameFromLatin1(found.name), isDirectory: found.isDirectory() });
+    if (batch.length === parallel) await removeBatch();
   }
+  await removeBatch();
 }
 
 /** Moves an entry to staging, whatever it is. A link is moved itself, a mount point cannot be (EBUSY). */

@@ -1,7 +1,7 @@
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AdapterError, AdapterError as AdapterErrorClass, type Entry, type Storage, type WorkspaceDirectory } from '@user-workspaces/contract';
+import { AdapterError, type Entry, type Storage, type WorkspaceDirectory } from '@user-workspaces/contract';
 import { afterAll, expect } from 'vitest';
 import { openLocalStorage } from '../src/create-local-storage.js';
 import type { Confinement } from '../src/directory-handle.js';
@@ -29,6 +29,8 @@ afterAll(async () => {
 export async function temporaryDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'uws-storage-'));
   made.push(directory);
+  // Programs of other accounts must get to their workspaces.
+  await chmod(directory, 0o711);
   return directory;
 }
 
@@ -105,7 +107,7 @@ export async function refusal(call: Promise<unknown>): Promise<AdapterError> {
     (value) => expect.fail(`nothing was refused: ${JSON.stringify(value)}`),
     (reason: unknown) => reason,
   );
-  if (!AdapterErrorClass.is(error)) throw error;
+  if (!AdapterError.is(error)) throw error;
   return error;
 }
 

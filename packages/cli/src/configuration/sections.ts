@@ -129,14 +129,14 @@ const parameter = z.looseObject(
     validation: z.looseObject(
       {
         type: z.enum(types, `must be one of ${types.map((type) => `"${type}"`).join(', ')}`),
-        min: z.number('must be a number').optional(),
-        max: z.number('must be a number').optional(),
-        required: z.boolean('must be true or false').optional(),
+        min: z.number('must be a number').exactOptional(),
+        max: z.number('must be a number').exactOptional(),
+        required: z.boolean('must be true or false').exactOptional(),
       },
       anObject,
     ),
     /** Other names under which a start may give it. */
-    aliases: z.array(parameterName, 'must be a list of names').optional(),
+    aliases: z.array(parameterName, 'must be a list of names').exactOptional(),
   },
   anObject,
 );

@@ -4,7 +4,7 @@ import { authenticationSection, jobTypeSection, parametersSection, resourceSecti
 import type { SettingKind } from './setting-kinds.js';
 
 /** What the file, the environment, the help and the documentation say of one setting. */
-export interface SettingDescription extends SettingKind {
+export interface SettingDescription extends Omit<SettingKind, 'schema'> {
   readonly group: 'Server' | 'Data' | 'Users' | 'Sessions' | 'Mail' | 'Log' | 'Adapters';
   readonly summary: string;
   /** What holds when it is not set, in words. */
@@ -13,7 +13,7 @@ export interface SettingDescription extends SettingKind {
   readonly option?: string;
 }
 
-const descriptions = z.registry<SettingDescription>();
+const descriptions = new WeakMap<z.ZodType, SettingDescription>();
 
 interface Texts {
   /** What holds when it is not set, where no value says it. */
@@ -29,7 +29,7 @@ function setting<S extends z.ZodType>(
   texts: Texts,
 ): z.ZodOptional<S> {
   const schema = z.optional(kindOf.schema);
-  descriptions.add(schema, { ...kindOf, group, summary, ...texts });
+  descriptions.set(schema, { ...kindOf, group, summary, ...texts });
   return schema;
 }
 
@@ -43,7 +43,7 @@ function settingWithDefault<S extends z.ZodType>(
 ): z.ZodDefault<S> {
   const schema = z._default(kindOf.schema, initial);
   const initialText = Array.isArray(initial) && initial.length === 0 ? 'none' : String(initial);
-  descriptions.add(schema, { ...kindOf, group, summary, initialText, ...texts });
+  descriptions.set(schema, { ...kindOf, group, summary, initialText, ...texts });
   return schema;
 }
 

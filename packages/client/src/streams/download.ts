@@ -86,6 +86,8 @@ async function* transfer(first: Response, plan: Transfer, signal: AbortSignal): 
       const message = `The connection ended ${sizeBytes - offsetBytes} bytes before the end of the file.`;
       throw new ConnectionError(message, { code: 'connection_reset', retryable: true });
     } catch (error) {
+      // Everything arrived before the connection broke.
+      if (sizeBytes !== null && offsetBytes >= sizeBytes && !signal.aborted) return;
       const failure = toFailure(error, signal);
       failures += 1;
       // A weak tag (W/) means that something on the way recodes the bytes, so that offsets do not hold.
@@ -98,11 +100,16 @@ async function* transfer(first: Response, plan: Transfer, signal: AbortSignal): 
 }
 
 async function resumed(plan: Transfer, offsetBytes: number, signal: AbortSignal): Promise<Response> {
-  const response = await plan.resume?.(offsetBytes, plan.etag ?? '', signal);
-  if (response?.status === 206 && startOfRange(response) === offsetBytes) return response;
-  await response?.body?.cancel();
-  const message = 'The server does not continue a file where it was asked to.';
-  throw new ServerError(message, { code: 'invalid_answer', status: response?.status });
+  if (!plan.resume) throw new ConnectionError('This download cannot be resumed.', { code: 'connection_reset' });
+  return beginningAt(offsetBytes, await plan.resume(offsetBytes, plan.etag ?? '', signal));
+}
+
+/** The answer, if it is the part of a file that begins there: anything else would mix bytes up. */
+export async function beginningAt(offsetBytes: number, response: Response): Promise<Response> {
+  if (response.status === 206 && startOfRange(response) === offsetBytes) return response;
+  await response.body?.cancel();
+  const message = `The server does not continue a file at byte ${offsetBytes}, where it was asked to.`;
+  throw new ServerError(message, { code: 'invalid_answer', status: response.status });
 }
 
 function startOfRange(response: Response): number | undefined {

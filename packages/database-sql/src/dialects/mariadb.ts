@@ -25,6 +25,7 @@ export function createMariadbDialect(options: ServerDatabaseOptions): Dialect {
     writer: pool,
     reader: pool,
     beginStatement: 'BEGIN',
+    pauses: { firstMs: 25, longestMs: 1_000 },
     transactionalSchema: false,
     classify,
     async control(session, statement) {
@@ -94,7 +95,7 @@ function open(options: ServerDatabaseOptions): Knex {
     connectTimeout: CONNECT_LIMIT_MS,
     enableKeepAlive: true,
     ...given,
-    charset: 'utf8mb4_bin',
+    charset: 'utf8mb4',
     multipleStatements: false,
   };
   type Raw = { query(sql: string, done: (error: unknown) => void): void };

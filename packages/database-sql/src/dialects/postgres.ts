@@ -31,6 +31,8 @@ export function createPostgresDialect(options: ServerDatabaseOptions): Dialect {
     reader: pool,
     // Every statement sees what was committed before it, and a conditional update waits for, and then sees, the other one.
     beginStatement: 'BEGIN ISOLATION LEVEL READ COMMITTED',
+    // A deadlock takes a second to be found; works that met in one had better not meet again.
+    pauses: { firstMs: 25, longestMs: 1_000 },
     transactionalSchema: true,
     classify,
     async control(session, statement) {

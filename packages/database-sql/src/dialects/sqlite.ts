@@ -40,6 +40,8 @@ export function createSqliteDialect({ file }: SqliteDatabaseOptions): Dialect {
     writer,
     reader,
     beginStatement: 'BEGIN IMMEDIATE',
+    // A writer of another process is done in a millisecond or two.
+    pauses: { firstMs: 2, longestMs: 50 },
     transactionalSchema: true,
     classify,
     async control(session, statement) {

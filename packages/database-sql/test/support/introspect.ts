@@ -19,7 +19,10 @@ export async function readSchema(
     for (const table of tables) {
       const columns: Record<string, { nullable: boolean; type: string }> = {};
       for (const row of await rows(db, COLUMNS[options.client], [table])) {
-        columns[String(row.name)] = { nullable: Boolean(Number(row.nullable)), type: typeOf(String(row.type)) };
+        columns[String(row.name)] = {
+          nullable: Boolean(Number(row.nullable)),
+          type: typeOf(String(row.type).toLowerCase()),
+        };
       }
       const keys = (await rows(db, KEYS[options.client], [table])).map(
         (row) => `${Number(row.is_unique) === 1 ? 'unique' : 'index'} ${String(row.names)}`,

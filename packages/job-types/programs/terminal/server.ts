@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import * as z from 'zod';
@@ -44,20 +44,23 @@ function url(request: IncomingMessage): URL | undefined {
   return URL.canParse(request.url ?? '', 'http://session') ? new URL(request.url ?? '', 'http://session') : undefined;
 }
 
-function answer(request: IncomingMessage, response: ServerResponse): void {
-  const send = (status: number, type: string, body: string): void => {
-    response.writeHead(status, { ...headers, 'content-type': `${type}; charset=utf-8` }).end(body);
-  };
+type Answer = readonly [status: number, type: 'text/plain' | 'text/html', body: string];
+
+function answer(request: IncomingMessage): Answer {
   const target = url(request);
-  if (!target) return send(400, 'text/plain', 'The address cannot be read.\n');
-  if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'text/plain', 'Only GET is served.\n');
-  if (target.pathname === '/ready') return send(200, 'text/plain', 'ready\n');
+  if (!target) return [400, 'text/plain', 'The address cannot be read.\n'];
+  if (request.method !== 'GET' && request.method !== 'HEAD') return [405, 'text/plain', 'Only GET is served.\n'];
+  if (target.pathname === '/ready') return [200, 'text/plain', 'ready\n'];
   // Portals add `/tree/<file>` to the address of any session.
-  if (target.pathname !== '/' && !target.pathname.startsWith('/tree/')) return send(404, 'text/plain', 'Not found.\n');
+  if (target.pathname !== '/' && !target.pathname.startsWith('/tree/')) return [404, 'text/plain', 'Not found.\n'];
   if (!isToken(session, target.searchParams.get('token'))) {
-    return send(403, 'text/plain', 'This terminal opens only with its own address. Open it again from your list of jobs.\n');
+    return [
+      403,
+      'text/plain',
+      'This terminal opens only with its own address. Open it again from your list of jobs.\n',
+    ];
   }
-  send(200, 'text/html', PAGE_HTML);
+  return [200, 'text/html', PAGE_HTML];
 }
 
 /** Browsers tell where a page came from; only this page may connect. Programs tell nothing, and have the token. */
@@ -68,20 +71,25 @@ function hasOwnOrigin(request: IncomingMessage): boolean {
   return [host, ...[forwarded].flat()].includes(new URL(origin).host);
 }
 
-function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-  socket.on('error', () => socket.destroy());
-  const refuse = (status: string): void => {
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-  };
+type Wish = z.output<typeof opening>;
+
+/** What a connection asks for, or the status that refuses it. */
+function wishOf(request: IncomingMessage): Wish | string {
   const target = url(request);
-  if (target?.pathname !== '/shell') return refuse('404 Not Found');
-  if (!isToken(session, target.searchParams.get('token')) || !hasOwnOrigin(request)) return refuse('403 Forbidden');
+  if (target?.pathname !== '/shell') return '404 Not Found';
+  if (!isToken(session, target.searchParams.get('token')) || !hasOwnOrigin(request)) return '403 Forbidden';
   const wish = opening.safeParse(Object.fromEntries(target.searchParams));
-  if (!wish.success) return refuse('400 Bad Request');
-  sockets.handleUpgrade(request, socket, head, (page) => connect(page, wish.data));
+  return wish.success ? wish.data : '400 Bad Request';
 }
 
-function connect(page: WebSocket, wish: z.output<typeof opening>): void {
+function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  socket.on('error', () => socket.destroy());
+  const wish = wishOf(request);
+  if (typeof wish === 'string') socket.end(`HTTP/1.1 ${wish}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  else sockets.handleUpgrade(request, socket, head, (page) => connect(page, wish));
+}
+
+function connect(page: WebSocket, wish: Wish): void {
   page.on('error', () => page.terminate());
   const shell = shellFor(wish);
   if (typeof shell === 'string') {
@@ -115,7 +123,7 @@ function parsed(text: string): ReturnType<typeof fromPage.safeParse> | undefined
 }
 
 /** The shell asked for; without one, the one that was left last, so that closing a tab loses no work; else a new one, or why there is none. */
-function shellFor({ shell: id, columns, rows }: z.output<typeof opening>): Shell | string {
+function shellFor({ shell: id, columns, rows }: Wish): Shell | string {
   const known = shells.get(id);
   if (known) return known;
   for (const shell of shells.values()) if (shell.hasEnded && shell.isDetached) shells.delete(shell.id);
@@ -132,7 +140,10 @@ function shellFor({ shell: id, columns, rows }: z.output<typeof opening>): Shell
   }
 }
 
-const server = createServer(answer);
+const server = createServer((request, response) => {
+  const [status, type, body] = answer(request);
+  response.writeHead(status, { ...headers, 'content-type': `${type}; charset=utf-8` }).end(body);
+});
 server.on('upgrade', upgrade);
 serve(server, session);
 

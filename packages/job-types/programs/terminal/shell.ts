@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
-import { basename } from 'node:path';
 import { userInfo } from 'node:os';
+import { basename } from 'node:path';
 import { type IPty, spawn } from '@lydell/node-pty';
 import type { WebSocket } from 'ws';
 import { closeCodes, type FromPage, type FromProgram } from './protocol.js';
@@ -94,11 +94,12 @@ export class Shell {
   private take(bytes: Buffer): void {
     this.chunks.push(bytes);
     this.end += bytes.length;
-    let [first] = this.chunks;
-    while (first && this.end - this.start - first.length >= maxScrollbackBytes) {
-      this.chunks.shift();
-      this.start += first.length;
-      [first] = this.chunks;
+    for (let excess = this.end - this.start - maxScrollbackBytes; excess > 0; ) {
+      const first = this.chunks.shift() ?? Buffer.alloc(0);
+      if (first.length > excess) this.chunks.unshift(first.subarray(excess));
+      const dropped = Math.min(first.length, excess);
+      this.start += dropped;
+      excess -= dropped;
     }
     this.page?.send(bytes);
     this.balance();

@@ -97,7 +97,10 @@ export class SocketRelay {
     if (!this.#application.writableNeedDrain) {
       this.#sweepsSinceHeard += 1;
       if (this.#pingUnanswered || this.#browser.writableNeedDrain) this.#sweepsUnanswered += 1;
-      if (this.#sweepsUnanswered >= sweepsUntilDead) return this.destroy();
+    }
+    if (this.#sweepsUnanswered >= sweepsUntilDead) {
+      this.destroy();
+      return;
     }
     const quiet = this.#sweepsSinceHeard >= sweepsPerPing || this.#sweepsSinceSent >= sweepsPerPing;
     if (quiet && this.#sweepsSincePing >= sweepsPerPing && !this.#browser.writableNeedDrain) {

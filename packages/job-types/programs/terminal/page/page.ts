@@ -12,6 +12,7 @@ function element(id: string): HTMLElement {
   return found;
 }
 
+Terminal.strings.promptLabel = 'Terminal input. Press Shift+F6 to leave it by keyboard.';
 const prefersDark = matchMedia('(prefers-color-scheme: dark)');
 const theme = () => (prefersDark.matches ? dark : light);
 
@@ -80,40 +81,12 @@ function showTitle(title: string): void {
 }
 
 function show(state: State): void {
-  const bar = element('state');
-  bar.dataset.state = state.kind === 'refused' || state.kind === 'taken' ? 'lost' : state.kind;
-  const again = { label: 'Start a new shell', run: () => connection.openNew() };
-  switch (state.kind) {
-    case 'connecting':
-      return say('Connecting');
-    case 'connected':
-      say('Connected');
-      terminal.focus();
-      return;
-    case 'lost':
-      if (!state.isGone) return say('Reconnecting');
-      return say('Not connected', {
-        title: 'The session does not answer',
-        text: 'Its job may have ended. This page keeps trying; your shell is kept as long as the job runs.',
-        actions: [],
-      });
-    case 'ended': {
-      const how = state.signal > 0 ? `by signal ${state.signal}` : `with code ${state.exitCode}`;
-      return say('Shell ended', { title: 'The shell has ended', text: `It ended ${how}.`, actions: [again] });
-    }
-    case 'taken':
-      return say('Open elsewhere', {
-        title: 'This shell is open in another window',
-        text: 'A shell is shown in one window at a time.',
-        actions: [{ label: 'Use it here', run: () => connection.open() }, again],
-      });
-    case 'refused':
-      return say('Refused', {
-        title: 'No shell could be opened',
-        text: `The session says: ${state.reason}.`,
-        actions: [{ label: 'Try again', run: () => connection.open() }],
-      });
-  }
+  element('state').dataset.state = state.kind === 'refused' || state.kind === 'taken' ? 'lost' : state.kind;
+  const [text, notice] = described(state);
+  element('state-text').textContent = text;
+  element('notice').hidden = notice === undefined;
+  if (notice) announce(notice);
+  else if (state.kind === 'connected') terminal.focus();
 }
 
 interface Notice {
@@ -122,10 +95,35 @@ interface Notice {
   readonly actions: readonly { readonly label: string; readonly run: () => void }[];
 }
 
-function say(state: string, notice?: Notice): void {
-  element('state-text').textContent = state;
-  element('notice').hidden = notice === undefined;
-  if (!notice) return;
+function described(state: State): [text: string, notice?: Notice] {
+  const another = { label: 'Start a new shell', run: () => connection.openNew() };
+  switch (state.kind) {
+    case 'connecting':
+      return ['Connecting'];
+    case 'connected':
+      return ['Connected'];
+    case 'lost': {
+      if (!state.isGone) return ['Reconnecting'];
+      const text = 'Its job may have ended. This page keeps trying; your shell is kept as long as the job runs.';
+      return ['Not connected', { title: 'The session does not answer', text, actions: [] }];
+    }
+    case 'ended': {
+      const how = state.signal > 0 ? `by signal ${state.signal}` : `with code ${state.exitCode}`;
+      return ['Shell ended', { title: 'The shell has ended', text: `It ended ${how}.`, actions: [another] }];
+    }
+    case 'taken': {
+      const actions = [{ label: 'Use it here', run: () => connection.open() }, another];
+      const title = 'This shell is open in another window';
+      return ['Open elsewhere', { title, text: 'A shell is shown in one window at a time.', actions }];
+    }
+    case 'refused': {
+      const actions = [{ label: 'Try again', run: () => connection.open() }];
+      return ['Refused', { title: 'No shell could be opened', text: `The session says: ${state.reason}.`, actions }];
+    }
+  }
+}
+
+function announce(notice: Notice): void {
   element('notice-title').textContent = notice.title;
   element('notice-text').textContent = notice.text;
   const buttons = notice.actions.map(({ label, run }) => {

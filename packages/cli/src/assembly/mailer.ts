@@ -1,0 +1,31 @@
+import type { Mailer } from '@user-workspaces/server';
+import { createTransport } from 'nodemailer';
+
+/**
+ * Sends mail through a mail server, one connection per mail.
+ *
+ * @param smtpUrl `smtp://` (with STARTTLS where the server offers it) or `smtps://`, with user and password if it wants them.
+ */
+export function createMailer(smtpUrl: string, from: string): Mailer {
+  const transport = createTransport(
+    { url: smtpUrl, connectionTimeout: 15_000, greetingTimeout: 15_000, socketTimeout: 60_000, disableFileAccess: true, disableUrlAccess: true },
+    { from },
+  );
+  return {
+    async send({ to, subject, text }, signal) {
+      signal.throwIfAborted();
+      // As an object the address cannot be read as a list of several.
+      const sent = transport.sendMail({ to: { name: '', address: to }, subject, text });
+      await untilAborted(sent, signal);
+    },
+  };
+}
+
+/** The transport knows no signals: after one the mail may still go out, which the server's next attempt then repeats. */
+async function untilAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(() => resolve(), reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

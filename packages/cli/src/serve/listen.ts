@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { RequestListener } from 'node:http';
+import { AdapterError } from '@user-workspaces/contract';
+
+/** A bound address that answers "starting" until a handler takes over. */
+export interface Listener {
+  readonly http: Server;
+  /** Address for people on this machine, without a trailing slash. */
+  readonly url: string;
+  /** From now on this answers requests. */
+  serve(handler: RequestListener): void;
+}
+
+const starting: RequestListener = (_request, response) => {
+  const body = JSON.stringify({ success: false, message: 'The server is starting. Try again in a moment.' });
+  response.writeHead(503, { 'Content-Type': 'application/json', 'Retry-After': '1', Connection: 'close' }).end(body);
+};
+
+/**
+ * Binds the address before anything else is opened, so that a port in use leaves nothing behind.
+ *
+ * @throws AdapterError `misconfigured` when the address cannot be had; the message names it and what to set.
+ */
+export async function listen(host: string, port: number): Promise<Listener> {
+  let handler = starting;
+  // Uploads may take hours; what is slow to send its headers is still cut off, by Node's own limit for them.
+  const http = createServer({ requestTimeout: 0 }, (request, response) => handler(request, response));
+  http.listen({ host, port });
+  try {
+    await once(http, 'listening');
+  } catch (cause) {
+    throw new AdapterError('misconfigured', explain(cause, host, port), { field: 'port', cause });
+  }
+  const address = http.address();
+  const boundPort = typeof address === 'object' && address !== null ? address.port : port;
+  return {
+    http,
+    url: `http://${reachableHost(host)}:${boundPort}`,
+    serve(next) {
+      handler = next;
+    },
+  };
+}
+
+/** An address that stands for all others cannot be opened in a browser; an IPv6 address needs brackets there. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function explain(cause: unknown, host: string, port: number): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `port is ${port}, but another program already listens on ${host}:${port}. Stop it, or set UWS_PORT to a free port (0 takes any).`;
+    case 'EACCES':
+      return `port is ${port}, which this account may not listen on. Set UWS_PORT to a port from 1024 to 65535.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `host is "${host}", which is no address of this machine. Set UWS_HOST to one of its addresses, such as 127.0.0.1 or 0.0.0.0.`;
+    default:
+      return `The address ${host}:${port} (UWS_HOST, UWS_PORT) cannot be listened on: ${cause instanceof Error ? cause.message : String(cause)}.`;
+  }
+}

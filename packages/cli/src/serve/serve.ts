@@ -1,0 +1,87 @@
+import { createServer } from '@user-workspaces/server';
+import { type Assembly, assemble } from '../assembly/assemble.js';
+import type { LoadedConfiguration } from '../configuration/configuration.js';
+import { clientTokenOf } from '../data-directory/client-token.js';
+import { type DataLayout, prepareDataDirectory } from '../data-directory/layout.js';
+import { acquireLock } from '../data-directory/lock.js';
+import { version } from '../version.js';
+import { inkFor, renderAnnouncement } from './announcement.js';
+import { makeSignInLink } from './first-user.js';
+import { type Listener, listen } from './listen.js';
+import { createLog, type ServerLog } from './log.js';
+import { closeListener, untilSignal } from './shutdown.js';
+
+/** The name under which the portal's client token is stored. */
+const portalName = 'portal';
+
+/**
+ * Runs the server until SIGINT or SIGTERM. Jobs are not touched by its end.
+ *
+ * @throws AdapterError when it cannot start; nothing is left open then.
+ */
+export async function serve(loaded: LoadedConfiguration): Promise<void> {
+  const { configuration } = loaded;
+  const layout = await prepareDataDirectory(configuration.data_dir, configuration.accounts !== 'own');
+  const serverLog = createLog(configuration);
+  const lock = await acquireLock(layout.lock, layout.root);
+  try {
+    const listener = await listen(configuration.host, configuration.port);
+    try {
+      await run(loaded, layout, listener, serverLog);
+    } finally {
+      listener.http.close();
+      listener.http.closeAllConnections();
+    }
+  } finally {
+    await lock.release();
+    serverLog.flush();
+  }
+}
+
+async function run(
+  loaded: LoadedConfiguration,
+  layout: DataLayout,
+  listener: Listener,
+  { log }: ServerLog,
+): Promise<void> {
+  const { configuration, adapters } = loaded;
+  const clientToken = await clientTokenOf(configuration.client_token, layout.clientToken);
+  const assembly: Assembly = await assemble({ configuration, adapters, layout, boundUrl: listener.url, log });
+  try {
+    const { options } = assembly;
+    const server = await createServer(options);
+    try {
+      await server.setApiClient(portalName, clientToken.value);
+      const signIn = await makeSignInLink(server, options.accounts, configuration, options.publicUrl);
+      server.attach(listener.http);
+      listener.serve(server.handler);
+      const stopping = untilSignal();
+      for (const { level, message } of loaded.notices) process.stdout.write(`${level === 'warn' ? 'Warning: ' : ''}${message}\n`);
+      process.stdout.write(
+        renderAnnouncement(
+          {
+            version,
+            publicUrl: options.publicUrl,
+            configuration,
+            file: loaded.file,
+            clientToken,
+            clientTokenFile: layout.clientToken,
+            signIn,
+            jobTypes: options.jobTypes,
+            resource: options.resources[0].resource,
+            singleUser: options.singleUser ?? false,
+          },
+          inkFor(process.stdout, process.env),
+        ),
+      );
+      log.info({ url: options.publicUrl, data: layout.root, version }, 'the server is ready');
+      const signal = await stopping;
+      process.stdout.write('Stopping; running jobs go on.\n');
+      log.info({ signal }, 'the server stops');
+    } finally {
+      await closeListener(listener.http, () => server.close());
+    }
+  } finally {
+    await assembly.close();
+  }
+}

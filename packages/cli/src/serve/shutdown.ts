@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Time that requests under way get to end. */
+const drainMs = 10_000;
+
+/** Resolves with the first SIGINT or SIGTERM; a second one ends the process at once. */
+export function untilSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const handle = (signal: NodeJS.Signals): void => {
+      if (isStopping) process.exit(128 + (constants.signals[signal] ?? 0));
+      isStopping = true;
+      resolve(signal);
+    };
+    process.on('SIGINT', handle);
+    process.on('SIGTERM', handle);
+  });
+}
+
+/**
+ * Accepts nothing new, ends what the server keeps open (streams, WebSockets), lets requests under way finish, and cuts off
+ * what has not ended after ten seconds.
+ */
+export async function closeListener(http: Server, closeServer: () => Promise<void>): Promise<void> {
+  const closed = http.listening ? once(http, 'close') : Promise.resolve();
+  http.close();
+  http.closeIdleConnections();
+  const timer = new AbortController();
+  const deadline = delay(drainMs, undefined, { signal: timer.signal }).catch(() => {});
+  await Promise.race([Promise.all([closeServer(), closed]), deadline]);
+  timer.abort();
+  http.closeAllConnections();
+}

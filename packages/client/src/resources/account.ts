@@ -1,0 +1,63 @@
+import { PagePromise, page } from '../pages.js';
+import type { Token, User } from '../shapes.js';
+import type { RequestOptions, Transport } from '../transport/transport.js';
+
+/** The caller's tokens. */
+export class Tokens {
+  readonly #transport: Transport;
+
+  /** @internal */
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /**
+   * The caller's tokens, never their values.
+   *
+   * @throws AuthenticationError
+   * @example
+   * const old = (await client.tokens.list()).filter((token) => !token.is_current);
+   */
+  async list(options?: RequestOptions): Promise<Token[]> {
+    const { data } = await this.#transport.call('listTokens', {}, options);
+    return data.tokens;
+  }
+
+  /**
+   * Revokes a token at once. `current` stands for the one in use; `client.signOut()` also forgets it.
+   *
+   * @throws NotFoundError
+   * @example
+   * await client.tokens.revoke(12);
+   */
+  async revoke(tokenId: number | 'current', options?: RequestOptions): Promise<void> {
+    await this.#transport.run('revokeToken', { path: { token_id: String(tokenId) } }, options);
+  }
+}
+
+/** Other users, to share with. */
+export class Users {
+  readonly #transport: Transport;
+
+  /** @internal */
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /**
+   * Users whose "first last" name or e-mail contains the text, whatever its case; never the caller. An empty text finds
+   * nobody, unless the operator opened the directory.
+   *
+   * @throws AuthenticationError
+   * @example
+   * const { items } = await client.users.search('ada', { limit: 10 });
+   */
+  search(text: string, options: RequestOptions & { readonly limit?: number } = {}): PagePromise<User> {
+    const first = options.limit === undefined ? { search: text } : { search: text, limit: options.limit };
+    return new PagePromise(async (cursor) => {
+      const query = cursor === undefined ? first : { ...first, cursor };
+      const { data } = await this.#transport.call('searchUsers', { query }, options);
+      return page(data.users, data);
+    });
+  }
+}

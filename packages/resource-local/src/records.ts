@@ -1,0 +1,291 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { chmod, chown, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { AdapterError } from '@user-workspaces/contract';
+import type { ProcessId } from './processes.js';
+import type { Isolation } from './system.js';
+
+/** What is kept of a specification after the start, in `launch.json`; it holds no secret. */
+export interface LaunchRecord {
+  readonly launchKey: string;
+  readonly jobId: number;
+  readonly workspacePath: string;
+  /** Owner of the job's processes and files. */
+  readonly uid: number;
+  readonly cpus: number | null;
+  readonly memoryMb: number | null;
+  /** Port assigned to the session. */
+  readonly port: number | null;
+  readonly isolation: Isolation;
+  readonly cgroups: readonly string[];
+  readonly oomFile: string | null;
+  /** The boot of the machine in which it was written. */
+  readonly bootId: string;
+}
+
+export type Cause = 'exited' | 'time_limit' | 'memory_limit' | 'stopped' | 'launch_failed' | 'lost';
+
+export interface Supervisor extends ProcessId {
+  readonly bootId: string;
+}
+
+export interface Started {
+  /** First process of the namespace, by its number on the machine. */
+  readonly init: ProcessId;
+  readonly startedAtMs: number;
+  /** The machine's uptime at the start, in seconds. */
+  readonly uptimeSeconds: number;
+}
+
+export interface Result {
+  readonly code: number | null;
+  readonly bySignal: boolean;
+  readonly cause: Cause;
+  readonly endedAtMs: number;
+}
+
+/** All that is recorded of a launch. */
+export interface LaunchState {
+  readonly launchKey: string;
+  /** Absent for a key that was stopped before it was launched. */
+  readonly record?: LaunchRecord;
+  /** The machine's uptime, in seconds, at the first call to stop. */
+  readonly stoppedAtUptimeSeconds?: number;
+  /** A supervisor has claimed the start. */
+  readonly claimed: boolean;
+  readonly supervisor?: Supervisor;
+  readonly started?: Started;
+  readonly result?: Result;
+}
+
+const causes: readonly string[] = ['exited', 'time_limit', 'memory_limit', 'stopped', 'launch_failed', 'lost'];
+
+/** Seconds since boot, by the clock that the supervisor reads too: setting the time of day does not move it. */
+export function uptimeSeconds(): number {
+  return Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
+}
+
+/**
+ * The directory of launches, one directory per launch key. It belongs to the server, is closed to the accounts of the jobs, and is all
+ * that server and supervisors know: either may be killed at any time.
+ */
+export class Records {
+  /** Files are written once, so what was read complete is not read again. */
+  private readonly known = new Map<string, LaunchState>();
+
+  private constructor(
+    readonly root: string,
+    readonly bootId: string,
+  ) {}
+
+  static async open(root: string): Promise<Records> {
+    await mkdir(`${root}/.changed`, { recursive: true, mode: 0o700 });
+    const { uid, mode } = await stat(root);
+    if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) {
+      throw new AdapterError(
+        'misconfigured',
+        `The directory ${root} keeps the records of jobs: it must belong to the server's own account, and nobody else may write to it.`,
+        { field: 'recordsDirectory' },
+      );
+    }
+    await chmod(root, 0o711);
+    return new Records(root, (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim());
+  }
+
+  directory(launchKey: string): string {
+    return `${this.root}/${launchKey}`;
+  }
+
+  /** Directory in which a supervisor leaves a mark, named after the launch, when something has changed. */
+  get changes(): string {
+    return `${this.root}/.changed`;
+  }
+
+  async keys(): Promise<string[]> {
+    return (await readdir(this.root)).filter((name) => /^[0-9a-f]{32}$/.test(name));
+  }
+
+  /** Makes the directory of a launch with these files, whole or not at all; false when there is one. */
+  async create(launchKey: string, files: Readonly<Record<string, string>>, logOwner?: number): Promise<boolean> {
+    const made = `${this.root}/.new-${launchKey}-${randomBytes(6).toString('hex')}`;
+    await mkdir(made, { mode: 0o700 });
+    try {
+      for (const [name, content] of Object.entries(files)) {
+        await writeFile(`${made}/${name}`, content, { mode: 0o600, flag: 'wx', flush: true });
+      }
+      // The log is the account's, so that a program may open /dev/stdout; its directory is not.
+      if (logOwner !== undefined && process.geteuid?.() === 0) await chown(`${made}/log`, logOwner, -1);
+      await rename(made, this.directory(launchKey));
+      const root = await open(this.root);
+      await root.sync().finally(() => root.close());
+      return true;
+    } catch (error) {
+      await rm(made, { recursive: true, force: true });
+      if (hasCode(error, 'ENOTEMPTY', 'EEXIST')) return false;
+      throw error;
+    }
+  }
+
+  /** Writes a file of a launch unless it is there; false when it is, or when the launch is not known. */
+  async writeOnce(launchKey: string, name: string, line: string): Promise<boolean> {
+    try {
+      await writeFile(`${this.directory(launchKey)}/${name}`, `${line}\n`, { mode: 0o600, flag: 'wx' });
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'EEXIST', 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  async replace(launchKey: string, name: string, line: string): Promise<void> {
+    const path = `${this.directory(launchKey)}/${name}`;
+    const made = `${path}.${randomBytes(6).toString('hex')}`;
+    await writeFile(made, `${line}\n`, { mode: 0o600, flag: 'wx' });
+    await rename(made, path);
+  }
+
+  /** First line of a file and when it was written; `undefined` while there is none, or none complete. */
+  async line(launchKey: string, name: string): Promise<{ readonly words: string[]; readonly writtenAtMs: number } | undefined> {
+    let file: FileHandle;
+    try {
+      file = await open(`${this.directory(launchKey)}/${name}`);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+    try {
+      const text = await file.readFile('utf8');
+      const end = text.indexOf('\n');
+      if (end < 0) return undefined;
+      return { words: text.slice(0, end).split(' '), writtenAtMs: Math.round((await file.stat()).mtimeMs) };
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** What is recorded now; `undefined` for an unknown key. Throws when the records cannot be read or make no sense. */
+  async read(launchKey: string): Promise<LaunchState | undefined> {
+    const known = this.known.get(launchKey);
+    if (known?.result) return known;
+    const record = known?.record ?? (await this.readRecord(launchKey));
+    if (!record && !(await exists(this.directory(launchKey)))) {
+      await stat(this.changes); // Without it this is no directory of records, and nothing follows from an absence.
+      return undefined;
+    }
+    const claim = known?.supervisor ? undefined : await this.line(launchKey, 'supervisor');
+    const supervisor = known?.supervisor ?? parseSupervisor(claim?.words);
+    const started = known?.started ?? parseStarted(await this.line(launchKey, 'started'));
+    const stop = known?.stoppedAtUptimeSeconds ?? (await this.line(launchKey, 'stop'))?.words[0];
+    const result = parseResult(await this.line(launchKey, 'result'));
+    const state: LaunchState = {
+      launchKey,
+      claimed: supervisor !== undefined || (await exists(`${this.directory(launchKey)}/supervisor`)),
+      ...(record && { record }),
+      ...(supervisor && { supervisor }),
+      ...(started && { started }),
+      ...(stop !== undefined && { stoppedAtUptimeSeconds: Number(stop) }),
+      ...(result && { result }),
+    };
+    if (record) this.known.set(launchKey, state);
+    return state;
+  }
+
+  /** Removes all about a launch, at once for every reader. */
+  async remove(launchKey: string): Promise<void> {
+    const gone = `${this.root}/.gone-${launchKey}-${randomBytes(6).toString('hex')}`;
+    this.known.delete(launchKey);
+    try {
+      await rename(this.directory(launchKey), gone);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+      return;
+    }
+    await rm(gone, { recursive: true, force: true });
+    await rm(`${this.changes}/${launchKey}`, { force: true });
+  }
+
+  /** Removes what a server killed half-way through {@link create} or {@link remove} left. */
+  async sweep(): Promise<void> {
+    for (const name of await readdir(this.root)) {
+      if (!name.startsWith('.new-') && !name.startsWith('.gone-')) continue;
+      const path = `${this.root}/${name}`;
+      // Another server may be at work with a fresh one.
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
+      if (Date.now() - mtimeMs > 60_000) await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  private async readRecord(launchKey: string): Promise<LaunchRecord | undefined> {
+    let text: string;
+    try {
+      text = await readFile(`${this.directory(launchKey)}/launch.json`, 'utf8');
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+    const record: unknown = JSON.parse(text);
+    if (!isLaunchRecord(record)) throw new Error(`${this.directory(launchKey)}/launch.json is damaged.`);
+    return record;
+  }
+}
+
+function isLaunchRecord(value: unknown): value is LaunchRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const expected: Readonly<Record<keyof LaunchRecord, readonly string[]>> = {
+    launchKey: ['string'],
+    jobId: ['number'],
+    workspacePath: ['string'],
+    uid: ['number'],
+    cpus: ['number', 'null'],
+    memoryMb: ['number', 'null'],
+    port: ['number', 'null'],
+    isolation: ['string'],
+    cgroups: ['array'],
+    oomFile: ['string', 'null'],
+    bootId: ['string'],
+  };
+  const kind = (field: unknown) => (field === null ? 'null' : Array.isArray(field) ? 'array' : typeof field);
+  const fields = new Map<string, unknown>(Object.entries(value));
+  return Object.entries(expected).every(([name, kinds]) => kinds.includes(kind(fields.get(name))));
+}
+
+function parseSupervisor(words: readonly string[] | undefined): Supervisor | undefined {
+  const [pid, startTime, bootId] = words ?? [];
+  if (pid === undefined || startTime === undefined || bootId === undefined) return undefined;
+  return { pid: Number(pid), startTime, bootId };
+}
+
+function parseStarted(line: { words: readonly string[]; writtenAtMs: number } | undefined): Started | undefined {
+  const [pid, startTime, uptimeText] = line?.words ?? [];
+  if (!line || pid === undefined || startTime === undefined || uptimeText === undefined) return undefined;
+  return {
+    init: { pid: Number(pid), startTime },
+    startedAtMs: line.writtenAtMs,
+    uptimeSeconds: Number(uptimeText),
+  };
+}
+
+function parseResult(line: { words: readonly string[]; writtenAtMs: number } | undefined): Result | undefined {
+  if (!line) return undefined;
+  const [code, how, cause] = line.words;
+  if (code === undefined || cause === undefined || !isCause(cause)) throw new Error('The result of a launch is damaged.');
+  return { code: code === '-' ? null : Number(code), bySignal: how === 's', cause, endedAtMs: line.writtenAtMs };
+}
+
+function isCause(word: string): word is Cause {
+  return causes.includes(word);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+}

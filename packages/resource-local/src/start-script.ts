@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import type { LaunchSpecification } from '@user-workspaces/contract';
+
+/** Absolute path of a job's own directory. */
+export function jobDirectoryOf(workspacePath: string, jobId: number): string {
+  return `${workspacePath.replace(/\/+$/, '')}/.${jobId}`;
+}
+
+/** A shell word with exactly this value: between single quotes nothing has a meaning. */
+export function quote(value: string): string {
+  return `'${value.replaceAll("'", `'\\''`)}'`;
+}
+
+/** What the job finds in its environment. Nothing of the server's own environment is among it. */
+export function environmentOf(
+  specification: LaunchSpecification,
+  host: string,
+  port: number | null,
+): Record<string, string> {
+  const { account, workspacePath, jobId, session } = specification;
+  const jobDirectory = jobDirectoryOf(workspacePath, jobId);
+  return {
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    HOME: account.home ?? workspacePath,
+    USER: account.name,
+    LOGNAME: account.name,
+    SHELL: existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh',
+    LANG: 'C.UTF-8',
+    TERM: 'dumb',
+    ...specification.environment,
+    UWS_JOB_ID: String(jobId),
+    UWS_WORKSPACE: workspacePath,
+    UWS_JOB_DIRECTORY: jobDirectory,
+    ...(session && {
+      UWS_HOST: host,
+      UWS_SECRET: session.secret,
+      UWS_REPORT: `${jobDirectory}/session`,
+      ...(port !== null && { UWS_PORT: String(port) }),
+    }),
+  };
+}
+
+/**
+ * The script that the account's shell reads from its standard input once all privileges are gone: it makes the job directory
+ * and its files, sets the environment and becomes the job. So root never writes where the account could have put a link, no value
+ * is seen by root's shell, and no secret stands in a command line.
+ *
+ * Descriptor 4 tells the supervisor how far it came: a sentence, or `ok`.
+ */
+export function startScript(specification: LaunchSpecification, environment: Readonly<Record<string, string>>): string {
+  const { workspacePath, jobId, files } = specification;
+  const jobDirectory = jobDirectoryOf(workspacePath, jobId);
+  const directory = `./.${jobId}`;
+  const command = specification.command.map((part, index) =>
+    index === 0 ? part : part.replaceAll('{job_directory}', jobDirectory),
+  );
+  const program = command[0]?.replaceAll('{job_directory}', jobDirectory) ?? '';
+  const words = [program, ...command.slice(1)].map(quote).join(' ');
+  const stale = ['session', ...files.map(({ name }) => name)].map((name) => quote(`${directory}/${name}`)).join(' ');
+  return `umask 022
+fail() { printf '%s\\n' "$1" >&4; exit 125; }
+cd -- ${quote(workspacePath)} || fail 'The account of the job may not enter the workspace.'
+if [ -L ${directory} ]; then fail 'The job directory is a link: remove .${jobId} from the workspace and start again.'; fi
+if [ -d ${directory} ]; then rm -rf -- ${stale} || fail 'The job directory cannot be cleared.'
+else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace.'; fi
+set -C
+${files
+  .map(({ name, content, mode }) => {
+    const path = quote(`${directory}/${name}`);
+    const octal = mode.toString(8).padStart(4, '0');
+    return `{ printf '%s' ${quote(content)} > ${path} && chmod ${octal} ${path}; } || fail 'A file of the job cannot be written to its directory.'\n`;
+  })
+  .join('')}set +C
+export ${Object.entries(environment)
+    .map(([name, value]) => `${name}=${quote(value)}`)
+    .join(' ')}
+unset OLDPWD
+command -v -- ${quote(program)} > /dev/null || fail ${quote(`The program ${program.replaceAll(/[^\x20-\x7e]/g, '?')} was not found, or its account may not run it.`)}
+echo ok >&4
+exec ${words} < /dev/null 4>&-
+`;
+}

@@ -1,0 +1,102 @@
+import type { Account, LaunchSpecification } from '@user-workspaces/contract';
+import { AdapterError } from '@user-workspaces/contract';
+
+const keyPattern = /^[0-9a-f]{32}$/;
+const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** The shell that sets the job's environment gives these a meaning of its own, or does not let them be set. */
+const shellVariables = new Set(['UID', 'EUID', 'PPID', 'SHELLOPTS', 'BASHOPTS', 'OPTIND', 'PWD', 'OLDPWD', 'SHLVL', '_']);
+
+/** A key becomes a directory name, so nothing but the agreed form may pass. */
+export function requireLaunchKey(launchKey: string): void {
+  if (!keyPattern.test(launchKey)) {
+    throw new AdapterError('invalid', 'A launch key has 32 lower-case hexadecimal digits.', { field: 'launchKey' });
+  }
+}
+
+/** Whether the key could ever have been launched here. */
+export function isLaunchKey(launchKey: string): boolean {
+  return keyPattern.test(launchKey);
+}
+
+/**
+ * Checks all that the launch's scripts rely on.
+ *
+ * @throws AdapterError `invalid`, naming the field.
+ */
+export function requireValid(specification: LaunchSpecification): void {
+  requireLaunchKey(specification.launchKey);
+  const { jobId, workspacePath, command, files, environment, limits, session } = specification;
+  const check = (accepted: boolean, field: string, message: string) => {
+    if (!accepted) throw new AdapterError('invalid', message, { field });
+  };
+  check(Number.isSafeInteger(jobId) && jobId >= 0, 'jobId', 'The job id is not a whole number.');
+  check(
+    /^\/[^\0]*$/.test(workspacePath) && !workspacePath.split('/').includes('..'),
+    'workspacePath',
+    'The path of the workspace is not an absolute path without "..".',
+  );
+  const [program] = command;
+  check(program !== '' && !program.startsWith('-'), 'command', 'The name of the program is empty or begins with a dash.');
+  check(!command.some(hasNul), 'command', 'The command holds a NUL character.');
+
+  const names = new Set<string>();
+  for (const { name, content, mode } of files) {
+    const plain = /^[^/\0]{1,255}$/.test(name) && name !== '.' && name !== '..';
+    check(plain && !names.has(name), 'files', `"${name}" is not a plain file name, or it is given twice.`);
+    check(name !== 'session' && name !== 'session.new', 'files', `The name "${name}" is taken by the report of the session.`);
+    check(!hasNul(content), 'files', `The content of "${name}" holds a NUL character.`);
+    check(Number.isInteger(mode) && mode >= 0 && mode <= 0o777, 'files', `The mode of "${name}" is not in 0..0777.`);
+    names.add(name);
+  }
+  for (const [name, value] of Object.entries(environment)) {
+    check(variablePattern.test(name), 'environment', `"${name}" is not a name of an environment variable.`);
+    check(!shellVariables.has(name) && !name.startsWith('BASH_'), 'environment', `The shell keeps ${name} for itself.`);
+    check(!hasNul(value), 'environment', `The value of ${name} holds a NUL character.`);
+  }
+  for (const [name, value] of Object.entries(limits)) {
+    const accepted = value === undefined || (Number.isFinite(value) && (value > 0 || (name === 'gpus' && value === 0)));
+    check(accepted, `limits.${name}`, `The limit ${name} is not a number above zero.`);
+  }
+  if (session) check(/^[\w-]{16,256}$/.test(session.secret), 'session.secret', 'The secret is not URL-safe text.');
+}
+
+function hasNul(text: string): boolean {
+  return text.includes('\0');
+}
+
+/** The uid and gid that a job changes to; `null` to stay what the server is. */
+export type Identity = { readonly uid: number; readonly gid: number } | null;
+
+/**
+ * Whom the job of an account runs as, for a server with this uid: never root.
+ *
+ * @throws AdapterError `denied` for uid or gid 0 or an account that the server cannot change to, `misconfigured` when a server that is
+ *   root is given no uid.
+ */
+export function identityOf(account: Account, serverUid: number): Identity {
+  const { uid, gid } = account;
+  if (uid === 0 || gid === 0) {
+    throw new AdapterError('denied', `The account ${account.name} has uid or gid 0: jobs never run as root.`, {
+      field: 'account',
+    });
+  }
+  if (serverUid !== 0) {
+    if (uid === null || uid === serverUid) return null;
+    throw new AdapterError(
+      'denied',
+      `The server runs with uid ${serverUid} and cannot run jobs as uid ${uid}. Start it as root, or map all accounts to its own.`,
+      { field: 'account' },
+    );
+  }
+  if (uid === null || gid === null) {
+    throw new AdapterError(
+      'misconfigured',
+      `The server is root and the account ${account.name} has no uid and gid: configure the account that its jobs run under.`,
+      { field: 'account' },
+    );
+  }
+  if (!Number.isInteger(uid) || !Number.isInteger(gid) || uid < 0 || gid < 0 || uid >= 2 ** 32 - 1 || gid >= 2 ** 32 - 1) {
+    throw new AdapterError('misconfigured', `The account ${account.name} has no valid uid and gid.`, { field: 'account' });
+  }
+  return { uid, gid };
+}

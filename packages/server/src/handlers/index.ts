@@ -1,0 +1,36 @@
+import type { EventStreams } from '../events/index.js';
+import type { Handlers } from '../http/handler.js';
+import type { Metrics } from '../observability/metrics.js';
+import type { ServerContext } from '../server-context.js';
+import type { Surveys } from '../services/surveys.js';
+import { accountHandlers } from './account.js';
+import { archiveHandlers } from './archive.js';
+import { catalogueHandlers } from './catalogue.js';
+import { eventHandlers } from './events.js';
+import { fileHandlers } from './files.js';
+import { jobHandlers } from './jobs.js';
+import { logHandlers } from './logs.js';
+import { operationHandlers } from './operation.js';
+import { shareHandlers } from './shares.js';
+import { uploadHandlers } from './uploads.js';
+import { workspaceHandlers } from './workspaces.js';
+
+/** Every operation's handler. */
+export function createHandlers(
+  context: ServerContext,
+  parts: { readonly metrics: Metrics; readonly surveys: Surveys; readonly streams: EventStreams },
+): Handlers {
+  return {
+    ...accountHandlers(context),
+    ...workspaceHandlers(context, parts.surveys),
+    ...fileHandlers(context),
+    ...archiveHandlers(context),
+    ...uploadHandlers(context),
+    ...jobHandlers(context),
+    ...logHandlers(context),
+    ...shareHandlers(context),
+    ...eventHandlers(context, parts.streams),
+    ...catalogueHandlers(context),
+    ...operationHandlers(context, parts.metrics),
+  };
+}

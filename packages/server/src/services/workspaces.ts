@@ -1,0 +1,226 @@
+import { AdapterError, type JsonObject, type Storage, type WorkspaceRow } from '@user-workspaces/contract';
+import type { RequestBody, Schema } from '@user-workspaces/schema';
+import { ApiError, withPathErrors } from '../http/api-error.js';
+import type { Caller } from '../http/handler.js';
+import { rowOfAccount } from '../options.js';
+import { leaseDurationMs, released } from '../reconciler/lease.js';
+import type { ServerContext } from '../server-context.js';
+import { checkName } from './file-names.js';
+import type { Idempotency } from './idempotency.js';
+import { checkJobType, requestStop } from './jobs.js';
+import { applyPendingChanges, changeFiles, type FileChanges, stageFiles } from './pending-changes.js';
+import { retryStale } from './retry-stale.js';
+import { accountOfUser } from './users.js';
+import type { OpenWorkspace } from './workspace-access.js';
+
+type NewDetails = Schema<'NewWorkspaceDetails'>;
+
+/** Checks names and targets before anything is made. @throws ApiError `invalid_path`, `link_refused`, `missing_field` */
+async function checkDetails(storage: Storage, details: NewDetails, signal: AbortSignal): Promise<FileChanges> {
+  const files = (details.files ?? []).map(({ name, content }, index) => {
+    checkName(name, 'file', `workspace_details.files[${index}].name`);
+    return { path: name, content: [Buffer.from(content ?? '')] };
+  });
+  const links: { path: string; target: string }[] = [];
+  for (const [index, { name, source_path, dataset_uuid }] of (details.symlinks ?? []).entries()) {
+    const field = `workspace_details.symlinks[${index}]`;
+    checkName(name, 'link', `${field}.name`);
+    if (source_path === undefined) {
+      const message =
+        dataset_uuid === undefined
+          ? `${field}.source_path: a link needs a target.`
+          : `${field}.dataset_uuid: this server's storage does not know data sets by uuid; give source_path.`;
+      throw new ApiError('missing_field', message, { field: `${field}.source_path` });
+    }
+    await checkTarget(storage, source_path, `${field}.source_path`, signal);
+    links.push({ path: name, target: source_path });
+  }
+  return { files, links };
+}
+
+async function checkTarget(storage: Storage, target: string, field: string, signal: AbortSignal): Promise<void> {
+  try {
+    await storage.checkLinkTarget(target, signal);
+  } catch (error) {
+    if (!AdapterError.is(error) || error.kind === 'unavailable') throw error;
+    throw new ApiError('link_refused', error.message, { field, cause: error });
+  }
+}
+
+/** What the API shows of the request: names, never contents. */
+function requestDetails(details: NewDetails): JsonObject {
+  return {
+    files: (details.files ?? []).map(({ name }) => name),
+    symlinks: (details.symlinks ?? []).map(({ name, source_path, dataset_uuid }) => ({
+      name,
+      ...(source_path !== undefined && { source_path }),
+      ...(dataset_uuid !== undefined && { dataset_uuid }),
+    })),
+  };
+}
+
+/**
+ * Makes a workspace and its files. The row comes first, leased by this request; the contents are staged, then the row says what is to be put in
+ * place. A crash before that undoes the workspace, a crash after it finishes it: the reconciler does either once the lease has run out.
+ */
+export async function createWorkspace(
+  context: ServerContext,
+  caller: Caller,
+  readBody: () => Promise<RequestBody<'createWorkspace'>>,
+  idempotency: Idempotency | undefined,
+  signal: AbortSignal,
+): Promise<WorkspaceRow> {
+  const account = await accountOfUser(context, caller.user, signal);
+  const body = await readBody();
+  const earlier = await idempotency?.earlier();
+  if (earlier) {
+    const row = await context.database.findOne('workspaces', {
+      id: Number(earlier.answer.workspace_id),
+      user_id: caller.user.id,
+    });
+    if (row && row.status !== 'initializing') return row;
+    if (row) {
+      throw new ApiError('idempotency_conflict', 'The first request with this Idempotency-Key is still at work. Ask again.', {
+        field: 'Idempotency-Key',
+        headers: { 'Retry-After': '1' },
+      });
+    }
+  }
+  if (body.default_job_type != null) checkJobType(context, body.default_job_type);
+  const storage = context.mainStorage;
+  const details = body.workspace_details ?? {};
+  const changes = await checkDetails(storage, details, signal);
+  const { step, journal } = context;
+  step('before workspace.insert');
+  const row = await journal.transaction(async (transaction) => {
+    const inserted = await transaction.insertWorkspace({
+      user_id: caller.user.id,
+      name: body.name,
+      description: body.description,
+      disk_space_bytes: 0,
+      created_at_ms: transaction.nowMs,
+      last_modified_at_ms: null,
+      last_job_launch_at_ms: null,
+      request_details: requestDetails(details),
+      current_details: { files: [], symlinks: [] },
+      status: 'initializing',
+      status_reason: null,
+      default_job_type: body.default_job_type ?? null,
+      storage: storage.name,
+      location: '',
+      account: rowOfAccount(account),
+      pending_changes: null,
+      is_listed: true,
+      lease_owner: context.instance,
+      lease_until_ms: transaction.nowMs + leaseDurationMs,
+      lease_fence: 1,
+      due_at_ms: transaction.nowMs + leaseDurationMs,
+      attempts: 0,
+    });
+    const location = storage.locate(account, inserted.id);
+    await idempotency?.claim(transaction.rows, { workspace_id: inserted.id });
+    return transaction.touchWorkspace(inserted, { location });
+  });
+  step('after workspace.insert');
+  const open: OpenWorkspace = { row, storage, directory: { location: row.location, account } };
+  try {
+    return await fillWorkspace(context, open, changes, signal);
+  } catch (error) {
+    await undoWorkspace(context, open);
+    throw error;
+  }
+}
+
+async function fillWorkspace(
+  context: ServerContext,
+  open: OpenWorkspace,
+  changes: FileChanges,
+  signal: AbortSignal,
+): Promise<WorkspaceRow> {
+  const { step, journal } = context;
+  step('before workspace.create');
+  await open.storage.create(open.directory, signal);
+  step('after workspace.create');
+  const pending = await withPathErrors(stageFiles(context, open, changes, signal));
+  const staged = await journal.transaction((transaction) =>
+    transaction.touchWorkspace(open.row, { pending_changes: pending }),
+  );
+  await withPathErrors(applyPendingChanges(open, pending, step, signal));
+  step('before workspace.ready');
+  const ready = await journal.transaction((transaction) =>
+    transaction.changeWorkspace(staged, { ...released, pending_changes: null, due_at_ms: null, status: 'idle' }),
+  );
+  step('after workspace.ready');
+  return ready;
+}
+
+/** The request failed: nothing of the workspace stays. If this fails too, the reconciler undoes it later. */
+async function undoWorkspace(context: ServerContext, { row, storage, directory }: OpenWorkspace): Promise<void> {
+  try {
+    await storage.destroy(directory);
+    await context.journal.transaction(async (transaction) => {
+      const present = await transaction.rows.lock('workspaces', row.id);
+      if (present) await transaction.removeWorkspace(present);
+    });
+  } catch (error) {
+    context.log.warn({ err: error, workspaceId: row.id }, 'a failed workspace could not be undone, will be tried again');
+  }
+}
+
+/** Renames, describes, adds and replaces. Files and links are never removed. */
+export async function updateWorkspace(
+  context: ServerContext,
+  workspace: OpenWorkspace,
+  body: RequestBody<'updateWorkspace'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (body.default_job_type != null) checkJobType(context, body.default_job_type);
+  const changes = await checkDetails(workspace.storage, body.workspace_details ?? {}, signal);
+  const columns = {
+    ...(body.name !== undefined && { name: body.name }),
+    ...(body.description !== undefined && { description: body.description }),
+    ...(body.default_job_type !== undefined && { default_job_type: body.default_job_type }),
+  };
+  if (changes.files.length > 0 || changes.links.length > 0) {
+    await withPathErrors(changeFiles(context, workspace, changes, columns, signal));
+    return;
+  }
+  await retryStale(() =>
+    context.journal.transaction(async (transaction) => {
+      const row = await transaction.rows.lock('workspaces', workspace.row.id);
+      if (!row) throw new ApiError('not_found', `Workspace ${workspace.row.id} not found for user.`);
+      await transaction.changeWorkspace(row, { ...columns, last_modified_at_ms: transaction.nowMs });
+    }),
+  );
+}
+
+/** Writes the wish to delete. @throws ApiError `workspace_busy` while jobs run (without `force`) or shares wait. */
+export async function deleteWorkspace(context: ServerContext, workspace: OpenWorkspace, force: boolean): Promise<void> {
+  const { id } = workspace.row;
+  await retryStale(() =>
+    context.journal.transaction(async (transaction) => {
+      const row = await transaction.rows.lock('workspaces', id);
+      if (!row) throw new ApiError('not_found', `Workspace ${id} not found for user.`);
+      if (row.status === 'deleting') return;
+      const waiting = { original_workspace_id: id, is_accepted: false, work: { in: ['copy', 'none'] as const } };
+      if ((await transaction.rows.count('shares', waiting)) > 0) {
+        throw new ApiError(
+          'workspace_busy',
+          `Workspace ${id} has shared workspaces associated with it, that have not yet been accepted. Please cancel those shares to delete this workspace.`,
+        );
+      }
+      const jobs = await transaction.rows.find('jobs', {
+        where: { workspace_id: id, status: { in: ['pending', 'running'] } },
+      });
+      if (jobs.length > 0 && !force) {
+        throw new ApiError('workspace_busy', 'Cannot delete workspace, jobs are running for this workspace.', {
+          details: { jobs: jobs.map((job) => job.id) },
+        });
+      }
+      const deleting = await transaction.changeWorkspace(row, { status: 'deleting', attempts: 0 });
+      for (const job of jobs) await requestStop(transaction, job);
+      const present = (await transaction.rows.lock('workspaces', id)) ?? deleting;
+      await transaction.touchWorkspace(present, { due_at_ms: transaction.nowMs });
+    }),
+  );
+}

@@ -1,0 +1,204 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AdapterError, type Storage, type WorkspaceDirectory } from '@user-workspaces/contract';
+import { describe, expect, it } from 'vitest';
+import { bytes, collect, fixture, isRoot, openFiles, textOf } from './fixture.js';
+
+const rounds = 300;
+
+/** Swaps a name between what it is and a link to a place outside, as fast as it can, until it is killed. */
+const swapper = `
+  const fs = require('node:fs');
+  const [name, outside] = process.argv.slice(1);
+  console.log('on');
+  const quietly = (call) => { try { call(); } catch {} };
+  for (;;) {
+    quietly(() => fs.renameSync(name, name + '.aside'));
+    quietly(() => fs.symlinkSync(outside, name));
+    for (const end = process.hrtime.bigint() + 60000n; process.hrtime.bigint() < end; );
+    quietly(() => { if (fs.lstatSync(name).isSymbolicLink()) fs.unlinkSync(name); });
+    quietly(() => fs.renameSync(name + '.aside', name));
+    for (const end = process.hrtime.bigint() + 60000n; process.hrtime.bigint() < end; );
+  }`;
+
+async function whileSwapping(name: string, outside: string, work: () => Promise<void>): Promise<void> {
+  const child: ChildProcess = spawn(process.execPath, ['-e', swapper, name, outside], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    if (child.stdout) await once(child.stdout, 'data');
+    await work();
+  } finally {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+}
+
+/** Everything about a directory that a mistake could change. */
+async function snapshot(directory: string): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for (const name of (await readdir(directory, { recursive: true })).sort()) {
+    const path = join(directory, name);
+    const stats = await lstat(path);
+    found.push([name, stats.uid, stats.gid, stats.mode, stats.mtimeMs, stats.ctimeMs, stats.ino]);
+    if (stats.isFile()) found.push(await readFile(path, 'utf8'));
+  }
+  const own = await lstat(directory);
+  return [...found, own.uid, own.mode, own.mtimeMs, own.ctimeMs];
+}
+
+type Operation = (storage: Storage, workspace: WorkspaceDirectory, round: number) => Promise<unknown>;
+
+const operations: Readonly<Record<string, Operation>> = {
+  write: (storage, workspace, round) => storage.write(workspace, 'd/f', bytes(`mine ${round}`)),
+  'write a new file': (storage, workspace, round) =>
+    storage.write(workspace, `d/s/n${round}`, bytes('mine'), { ifMatch: null }),
+  read: async (storage, workspace) => {
+    expect(await textOf((await storage.read(workspace, 'd/f')).content)).not.toContain('OUTSIDE');
+  },
+  stat: async (storage, workspace) =>
+    expect((await storage.stat(workspace, 'd/f')).sizeBytes).not.toBe(outsideText.length),
+  list: async (storage, workspace) => {
+    for (const { path } of await collect(storage.list(workspace, 'd'))) expect(path).not.toContain('OUTSIDE');
+  },
+  walk: async (storage, workspace) => {
+    for (const { path } of await collect(storage.walk(workspace, ''))) expect(path).not.toContain('OUTSIDE');
+  },
+  survey: async (storage, workspace) => {
+    for (const path of (await storage.survey(workspace)).files) expect(path).not.toContain('OUTSIDE');
+  },
+  'make directories': (storage, workspace, round) => storage.makeDirectory(workspace, `d/s/m${round}/x`),
+  remove: async (storage, workspace, round) => {
+    await storage.write(workspace, 'd/s/f', bytes('x'));
+    await storage.remove(workspace, round % 2 ? 'd/f' : 'd/s');
+  },
+  rename: async (storage, workspace, round) => {
+    await storage.write(workspace, 'd/from', bytes('x'));
+    await storage.rename(workspace, 'd/from', `d/to${round}`);
+  },
+  'create again': (storage, workspace) => storage.create(workspace),
+};
+const outsideText = 'the OUTSIDE file, which nobody may read or change';
+
+describe.each([
+  ['a directory', 'd'],
+  ['a file', 'd/f'],
+  ['a directory further down', 'd/s'],
+  ['the workspace itself', ''],
+])('while %s is swapped for a link to the outside', (_, swapped) => {
+  it.each(Object.entries(operations))(
+    '%s never leaves the workspace',
+    { timeout: 60_000 },
+    async (_name, operation) => {
+      const f = await fixture();
+      const outside = join(f.base, 'outside');
+      await mkdir(join(outside, 's'), { recursive: true });
+      for (const name of ['f', 'OUTSIDE', 'from', 's/f', 's/OUTSIDE'])
+        await writeFile(join(outside, name), outsideText);
+      await f.storage.write(f.workspace, 'd/f', bytes('mine'));
+      await f.storage.write(f.workspace, 'd/s/f', bytes('mine'));
+      const before = await snapshot(outside);
+      const handles = await openFiles();
+      const target = swapped === 'd/f' ? join(outside, 'f') : outside;
+      let done = 0;
+      await whileSwapping(f.at(swapped).replace(/\/$/, ''), target, async () => {
+        for (let round = 0; round < rounds; round += 1) {
+          try {
+            await operation(f.storage, f.workspace, round);
+            done += 1;
+          } catch (error) {
+            if (!AdapterError.is(error) || !['denied', 'not_found', 'conflict', 'invalid'].includes(error.kind))
+              throw error;
+          }
+        }
+      });
+      expect(await snapshot(outside)).toEqual(before);
+      expect(await openFiles()).toBe(handles);
+      // Otherwise nothing was tried.
+      expect(done).toBeGreaterThan(0);
+    },
+  );
+});
+
+it('copy never takes anything from outside, nor puts anything there', { timeout: 60_000 }, async () => {
+  const f = await fixture();
+  const copy = f.other();
+  const outside = join(f.base, 'outside');
+  await mkdir(join(outside, 's'), { recursive: true });
+  for (const name of ['f', 'OUTSIDE', 's/OUTSIDE']) await writeFile(join(outside, name), outsideText);
+  await f.storage.write(f.workspace, 'd/f', bytes('mine'));
+  await f.storage.write(f.workspace, 'd/s/f', bytes('mine'));
+  await f.storage.copy(f.workspace, copy);
+  const before = await snapshot(outside);
+  let done = 0;
+  const copyOften = async (): Promise<void> => {
+    for (let round = 0; round < rounds / 2; round += 1) {
+      try {
+        await f.storage.copy(f.workspace, copy);
+        done += 1;
+      } catch (error) {
+        if (!AdapterError.is(error)) throw error;
+      }
+      for (const { path, kind } of await collect(f.storage.walk(copy, ''))) {
+        expect(path).not.toContain('OUTSIDE');
+        if (kind !== 'file') continue;
+        const { content } = await f.storage.read(copy, path).catch(() => ({ content: bytes('') }));
+        expect(await textOf(content)).not.toContain('OUTSIDE');
+      }
+    }
+  };
+  await whileSwapping(f.at('d'), outside, copyOften);
+  await whileSwapping(join(copy.location, 'd'), outside, copyOften);
+  expect(await snapshot(outside)).toEqual(before);
+  expect(done).toBeGreaterThan(0);
+});
+
+it('destroy removes everything of the workspace and nothing else', { timeout: 60_000 }, async () => {
+  const f = await fixture();
+  const outside = join(f.base, 'outside');
+  await mkdir(join(outside, 's'), { recursive: true });
+  await writeFile(join(outside, 's/f'), outsideText);
+  const before = await snapshot(outside);
+  for (let round = 0; round < 20; round += 1) {
+    await f.storage.create(f.workspace);
+    for (let n = 0; n < 30; n += 1) await mkdir(f.at(`d/s${n}/t`), { recursive: true });
+    await whileSwapping(f.at('d'), outside, () => f.storage.destroy(f.workspace));
+    expect(await readdir(join(f.root, 'alice'))).toEqual([]);
+  }
+  expect(await snapshot(outside)).toEqual(before);
+});
+
+it('gives no file outside away while directories are made', { timeout: 60_000 }, async () => {
+  // The window between making a directory and giving it away: what the account moves to its name meanwhile stays whose it was.
+  const f = await fixture();
+  const foreign = join(f.base, 'foreign');
+  await mkdir(foreign);
+  const script = `
+    const fs = require('node:fs');
+    const [place, foreign] = process.argv.slice(1);
+    console.log('on');
+    for (;;) for (let n = 0; n < ${rounds}; n += 1) try {
+      fs.renameSync(place + '/m' + n, place + '/x' + n); fs.renameSync(foreign, place + '/m' + n); process.exit(0);
+    } catch {}`;
+  const child = spawn(process.execPath, ['-e', script, f.workspace.location, foreign], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  await once(child.stdout, 'data');
+  for (let round = 0; round < rounds; round += 1) {
+    await f.storage.makeDirectory(f.workspace, `m${round}`).catch((error: unknown) => {
+      if (!AdapterError.is(error)) throw error;
+    });
+  }
+  child.kill('SIGKILL');
+  await exited;
+  const { uid: server } = await lstat(f.base);
+  const owners = new Map<string, number>();
+  for (const name of await readdir(f.workspace.location)) owners.set(name, (await lstat(f.at(name))).uid);
+  const foreignNow = [...owners].filter(([, owner]) => owner === server);
+  // Without root everything belongs to one account, and there is nothing to give away.
+  if (isRoot) expect(foreignNow).toHaveLength((await readdir(f.base)).includes('foreign') ? 0 : 1);
+  else expect(foreignNow).toHaveLength(owners.size);
+});

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { describe } from 'vitest';
+
+/** Programs of the machine that tests use, and how to get them. */
+const programs = {
+  chromium: { path: '/usr/bin/chromium', install: 'apt-get install --no-install-recommends chromium' },
+  jupyter: {
+    path: '/usr/bin/jupyter-notebook',
+    install: 'apt-get install --no-install-recommends jupyter-notebook python3-ipykernel',
+  },
+} as const;
+
+export type Program = keyof typeof programs;
+
+/** Where a program is. */
+export function pathOf(program: Program): string {
+  return programs[program].path;
+}
+
+/**
+ * A group of tests that need programs of the machine. Where one is missing the group is reported as not run, with the command that installs
+ * it; in CI a missing one is a failure.
+ */
+export function describeWith(needed: readonly Program[], name: string, tests: () => void): void {
+  const missing = needed.filter((program) => !existsSync(programs[program].path));
+  if (missing.length === 0) {
+    describe(name, tests);
+    return;
+  }
+  const message = missing
+    .map((program) => `${program} (${programs[program].path}) is missing; install it with: ${programs[program].install}`)
+    .join('; ');
+  if (process.env.CI) throw new Error(`${name}: ${message}`);
+  console.warn(`NOT RUN: ${name}: ${message}`);
+  describe.skip(`${name} [not run: ${message}]`, tests);
+}
