@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { Dialect } from './dialect.js';
-import { asAdapterError, type Failure } from './failure.js';
+import { asAdapterError, type Failure, Transient } from './failure.js';
 
 /** One connection, taken from the pool for the length of one transaction. */
 export class Session {
@@ -19,8 +19,9 @@ export class Session {
     const client: Knex.Client = dialect.writer.client;
     try {
       return new Session(dialect, await client.acquireConnection());
-    } catch (error) {
-      throw translated(dialect, error).error;
+    } catch (cause) {
+      const { failure, error } = translated(dialect, cause);
+      throw failure.kind === 'transient' ? new Transient(error) : error;
     }
   }
 

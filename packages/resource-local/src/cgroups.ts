@@ -7,8 +7,6 @@ export interface CgroupPlan {
   readonly settings: readonly (readonly [file: string, value: string])[];
   /** The kernel counts here, in the line `oom_kill`, the processes it ended for lack of memory. */
   readonly oomFile: string | null;
-  /** The kernel ends the whole group at once; otherwise only one process of it, and somebody must end the rest. */
-  readonly endsWhole: boolean;
 }
 
 const quotaPeriodUs = 100_000;
@@ -93,7 +91,7 @@ export class Cgroups {
         settings.push([`${directory}/cpu.cfs_quota_us`, String(quotaUs)]);
       }
     }
-    return { directories: [...directories], settings, oomFile, endsWhole: this.version === 2 };
+    return { directories: [...directories], settings, oomFile };
   }
 }
 

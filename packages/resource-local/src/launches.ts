@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readOomKills, removeCgroups } from './cgroups.js';
-import { isAlive, ProcessTable, type ProcessStat, signal, withArgument } from './processes.js';
+import { isAlive, type ProcessStat, ProcessTable, signal, withArgument } from './processes.js';
 import type { Cause, LaunchRecord, LaunchState, Records, Started } from './records.js';
 
 /** Calls the steps hook around an outside effect. */
@@ -123,7 +123,8 @@ export class Launches {
     const outcome = (await this.records.line(launchKey, 'outcome'))?.words;
     const cause = (await this.records.line(launchKey, 'cause'))?.words[0];
     if (!state.claimed) await this.records.writeOnce(launchKey, 'supervisor', '0 0 none');
-    const inferred = oomKills > 0 ? 'memory_limit' : outcome ? 'exited' : started || !sameBoot ? 'lost' : 'launch_failed';
+    const inferred =
+      oomKills > 0 ? 'memory_limit' : outcome ? 'exited' : started || !sameBoot ? 'lost' : 'launch_failed';
     const how = outcome ?? (cause !== undefined && started ? ['137', 's'] : ['-', '-']);
     const line = [...how, cause ?? inferred].join(' ');
     await this.step('settle.result', () => this.records.writeOnce(launchKey, 'result', line));

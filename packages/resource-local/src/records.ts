@@ -1,6 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { chmod, chown, type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { AdapterError } from '@user-workspaces/contract';
 import type { ProcessId } from './processes.js';
 import type { Isolation } from './system.js';
@@ -145,7 +157,10 @@ export class Records {
   }
 
   /** First line of a file and when it was written; `undefined` while there is none, or none complete. */
-  async line(launchKey: string, name: string): Promise<{ readonly words: string[]; readonly writtenAtMs: number } | undefined> {
+  async line(
+    launchKey: string,
+    name: string,
+  ): Promise<{ readonly words: string[]; readonly writtenAtMs: number } | undefined> {
     let file: FileHandle;
     try {
       file = await open(`${this.directory(launchKey)}/${name}`);
@@ -268,7 +283,8 @@ function parseStarted(line: { words: readonly string[]; writtenAtMs: number } | 
 function parseResult(line: { words: readonly string[]; writtenAtMs: number } | undefined): Result | undefined {
   if (!line) return undefined;
   const [code, how, cause] = line.words;
-  if (code === undefined || cause === undefined || !isCause(cause)) throw new Error('The result of a launch is damaged.');
+  if (code === undefined || cause === undefined || !isCause(cause))
+    throw new Error('The result of a launch is damaged.');
   return { code: code === '-' ? null : Number(code), bySignal: how === 's', cause, endedAtMs: line.writtenAtMs };
 }
 

@@ -97,9 +97,8 @@ async function readReport(record: LaunchRecord, secret: string): Promise<{ port:
     const workspace = await enter(record.workspacePath, O_DIRECTORY);
     const directory = await enter(`/proc/self/fd/${workspace.fd}/.${record.jobId}`, O_DIRECTORY);
     const file = await enter(`/proc/self/fd/${directory.fd}/session`, O_NONBLOCK);
-    const { uid } = await file.stat();
     const status = await file.stat();
-    if (!status.isFile() || uid !== record.uid) return 'The report of the session is not a file of the job.';
+    if (!status.isFile() || status.uid !== record.uid) return 'The report of the session is not a file of the job.';
     if (status.size > reportBytes) return 'The report of the session is too long.';
     const buffer = Buffer.alloc(reportBytes);
     const { bytesRead } = await file.read(buffer, 0, reportBytes, 0);
@@ -125,7 +124,8 @@ function parseReport(text: string, secret: string): { port: number; path: string
   const port = Number(portText);
   if (port < 1024 || port > 65535) return 'The port that the session reported is not in 1024..65535.';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  if (!/^\/[^\x00-\x20\x7f?#\\]*$/.test(path)) return 'The path that the session reported is not a plain absolute path.';
+  if (!/^\/[^\x00-\x20\x7f?#\\]*$/.test(path))
+    return 'The path that the session reported is not a plain absolute path.';
   return { port, path };
 }
 

@@ -17,11 +17,12 @@ export type Isolation = 'namespace' | 'user-namespace' | 'marker';
 /** Where the supervisor looks for its tools; the server's own PATH is not trusted with root's rights. */
 export const supervisorPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** Every program the supervisor calls, and the Debian package that has it. */
+/** Every program that is called, and the Debian package that has it. */
 const tools: Readonly<Record<string, string>> = {
   sh: 'dash',
   unshare: 'util-linux',
   setpriv: 'util-linux',
+  fallocate: 'util-linux',
   grep: 'grep',
   id: 'coreutils',
   mkdir: 'coreutils',

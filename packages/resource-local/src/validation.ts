@@ -4,7 +4,18 @@ import { AdapterError } from '@user-workspaces/contract';
 const keyPattern = /^[0-9a-f]{32}$/;
 const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** The shell that sets the job's environment gives these a meaning of its own, or does not let them be set. */
-const shellVariables = new Set(['UID', 'EUID', 'PPID', 'SHELLOPTS', 'BASHOPTS', 'OPTIND', 'PWD', 'OLDPWD', 'SHLVL', '_']);
+const shellVariables = new Set([
+  'UID',
+  'EUID',
+  'PPID',
+  'SHELLOPTS',
+  'BASHOPTS',
+  'OPTIND',
+  'PWD',
+  'OLDPWD',
+  'SHLVL',
+  '_',
+]);
 
 /** A key becomes a directory name, so nothing but the agreed form may pass. */
 export function requireLaunchKey(launchKey: string): void {
@@ -36,14 +47,22 @@ export function requireValid(specification: LaunchSpecification): void {
     'The path of the workspace is not an absolute path without "..".',
   );
   const [program] = command;
-  check(program !== '' && !program.startsWith('-'), 'command', 'The name of the program is empty or begins with a dash.');
+  check(
+    program !== '' && !program.startsWith('-'),
+    'command',
+    'The name of the program is empty or begins with a dash.',
+  );
   check(!command.some(hasNul), 'command', 'The command holds a NUL character.');
 
   const names = new Set<string>();
   for (const { name, content, mode } of files) {
     const plain = /^[^/\0]{1,255}$/.test(name) && name !== '.' && name !== '..';
     check(plain && !names.has(name), 'files', `"${name}" is not a plain file name, or it is given twice.`);
-    check(name !== 'session' && name !== 'session.new', 'files', `The name "${name}" is taken by the report of the session.`);
+    check(
+      name !== 'session' && name !== 'session.new',
+      'files',
+      `The name "${name}" is taken by the report of the session.`,
+    );
     check(!hasNul(content), 'files', `The content of "${name}" holds a NUL character.`);
     check(Number.isInteger(mode) && mode >= 0 && mode <= 0o777, 'files', `The mode of "${name}" is not in 0..0777.`);
     names.add(name);
@@ -95,8 +114,17 @@ export function identityOf(account: Account, serverUid: number): Identity {
       { field: 'account' },
     );
   }
-  if (!Number.isInteger(uid) || !Number.isInteger(gid) || uid < 0 || gid < 0 || uid >= 2 ** 32 - 1 || gid >= 2 ** 32 - 1) {
-    throw new AdapterError('misconfigured', `The account ${account.name} has no valid uid and gid.`, { field: 'account' });
+  if (
+    !Number.isInteger(uid) ||
+    !Number.isInteger(gid) ||
+    uid < 0 ||
+    gid < 0 ||
+    uid >= 2 ** 32 - 1 ||
+    gid >= 2 ** 32 - 1
+  ) {
+    throw new AdapterError('misconfigured', `The account ${account.name} has no valid uid and gid.`, {
+      field: 'account',
+    });
   }
   return { uid, gid };
 }

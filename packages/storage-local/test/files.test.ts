@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmod, chown, link, lstat, mkdir, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createLocalStorage } from '../src/index.js';
 import {
   breaking,
   bytes,
@@ -11,6 +12,7 @@ import {
   gid,
   isRoot,
   openFiles,
+  ownership,
   pathsOf,
   readText,
   refusal,
@@ -322,6 +324,21 @@ it('writes and reads 256 MiB in constant memory', async () => {
   }
   expect(read).toBe(entry.sizeBytes);
   expect(peak - before).toBeLessThan(128 * 1024 * 1024);
+});
+
+it('lets one of several servers make a file that must not exist', async () => {
+  const f = await fixture();
+  const options = { name: 'other', rootDirectory: f.root, allowedLinkRoots: [], ownership };
+  const servers = [f.storage, await createLocalStorage(options), await createLocalStorage(options)];
+  for (let round = 0; round < 50; round += 1) {
+    const writes = servers.map((server, n) =>
+      server.write(f.workspace, `new${round}`, bytes(`${n}`), { ifMatch: null }).then(() => `${n}`),
+    );
+    const winners = (await Promise.allSettled(writes)).flatMap((result) =>
+      result.status === 'fulfilled' ? [result.value] : [],
+    );
+    expect(winners).toEqual([await readText(f.at(`new${round}`))]);
+  }
 });
 
 it('does not read a foreign file that got into a workspace by a hard link, where files have owners', async () => {

@@ -152,7 +152,7 @@ function noticesAbout(configuration: Configuration, values: SettingValues, machi
   }
   if (machine.platform === 'darwin') {
     const message =
-      'On macOS the server is reduced: jobs have no accounts of their own, memory and CPU limits are not enforced, and links are checked by path only. Use Linux for more than one user.';
+      'On macOS the server is reduced: local processes (LocalResource) and accounts for jobs need Linux, and files are kept apart by checking paths only. Use Linux, or a container, for everything.';
     notices.push({ level: 'warn', message });
   }
   return notices;

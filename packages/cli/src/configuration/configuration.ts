@@ -51,6 +51,8 @@ export interface LoadedConfiguration {
   readonly adapters: CustomAdapters;
   /** Absolute path of the file, if there is one. */
   readonly file: string | undefined;
+  /** What was set, as it was written. */
+  readonly given: Readonly<Record<string, unknown>>;
   /** By key of the setting. */
   readonly origins: ReadonlyMap<string, Origin>;
   readonly notices: readonly Notice[];

@@ -36,6 +36,7 @@ export async function loadConfiguration({ options, environment, cwd, machine }: 
     configuration,
     adapters,
     file: file?.path,
+    given: candidates.values,
     origins: candidates.origins,
     notices: [...candidates.notices, ...notices],
   };

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { RequestListener } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { AdapterError } from '@user-workspaces/contract';
 
 /** A bound address that answers "starting" until a handler takes over. */
@@ -20,7 +19,7 @@ const starting: RequestListener = (_request, response) => {
 /**
  * Binds the address before anything else is opened, so that a port in use leaves nothing behind.
  *
- * @throws AdapterError `misconfigured` when the address cannot be had; the message names it and what to set.
+ * @throws AdapterError when the address cannot be had, `conflict` when another program has it; the message says what to set.
  */
 export async function listen(host: string, port: number): Promise<Listener> {
   let handler = starting;
@@ -30,7 +29,9 @@ export async function listen(host: string, port: number): Promise<Listener> {
   try {
     await once(http, 'listening');
   } catch (cause) {
-    throw new AdapterError('misconfigured', explain(cause, host, port), { field: 'port', cause });
+    const isTaken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
+    const kind = isTaken ? 'conflict' : 'misconfigured';
+    throw new AdapterError(kind, explain(cause, host, port), { field: 'port', cause });
   }
   const address = http.address();
   const boundPort = typeof address === 'object' && address !== null ? address.port : port;

@@ -61,7 +61,8 @@ export function answer(request: HttpRequest, response: HttpResponse, own: OwnAns
   if (page) response.setHeader('Content-Security-Policy', policy);
   if (own.retryAfterSeconds !== undefined) response.setHeader('Retry-After', String(own.retryAfterSeconds));
   // A small body is read and forgotten, as ending the connection in the middle of it could lose the answer; a large one is not worth it.
-  if (hasBody(request) && !(Number(request.headers['content-length']) <= forgettableBytes)) {
+  // Where a bad request ends is nothing to rely on.
+  if (own.status === 400 || (hasBody(request) && !(Number(request.headers['content-length']) <= forgettableBytes))) {
     response.setHeader('Connection', 'close');
   }
   response.end(body);

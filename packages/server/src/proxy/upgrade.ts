@@ -117,11 +117,14 @@ export function shakeHands(context: HandshakeContext): void {
   asked.on('response', (answered) => {
     if (!settle()) return;
     const response = responseOn(request, socket, limits.lingerMs);
-    response.on('close', () => {
+    const cut = () => socket.destroy();
+    session.handshakes.add(cut);
+    socket.once('close', () => {
+      session.handshakes.delete(cut);
       answered.destroy();
       context.onDeclined();
     });
-    answered.on('error', () => response.destroy());
+    answered.on('error', cut);
     response.writeHead(answered.statusCode ?? 502, browserHead(answered.rawHeaders, target, visitor));
     answered.pipe(response);
   });

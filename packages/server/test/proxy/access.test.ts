@@ -1,11 +1,24 @@
 import { expect, test } from 'vitest';
 import { type SessionRoute, sessionLabel } from '../../src/proxy/index.js';
-import { type Answer, ask, basePathOf, eventually, type Front, openSession, routeTo, startApp, startFront, stranger } from './support.js';
+import {
+  type Answer,
+  ask,
+  basePathOf,
+  eventually,
+  type Front,
+  openSession,
+  routeTo,
+  startApp,
+  startFront,
+  stranger,
+} from './support.js';
 
 const minuteMs = 60_000;
 
 async function started(more: Partial<SessionRoute> = {}, options: Parameters<typeof startFront>[1] = {}) {
-  const app = await startApp((request, response) => response.end(`application ${request.url} ${request.headers.authorization ?? ''}`));
+  const app = await startApp((request, response) =>
+    response.end(`application ${request.url} ${request.headers.authorization ?? ''}`),
+  );
   const mine = routeTo(app.port, more);
   const other = routeTo(app.port, { ...more, jobId: 71 });
   const foreign = routeTo(app.port, { ...more, jobId: 8, userId: stranger });
@@ -39,7 +52,9 @@ test('a ticket is traded for the session’s cookie and an address without it', 
       'referrer-policy': 'no-referrer',
     });
     expect(answer.headers['set-cookie']).toEqual([
-      expect.stringMatching(/^uws_session=v1\.[0-9a-z]+\.[\w-]{43}; Path=\/passthrough\/127\.0\.0\.1\/7; HttpOnly; SameSite=Lax$/),
+      expect.stringMatching(
+        /^uws_session=v1\.[0-9a-z]+\.[\w-]{43}; Path=\/passthrough\/127\.0\.0\.1\/7; HttpOnly; SameSite=Lax$/,
+      ),
     ]);
   }
   const only = await withTicket(front, mine, ticket);
@@ -49,12 +64,17 @@ test('a ticket is traded for the session’s cookie and an address without it', 
 test('the address that the portal rebuilds opens the session', async () => {
   const { front, mine } = await started();
   for (const path of ['/', '/lab']) {
-    const { url_domain, url_path } = front.proxy.addressOf(mine, path, { token: 'x', uws_ticket: front.proxy.issueTicket(mine) });
+    const { url_domain, url_path } = front.proxy.addressOf(mine, path, {
+      token: 'x',
+      uws_ticket: front.proxy.issueTicket(mine),
+    });
     const [start, query, ...others] = url_path.split('?');
     expect(others).toEqual([]);
     const rebuilt = `${start}/tree//notes/a b.ipynb?${query}`.replace(' ', '%20');
     const answer = await ask(front, rebuilt);
-    expect(answer.headers.location).toBe(`${url_domain}${basePathOf(mine)}${path === '/' ? '' : path}/tree//notes/a%20b.ipynb?token=x`);
+    expect(answer.headers.location).toBe(
+      `${url_domain}${basePathOf(mine)}${path === '/' ? '' : path}/tree//notes/a%20b.ipynb?token=x`,
+    );
   }
 });
 
@@ -83,19 +103,37 @@ test('a ticket opens no other job, no other user’s, and is no cookie; nor does
   front.routes.set(mine.jobId, { ...mine, userId: stranger });
   refusal(await withTicket(front, mine, ticket), 401, 'not_authenticated');
   front.routes.set(mine.jobId, mine);
-  const longer = ticket.replace(/\.(\w+)\./, (_, expiry: string) => `.${(Number.parseInt(expiry, 36) + 1).toString(36)}.`);
+  const longer = ticket.replace(
+    /\.(\w+)\./,
+    (_, expiry: string) => `.${(Number.parseInt(expiry, 36) + 1).toString(36)}.`,
+  );
   const lastFlipped = ticket.slice(0, -1) + (ticket.endsWith('A') ? 'B' : 'A');
-  for (const made of ['', 'x', seal, longer, lastFlipped, `${ticket}=`, `${ticket}.`, ticket.replace('v1', 'v2'), ticket.toUpperCase()]) {
+  for (const made of [
+    '',
+    'x',
+    seal,
+    longer,
+    lastFlipped,
+    `${ticket}=`,
+    `${ticket}.`,
+    ticket.replace('v1', 'v2'),
+    ticket.toUpperCase(),
+  ]) {
     refusal(await withTicket(front, mine, encodeURIComponent(made)), 401, 'not_authenticated');
   }
-  refusal(await ask(front, `${basePathOf(mine)}/`, { headers: { cookie: `uws_session=${ticket}` } }), 401, 'not_authenticated');
+  refusal(
+    await ask(front, `${basePathOf(mine)}/`, { headers: { cookie: `uws_session=${ticket}` } }),
+    401,
+    'not_authenticated',
+  );
   refusal(await ask(front, `${basePathOf(mine)}/`), 401, 'not_authenticated');
 });
 
 test('a cookie opens its own job only, also when a neighbour’s cookie comes first', async () => {
   const { front, mine, other, foreign } = await started();
   const cookie = await openSession(front, mine);
-  const open = (route: SessionRoute, cookies: string) => ask(front, `${basePathOf(route)}/x`, { headers: { cookie: cookies } });
+  const open = (route: SessionRoute, cookies: string) =>
+    ask(front, `${basePathOf(route)}/x`, { headers: { cookie: cookies } });
   expect((await open(mine, cookie)).body).toContain('application');
   expect((await open(mine, `uws_session=evil; ${cookie}`)).status).toBe(200);
   for (const route of [other, foreign]) refusal(await open(route, cookie), 401, 'not_authenticated');
@@ -138,7 +176,9 @@ test('a token opens its owner’s sessions; Authorization is the application’s
   const { front, mine } = await started();
   const use = (headers: Record<string, string>) => ask(front, `${basePathOf(mine)}/x`, { headers });
   for (const scheme of ['Token', 'Bearer']) {
-    expect((await use({ 'uws-authorization': `${scheme} owner-token`, authorization: 'token app' })).body).toMatch(/ token app$/);
+    expect((await use({ 'uws-authorization': `${scheme} owner-token`, authorization: 'token app' })).body).toMatch(
+      / token app$/,
+    );
     expect((await use({ authorization: `${scheme} owner-token` })).body).toMatch(/\/x $/);
   }
   const cookie = await openSession(front, mine);
@@ -152,13 +192,23 @@ test('a token opens its owner’s sessions; Authorization is the application’s
   }
 });
 
-test.each(['/passthrough/', '/passthrough/127.0.0.1', '/passthrough/127.0.0.1/', '/passthrough/127.0.0.1/9/x', '/passthrough/localhost/7/', '/passthrough/127.0.0.1/07/', '/passthrough/127.0.0.1/7x/', '/passthrough/127.0.0.1/%37/', '/passthrough//127.0.0.1/7/', '/passthrough/127.0.0.1/7e0/', '/passthrough/127.0.0.1/99999999999999999999/', '/passthrough/../passthrough/127.0.0.1/7/'])(
-  '%s is no session',
-  async (path) => {
-    const { front } = await started();
-    refusal(await ask(front, path, { headers: { 'uws-authorization': 'Token owner-token' } }), 404, 'not_found');
-  },
-);
+test.each([
+  '/passthrough/',
+  '/passthrough/127.0.0.1',
+  '/passthrough/127.0.0.1/',
+  '/passthrough/127.0.0.1/9/x',
+  '/passthrough/localhost/7/',
+  '/passthrough/127.0.0.1/07/',
+  '/passthrough/127.0.0.1/7x/',
+  '/passthrough/127.0.0.1/%37/',
+  '/passthrough//127.0.0.1/7/',
+  '/passthrough/127.0.0.1/7e0/',
+  '/passthrough/127.0.0.1/99999999999999999999/',
+  '/passthrough/../passthrough/127.0.0.1/7/',
+])('%s is no session', async (path) => {
+  const { front } = await started();
+  refusal(await ask(front, path, { headers: { 'uws-authorization': 'Token owner-token' } }), 404, 'not_found');
+});
 
 test('other addresses are left to the server', async () => {
   const { front } = await started();
@@ -175,7 +225,9 @@ test('people get a page that says what to do, programs the envelope', async () =
   expect(page.headers['content-security-policy']).toMatch(/default-src 'none'/);
   expect(page.body).toContain('Please open the session again');
   expect(page.body).toContain(`href="${front.origin}/"`);
-  const fetched = await ask(front, `${basePathOf(mine)}/`, { headers: { accept: 'text/html,*/*', 'sec-fetch-mode': 'cors' } });
+  const fetched = await ask(front, `${basePathOf(mine)}/`, {
+    headers: { accept: 'text/html,*/*', 'sec-fetch-mode': 'cors' },
+  });
   refusal(fetched, 401, 'not_authenticated');
 });
 
@@ -235,7 +287,10 @@ test('cookies of an application stay below its session and cannot be ours', asyn
 
 test('in the sub-domain form a session has a host of its own, its path untouched', async () => {
   const domain = 'sessions.example.org:8443';
-  const { front, app, mine } = await started({ host: 'localhost' }, { passthroughDomain: domain, publicOrigin: () => 'https://portal.example.org' });
+  const { front, app, mine } = await started(
+    { host: 'localhost' },
+    { passthroughDomain: domain, publicOrigin: () => 'https://portal.example.org' },
+  );
   front.routes.delete(8);
   front.routes.delete(71);
   const host = `${sessionLabel('localhost', app.port)}.${domain}`;

@@ -63,17 +63,23 @@ test('under a mount prefix the prefix is part of the base path, of the cookie an
   expect((await ask(front, '/passthrough/127.0.0.1/7/x', { headers: { cookie } })).status).toBe(418);
 });
 
-test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'MKCOL', 'REPORT'])('%s and its body arrive', async (method) => {
-  const app = await mirror();
-  const route = routeTo(app.port);
-  const front = await startFront([route]);
-  const cookie = await openSession(front, route);
-  for (const headers of [{ cookie, 'content-length': '5' }, { cookie, 'transfer-encoding': 'chunked' }]) {
-    const answer = await ask(front, `${basePathOf(route)}/m`, { method, headers, body: 'héy!'.slice(0, 4) });
-    expect(answer.status).toBe(200);
-    expect(seenIn(answer.body)).toMatchObject({ method, body: 'héy!' });
-  }
-});
+test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'MKCOL', 'REPORT'])(
+  '%s and its body arrive',
+  async (method) => {
+    const app = await mirror();
+    const route = routeTo(app.port);
+    const front = await startFront([route]);
+    const cookie = await openSession(front, route);
+    for (const headers of [
+      { cookie, 'content-length': '5' },
+      { cookie, 'transfer-encoding': 'chunked' },
+    ]) {
+      const answer = await ask(front, `${basePathOf(route)}/m`, { method, headers, body: 'héy!'.slice(0, 4) });
+      expect(answer.status).toBe(200);
+      expect(seenIn(answer.body)).toMatchObject({ method, body: 'héy!' });
+    }
+  },
+);
 
 test('heads tell the application who asks and where, and hold nothing of ours or of one connection', async () => {
   const app = await mirror();
@@ -113,7 +119,15 @@ test('heads tell the application who asks and where, and hold nothing of ours or
     'x-forwarded-proto': 'http',
     'x-forwarded-prefix': basePathOf(route),
   });
-  for (const name of ['x-mine', 'keep-alive', 'proxy-authorization', 'te', 'x-real-ip', 'forwarded', 'uws-authorization']) {
+  for (const name of [
+    'x-mine',
+    'keep-alive',
+    'proxy-authorization',
+    'te',
+    'x-real-ip',
+    'forwarded',
+    'uws-authorization',
+  ]) {
     expect(headers[name], name).toBeUndefined();
   }
   expect(JSON.stringify(rawHeaders)).not.toMatch(/uws_ticket|owner-token|uws_session=|evil|6\.6\.6\.6/);
@@ -128,7 +142,9 @@ test('a proxy in front is believed where the operator says so', async () => {
     'x-forwarded-proto': 'https',
     'x-forwarded-host': 'portal.example.org',
   };
-  const opened = await ask(front, `${basePathOf(route)}//tree?uws_ticket=${front.proxy.issueTicket(route)}`, { headers });
+  const opened = await ask(front, `${basePathOf(route)}//tree?uws_ticket=${front.proxy.issueTicket(route)}`, {
+    headers,
+  });
   expect(opened.headers.location).toBe(`https://portal.example.org${basePathOf(route)}//tree`);
   const [cookie = ''] = opened.headers['set-cookie'] ?? [];
   expect(cookie).toMatch(/; Secure$/);
@@ -144,7 +160,16 @@ test('answers keep status, reason, order and repetition of heads, but nothing wi
   const app = await startApp((_request, response) => {
     response.writeHead(299, 'Odd but fine', [
       ...['X-A', '1', 'X-A', '2', 'Content-Disposition', 'attachment; filename="\xe9.txt"', 'ETag', '"e"'],
-      ...['Clear-Site-Data', '"*"', 'Service-Worker-Allowed', '/', 'Strict-Transport-Security', 'max-age=1', 'Alt-Svc', 'h2=":1"'],
+      ...[
+        'Clear-Site-Data',
+        '"*"',
+        'Service-Worker-Allowed',
+        '/',
+        'Strict-Transport-Security',
+        'max-age=1',
+        'Alt-Svc',
+        'h2=":1"',
+      ],
       ...['NEL', '{}', 'Report-To', '{}', 'Connection', 'X-Hop, close', 'X-Hop', '1', 'Keep-Alive', 'timeout=1'],
     ]);
     response.end('x');
@@ -153,9 +178,26 @@ test('answers keep status, reason, order and repetition of heads, but nothing wi
   const front = await startFront([route]);
   const answer = await ask(front, `${basePathOf(route)}/`, { headers: { cookie: await openSession(front, route) } });
   expect(answer).toMatchObject({ status: 299, reason: 'Odd but fine', body: 'x' });
-  expect(answer.rawHeaders.slice(0, 8)).toEqual(['X-A', '1', 'X-A', '2', 'Content-Disposition', 'attachment; filename="\xe9.txt"', 'ETag', '"e"']);
+  expect(answer.rawHeaders.slice(0, 8)).toEqual([
+    'X-A',
+    '1',
+    'X-A',
+    '2',
+    'Content-Disposition',
+    'attachment; filename="\xe9.txt"',
+    'ETag',
+    '"e"',
+  ]);
   const names = Object.keys(answer.headers);
-  for (const name of ['clear-site-data', 'service-worker-allowed', 'strict-transport-security', 'alt-svc', 'nel', 'report-to', 'x-hop']) {
+  for (const name of [
+    'clear-site-data',
+    'service-worker-allowed',
+    'strict-transport-security',
+    'alt-svc',
+    'nel',
+    'report-to',
+    'x-hop',
+  ]) {
     expect(names).not.toContain(name);
   }
 });
@@ -164,15 +206,30 @@ test('HEAD, 204 and 304 have no body and keep their heads', async () => {
   const app = await startApp((request, response) => {
     if (request.url?.endsWith('204')) response.writeHead(204, { 'x-a': '1' }).end();
     else if (request.url?.endsWith('304')) response.writeHead(304, { etag: '"1"' }).end();
-    else response.writeHead(200, { 'content-length': '1234' }).end(request.method === 'HEAD' ? undefined : 'x'.repeat(1234));
+    else
+      response
+        .writeHead(200, { 'content-length': '1234' })
+        .end(request.method === 'HEAD' ? undefined : 'x'.repeat(1234));
   });
   const route = routeTo(app.port);
   const front = await startFront([route]);
   const headers = { cookie: await openSession(front, route) };
   const base = basePathOf(route);
-  expect(await ask(front, `${base}/h`, { method: 'HEAD', headers })).toMatchObject({ status: 200, body: '', headers: { 'content-length': '1234' } });
-  expect(await ask(front, `${base}/204`, { headers })).toMatchObject({ status: 204, body: '', headers: { 'x-a': '1' } });
-  expect(await ask(front, `${base}/304`, { headers })).toMatchObject({ status: 304, body: '', headers: { etag: '"1"' } });
+  expect(await ask(front, `${base}/h`, { method: 'HEAD', headers })).toMatchObject({
+    status: 200,
+    body: '',
+    headers: { 'content-length': '1234' },
+  });
+  expect(await ask(front, `${base}/204`, { headers })).toMatchObject({
+    status: 204,
+    body: '',
+    headers: { 'x-a': '1' },
+  });
+  expect(await ask(front, `${base}/304`, { headers })).toMatchObject({
+    status: 304,
+    body: '',
+    headers: { etag: '"1"' },
+  });
 });
 
 test('an answer without a length ends where the application ends the connection', async () => {
@@ -200,11 +257,14 @@ test('head and events of a stream arrive as they are sent, and the end of the br
   const front = await startFront([route]);
   const cookie = await openSession(front, route);
   const received: string[] = [];
-  const asked = http.get({ host: '127.0.0.1', port: front.port, path: `${basePathOf(route)}/events`, headers: { cookie } }, (answer) => {
-    received.push(answer.headers['content-type'] ?? '');
-    answer.setEncoding('utf8').on('data', (part: string) => received.push(part));
-    answer.on('error', () => undefined);
-  });
+  const asked = http.get(
+    { host: '127.0.0.1', port: front.port, path: `${basePathOf(route)}/events`, headers: { cookie } },
+    (answer) => {
+      received.push(answer.headers['content-type'] ?? '');
+      answer.setEncoding('utf8').on('data', (part: string) => received.push(part));
+      answer.on('error', () => undefined);
+    },
+  );
   asked.on('error', () => undefined);
   await eventually('the head arrives before any event', () => received.length === 1);
   push('data: 1\n\n');
@@ -225,7 +285,13 @@ test('a request may be answered while it is still being sent', async () => {
   const front = await startFront([route]);
   const cookie = await openSession(front, route);
   let echoed = '';
-  const asked = http.request({ host: '127.0.0.1', port: front.port, path: `${basePathOf(route)}/`, method: 'POST', headers: { cookie } });
+  const asked = http.request({
+    host: '127.0.0.1',
+    port: front.port,
+    path: `${basePathOf(route)}/`,
+    method: 'POST',
+    headers: { cookie },
+  });
   asked.on('response', (answer) =>
     answer.setEncoding('utf8').on('data', (part: string) => {
       echoed += part;
@@ -244,7 +310,11 @@ test('an early refusal of a large upload reaches the browser', async () => {
   const route = routeTo(app.port);
   const front = await startFront([route]);
   const cookie = await openSession(front, route);
-  const answer = await ask(front, `${basePathOf(route)}/`, { method: 'POST', headers: { cookie }, body: Buffer.alloc(8 << 20) });
+  const answer = await ask(front, `${basePathOf(route)}/`, {
+    method: 'POST',
+    headers: { cookie },
+    body: Buffer.alloc(8 << 20),
+  });
   expect(answer).toMatchObject({ status: 413, body: 'too large' });
 });
 
@@ -257,9 +327,19 @@ test('redirects to the application’s own address lead back through the proxy, 
   const strip = routeTo(app.port, { jobId: 8, basePath: 'strip' });
   const front = await startFront([keep, strip]);
   const own = `http://127.0.0.1:${app.port}`;
-  const elsewhere = ['https://example.org/x', '//example.org/x', 'next?a=1', `${own}0/x`, `http://127.0.0.1:${app.port}@example.org/x`];
+  const elsewhere = [
+    'https://example.org/x',
+    '//example.org/x',
+    'next?a=1',
+    `${own}0/x`,
+    `http://127.0.0.1:${app.port}@example.org/x`,
+  ];
   const cases = {
-    keep: { '/foo': '/foo', [`${own}//a%2f?b`]: `${front.origin}//a%2f?b`, [front.origin.replace('http', 'https')]: `${front.origin}/` },
+    keep: {
+      '/foo': '/foo',
+      [`${own}//a%2f?b`]: `${front.origin}//a%2f?b`,
+      [front.origin.replace('http', 'https')]: `${front.origin}/`,
+    },
     strip: {
       '/foo?x=1': `${basePathOf(strip)}/foo?x=1`,
       [`${basePathOf(strip)}/foo`]: `${basePathOf(strip)}/foo`,
@@ -324,7 +404,13 @@ test('an application that reads slowly slows the upload down', async () => {
   const route = routeTo(app.port);
   const front = await startFront([route]);
   const cookie = await openSession(front, route);
-  const asked = http.request({ host: '127.0.0.1', port: front.port, path: `${basePathOf(route)}/`, method: 'PUT', headers: { cookie } });
+  const asked = http.request({
+    host: '127.0.0.1',
+    port: front.port,
+    path: `${basePathOf(route)}/`,
+    method: 'PUT',
+    headers: { cookie },
+  });
   asked.on('error', () => undefined);
   const chunk = Buffer.alloc(64 * 1024);
   let written = 0;

@@ -106,7 +106,8 @@ export async function openSession(front: Front, route: SessionRoute, prefix = ''
   const ticket = front.proxy.issueTicket(route);
   const opened = await ask(front, `${basePathOf(route, prefix)}/?uws_ticket=${ticket}`);
   const [cookie] = opened.headers['set-cookie'] ?? [];
-  if (opened.status !== 302 || cookie === undefined) throw new Error(`opening answered ${opened.status}: ${opened.body}`);
+  if (opened.status !== 302 || cookie === undefined)
+    throw new Error(`opening answered ${opened.status}: ${opened.body}`);
   return cookie.split(';', 1)[0] ?? '';
 }
 
@@ -126,7 +127,14 @@ export function ask(
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = http.request(
-      { host: '127.0.0.1', port: front.port, path, method: options.method ?? 'GET', headers: options.headers ?? {}, agent: false },
+      {
+        host: '127.0.0.1',
+        port: front.port,
+        path,
+        method: options.method ?? 'GET',
+        headers: options.headers ?? {},
+        agent: false,
+      },
       (answer) => {
         const parts: Buffer[] = [];
         answer.on('data', (part: Buffer) => parts.push(part));

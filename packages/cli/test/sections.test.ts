@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { dataFile, load, plainUser, refusal } from './load.js';
+
+/** A configuration of the environment, part by part. */
+function sections(given: Record<string, unknown>): { environment: Record<string, string> } {
+  return {
+    environment: Object.fromEntries(
+      Object.entries(given).map(([key, value]) => [`UWS_${key.toUpperCase()}`, JSON.stringify(value)]),
+    ),
+  };
+}
+
+describe("the old service's configuration", () => {
+  it('is accepted as it was recorded', async () => {
+    const { configuration, notices } = await load({ options: { config: dataFile('recorded-config.json') } });
+    expect(configuration).toMatchObject({ accounts: 'system', sign_in_link: false, main_resource: 'main_resource' });
+    expect(configuration.available_user_authentication.main_auth?.connection_details.create_external_users).toBe(false);
+    expect(configuration.available_storage.main_storage?.root_dir).toBe(dataFile('@ROOT@'));
+    expect(configuration.available_resources.main_resource).toMatchObject({
+      parameter_mapping: { num_cpus: 'cpus_per_task', memory_mb: 'memory_per_node', time_limit_min: 'time_limit' },
+      time_pending_catch: 600,
+    });
+    expect(configuration.available_resources.main_resource?.passthrough_domain).toBeUndefined();
+    expect(configuration.parameters.map((parameter) => parameter.variable_name)).toEqual([
+      'num_cpus',
+      'memory_mb',
+      'time_limit_min',
+      'gpu_enabled',
+    ]);
+    const texts = notices.map(({ message }) => message).join('\n');
+    expect(texts).toContain('available_storage.main_storage.allowed_link_roots is not set, so links in workspaces are refused');
+    expect(texts).toContain('passthrough_domain is "http://127.0.0.1:5050", and an IP address has no sub-domains');
+    expect(notices).toHaveLength(2);
+  });
+
+  it('takes link roots from the environment, then without a warning', async () => {
+    const { configuration, notices } = await load({
+      options: { config: dataFile('recorded-config.json') },
+      environment: { UWS_ALLOWED_LINK_ROOTS: '/srv/data' },
+    });
+    expect(configuration.available_storage.main_storage?.allowed_link_roots).toEqual(['/srv/data']);
+    expect(notices.map(({ message }) => message).join()).not.toContain('allowed_link_roots');
+  });
+
+  it('runs under the own account, and says so, where the server is not root', async () => {
+    const { configuration, notices } = await load({
+      options: { config: dataFile('recorded-config.json') },
+      machine: plainUser,
+    });
+    expect(configuration.accounts).toBe('own');
+    expect(notices.map(({ message }) => message).join()).toContain('the server is not root');
+  });
+
+  it('stops the start where it names an adapter that is not supported yet', async () => {
+    const config = dataFile('example_config.json');
+    expect(await refusal({ options: { config } })).toBe(
+      `available_user_authentication.main_auth.user_authentication_type names an adapter that is not supported yet (supported: LocalUserAuthentication), but it is "GlobusUserAuthentication" (in ${config}).`,
+    );
+  });
+
+  it.each([
+    ['available_user_authentication', 'user_authentication_type', 'PSCAPIUserAuthentication'],
+    ['available_storage', 'storage_type', 'HubmapLocalFileSystemStorage'],
+    ['available_resources', 'resource_type', 'SlurmAPIResource'],
+  ])('knows in %s what is to come', async (section, typeKey, type) => {
+    const message = await refusal(sections({ [section]: { x: { [typeKey]: type, root_dir: '/x', cpu_partition: 'a' } } }));
+    expect(message).toContain(`${section}.x.${typeKey} names an adapter that is not supported yet`);
+    expect(message).toContain(`"${type}"`);
+  });
+});
+
+describe('a section', () => {
+  it('refuses a key without effect, but tolerates old ones in connection_details', async () => {
+    const entry = { storage_type: 'LocalFileSystemStorage', root_dir: '/w' };
+    const message = await refusal(sections({ available_storage: { s: { ...entry, root: '/x' } } }));
+    expect(message).toContain('available_storage.s.root is not supported in a LocalFileSystemStorage: known keys are name, storage_type,');
+    await load(sections({ available_storage: { s: { ...entry, connection_details: { anything: 1 } } } }));
+  });
+
+  it('wants the main one named where there are several', async () => {
+    const entry = { storage_type: 'LocalFileSystemStorage', root_dir: '/w' };
+    const given = { available_storage: { a: entry, b: entry } };
+    expect(await refusal(sections(given))).toBe(
+      'main_storage must be set to one of a, b, but it is absent (by default).',
+    );
+    const { environment } = sections(given);
+    const { configuration } = await load({ environment: { ...environment, UWS_MAIN_STORAGE: 'b' } });
+    expect(configuration.main_storage).toBe('b');
+    expect(await refusal({ environment: { ...environment, UWS_MAIN_STORAGE: 'c' } })).toBe(
+      'main_storage must be one of a, b, but it is "c" (UWS_MAIN_STORAGE in the environment).',
+    );
+  });
+
+  it.each([
+    ['an unknown kind', { job_type: 'Nonsense', environment_details: {} }, 'available_job_types.j.job_type must be one of JupyterLabJob,'],
+    ['no environment', { job_type: 'LocalTestJob' }, 'available_job_types.j.environment_details must have an environment for the resource'],
+    ['an unknown resource', { job_type: 'LocalTestJob', environment_details: { cloud: {} } }, 'available_job_types.j.environment_details.cloud must be named after a resource (one of main_resource)'],
+    ['a wrong detail', { job_type: 'AppyterJob', environment_details: { main_resource: { sif_file_path: 'x' } } }, 'available_job_types.j.environment_details.main_resource.sif_file_path must be an absolute path'],
+    ['an unknown key', { job_type: 'LocalTestJob', colour: 1 }, 'available_job_types.j.colour is not a known key'],
+  ])('refuses a job type with %s', async (_what, entry, message) => {
+    expect(await refusal(sections({ available_job_types: { j: entry } }))).toContain(message);
+  });
+
+  it('refuses names that are no names', async () => {
+    const message = await refusal(sections({ available_job_types: { '../x': { job_type: 'LocalTestJob' } } }));
+    expect(message).toContain('available_job_types.../x must be a name of letters, digits');
+  });
+
+  it('refuses parameters that contradict themselves', async () => {
+    const parameter = { display_name: 'A', variable_name: 'a', default_value: 1, validation: { type: 'int', min: 5, max: 2 } };
+    const message = await refusal(sections({ parameters: [parameter, { ...parameter, aliases: ['a'] }] }));
+    expect(message).toContain('parameters.0.validation.max must be at least min, which is 5, but it is 2');
+    expect(message).toContain('parameters.1.variable_name must be a name that no other parameter has');
+    const wrongType = await refusal(sections({ parameters: [{ ...parameter, validation: { type: 'number' } }] }));
+    expect(wrongType).toContain('parameters.0.validation.type must be one of "int", "str"');
+  });
+
+  it('refuses a second set of accounts', async () => {
+    const local = { user_authentication_type: 'LocalUserAuthentication' };
+    const { environment } = sections({
+      available_user_authentication: { a: local, b: local },
+      available_storage: { s: { storage_type: 'LocalFileSystemStorage', root_dir: '/w', user_authentication: 'a' } },
+      available_resources: { r: { resource_type: 'LocalResource', user_authentication: 'b' } },
+    });
+    const message = await refusal({ environment: { ...environment, UWS_API_USER_AUTHENTICATION: 'a' } });
+    expect(message).toContain('available_resources.r.user_authentication must be a, as for main_storage');
+  });
+});
+
+describe('the pass-through domain', () => {
+  it.each([
+    ['sessions.example.org', 'sessions.example.org'],
+    ['https://sessions.example.org:8443/', 'sessions.example.org:8443'],
+    ['127.0.0.1:8000', undefined],
+    ['http://[::1]:5050', undefined],
+    ['localhost:5050', undefined],
+  ])('%s', async (value, domain) => {
+    const { configuration, notices } = await load({ environment: { UWS_PASSTHROUGH_DOMAIN: value } });
+    expect(configuration.available_resources.main_resource?.passthrough_domain).toBe(domain);
+    expect(notices).toHaveLength(domain === undefined ? 1 : 0);
+  });
+
+  it('beats, from the environment, what the resource says', async () => {
+    const { configuration } = await load({
+      options: { config: dataFile('recorded-config.json') },
+      environment: { UWS_PASSTHROUGH_DOMAIN: 's.example.org' },
+    });
+    expect(configuration.available_resources.main_resource?.passthrough_domain).toBe('s.example.org');
+  });
+
+  it.each(['a b', 'x.org/path', 'me@x.org', 'ftp://x.org'])('refuses %s', async (value) => {
+    expect(await refusal({ environment: { UWS_PASSTHROUGH_DOMAIN: value } })).toContain(
+      `passthrough_domain must be a host name, with a port if needed, but it is "${value}"`,
+    );
+  });
+});

@@ -1,0 +1,178 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { readOomKills } from './cgroups.js';
+import { type Launches, processesOf } from './launches.js';
+import { cutLog } from './logs.js';
+import { isAlive, memoryBytes, ProcessTable } from './processes.js';
+import type { LaunchState, Records } from './records.js';
+import { jobDirectoryOf } from './start-script.js';
+
+const tickMs = 1000;
+const reportPollMs = 250;
+
+/** What the monitor needs to know about a living launch. */
+interface Watched {
+  readonly state: LaunchState;
+  ticks: number;
+}
+
+/**
+ * Looks after living launches while the server runs: passes on what supervisors signal, notices supervisors that died, ends launches that
+ * outgrew their memory where the kernel does not end them whole, and keeps logs from filling the disk.
+ */
+export class Monitor {
+  private readonly living = new Map<string, Watched>();
+  private readonly awaited = new Map<string, { readonly path: string; seen: string }>();
+  private readonly listeners = new Set<(launchKeys: readonly string[]) => void>();
+  private readonly watcher: FSWatcher;
+  private tickTimer: NodeJS.Timeout | undefined;
+  private reportTimer: NodeJS.Timeout | undefined;
+  private pending = new Set<string>();
+  private failure: string | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly records: Records,
+    private readonly launches: Launches,
+    private readonly ended: (launchKey: string) => void,
+  ) {
+    this.watcher = watch(records.changes, { persistent: false }, (_event, name) => {
+      if (name !== null) this.signal(name);
+    });
+    this.watcher.on('error', (error) => {
+      this.failure = `Changes of jobs are noticed late: ${error.message}.`;
+    });
+    this.scheduleTick();
+  }
+
+  /** A sentence about what went wrong last, for the health check. */
+  get problem(): string | undefined {
+    return this.failure;
+  }
+
+  /** Looks after a launch from now on. */
+  add(state: LaunchState): void {
+    const known = this.living.get(state.launchKey);
+    this.living.set(state.launchKey, { state, ticks: known?.ticks ?? 0 });
+  }
+
+  remove(launchKey: string): void {
+    this.awaited.delete(launchKey);
+    if (this.living.delete(launchKey)) this.ended(launchKey);
+  }
+
+  /** Looks at short intervals whether the session of a launch has reported, until it is found or the launch ends. */
+  awaitReport(state: LaunchState): void {
+    const { record, launchKey } = state;
+    if (!record || this.awaited.has(launchKey) || this.closed) return;
+    const path = `${jobDirectoryOf(record.workspacePath, record.jobId)}/session`;
+    this.awaited.set(launchKey, { path, seen: '' });
+    this.scheduleReports();
+  }
+
+  reportFound(launchKey: string): void {
+    this.awaited.delete(launchKey);
+  }
+
+  subscribe(listener: (launchKeys: readonly string[]) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.watcher.close();
+    clearTimeout(this.tickTimer);
+    clearTimeout(this.reportTimer);
+    this.listeners.clear();
+  }
+
+  private signal(launchKey: string): void {
+    if (this.pending.size === 0) {
+      // What comes at once is told at once.
+      setTimeout(() => {
+        const launchKeys = [...this.pending];
+        this.pending = new Set();
+        for (const listener of this.listeners) listener(launchKeys);
+      }, 5).unref();
+    }
+    this.pending.add(launchKey);
+  }
+
+  private scheduleTick(): void {
+    this.tickTimer = setTimeout(() => {
+      this.tick()
+        .then(
+          () => {
+            this.failure = undefined;
+          },
+          (error: unknown) => {
+            this.failure = `Jobs cannot be looked after: ${error instanceof Error ? error.message : String(error)}.`;
+          },
+        )
+        .finally(() => {
+          if (!this.closed) this.scheduleTick();
+        });
+    }, tickMs).unref();
+  }
+
+  private async tick(): Promise<void> {
+    const hungry: LaunchState[] = [];
+    for (const [launchKey, watched] of this.living) {
+      if (!watched.state.started) {
+        const state = await this.records.read(launchKey);
+        if (!state) {
+          this.remove(launchKey);
+          continue;
+        }
+        this.living.set(launchKey, { state, ticks: watched.ticks });
+      }
+      const { state } = watched;
+      watched.ticks += 1;
+      const { record, supervisor } = state;
+      if (!record) continue;
+      // With a supervisor's end, however it came about, there is something to observe.
+      if (supervisor && !isAlive(supervisor)) {
+        this.remove(launchKey);
+        this.signal(launchKey);
+        continue;
+      }
+      if (watched.ticks % 10 === 0) await cutLog(this.records, launchKey);
+      if (record.oomFile !== null) {
+        if ((readOomKills(record.oomFile) ?? 0) > 0) await this.launches.end(state, 'memory_limit');
+      } else if (record.memoryMb !== null) hungry.push(state);
+    }
+    if (hungry.length === 0) return;
+    const table = await ProcessTable.read();
+    for (const state of hungry) {
+      const limitBytes = (state.record?.memoryMb ?? 0) * 1024 * 1024;
+      if (memoryBytes(processesOf(state, table), limitBytes) > limitBytes) {
+        await this.launches.end(state, 'memory_limit');
+      }
+    }
+  }
+
+  private scheduleReports(): void {
+    if (this.reportTimer !== undefined) return;
+    this.reportTimer = setTimeout(() => {
+      this.reportTimer = undefined;
+      void this.lookForReports().finally(() => {
+        if (this.awaited.size > 0 && !this.closed) this.scheduleReports();
+      });
+    }, reportPollMs).unref();
+  }
+
+  /** Only whether something new is there: what it is worth is found by the observation. */
+  private async lookForReports(): Promise<void> {
+    const second = Math.floor(Date.now() / 1000);
+    for (const [launchKey, report] of this.awaited) {
+      const status = await stat(report.path).catch(() => undefined);
+      if (!status) continue;
+      // A report that could not be verified is looked at again each second: the port may just not have been open yet.
+      const seen = `${status.ino} ${status.mtimeMs} ${second}`;
+      if (seen === report.seen) continue;
+      report.seen = seen;
+      this.signal(launchKey);
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import type { WorkspaceRow } from '@user-workspaces/contract';
+import { ApiError } from '../http/api-error.js';
+import type { Caller } from '../http/handler.js';
+import type { ServerContext } from '../server-context.js';
+import { type OpenWorkspace, openWorkspace } from '../services/workspace-access.js';
+
+/** Called with a workspace whose files were changed by a request. */
+export type FilesChanged = (row: WorkspaceRow) => void;
+
+/**
+ * The caller's workspace, if there are files to work with.
+ *
+ * @throws ApiError as {@link openWorkspace}, and `conflict` while the workspace is being made or deleted.
+ */
+export async function openFiles(context: ServerContext, caller: Caller, workspaceId: number): Promise<OpenWorkspace> {
+  const open = await openWorkspace(context, caller, workspaceId);
+  if (open.row.status === 'deleting') throw new ApiError('conflict', `Workspace ${workspaceId} is being deleted.`);
+  if (open.row.location === '') {
+    throw new ApiError('conflict', `Workspace ${workspaceId} is still being made. Try again in a moment.`);
+  }
+  return open;
+}
+
+/** Stores that a workspace's files changed just now, and tells `changed`. */
+export async function noteModified(context: ServerContext, workspaceId: number, changed: FilesChanged): Promise<void> {
+  const row = await context.journal.transaction(async (transaction) => {
+    const present = await transaction.rows.lock('workspaces', workspaceId);
+    if (!present || present.status === 'deleting') return undefined;
+    return transaction.changeWorkspace(present, { last_modified_at_ms: transaction.nowMs });
+  });
+  if (row) changed(row);
+}

@@ -1,0 +1,64 @@
+import { downloadFile } from '../files/download.js';
+import { pageOfDirectory } from '../files/listing.js';
+import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
+import { bodyOf, whileReceiving } from '../files/request-body.js';
+import { viewFile } from '../files/view-file.js';
+import { conditionally, writeConditions } from '../files/write-conditions.js';
+import { withPathErrors } from '../http/api-error.js';
+import type { Handlers } from '../http/handler.js';
+import type { ServerContext } from '../server-context.js';
+
+type FileOperations = 'listFiles' | 'deleteFile' | 'readFile' | 'writeFile' | 'makeDirectory' | 'renameFile';
+
+/** What is in a workspace, with or without a running job. */
+export function fileHandlers(
+  context: ServerContext,
+  changed: FilesChanged = () => undefined,
+): Pick<Handlers, FileOperations> {
+  return {
+    async listFiles({ caller, path, query, signal }) {
+      const { storage, directory } = await openFiles(context, caller, path.workspace_id);
+      const found = storage.list(directory, query.path ?? '', signal);
+      const { entries, next } = await withPathErrors(pageOfDirectory(found, query));
+      return {
+        message: 'Successful.',
+        success: true,
+        data: { files: entries.map(viewFile), ...(next !== undefined && { next_cursor: next }) },
+      };
+    },
+    async deleteFile({ caller, path, query, signal }) {
+      const { storage, directory } = await openFiles(context, caller, path.workspace_id);
+      await withPathErrors(storage.remove(directory, query.path, signal));
+      await noteModified(context, path.workspace_id, changed);
+      return { message: 'Deleted.', success: true };
+    },
+    async readFile({ caller, path, query, request, signal }) {
+      const open = await openFiles(context, caller, path.workspace_id);
+      return withPathErrors(downloadFile(open, query.path, request, signal));
+    },
+    async writeFile({ caller, path, query, request, signal }) {
+      const open = await openFiles(context, caller, path.workspace_id);
+      const conditions = await withPathErrors(writeConditions(request, open, query.path, signal));
+      const writing = open.storage.write(open.directory, query.path, bodyOf(request), conditions, signal);
+      const entry = await whileReceiving(
+        signal,
+        withPathErrors(conditionally(open, query.path, conditions, writing)),
+      );
+      await noteModified(context, path.workspace_id, changed);
+      return { message: 'Written.', success: true, data: { file: viewFile(entry) } };
+    },
+    async makeDirectory({ caller, path, query, signal }) {
+      const { storage, directory } = await openFiles(context, caller, path.workspace_id);
+      const entry = await withPathErrors(storage.makeDirectory(directory, query.path, signal));
+      await noteModified(context, path.workspace_id, changed);
+      return { message: 'The directory is there.', success: true, data: { file: viewFile(entry) } };
+    },
+    async renameFile({ caller, path, body, signal }) {
+      const { storage, directory } = await openFiles(context, caller, path.workspace_id);
+      const { from, to } = await body();
+      const entry = await withPathErrors(storage.rename(directory, from, to, signal));
+      await noteModified(context, path.workspace_id, changed);
+      return { message: 'Renamed.', success: true, data: { file: viewFile(entry) } };
+    },
+  };
+}

@@ -1,0 +1,1 @@
+import { logsOf } from '../files/../logs.js';

@@ -1,0 +1,101 @@
+import type { UploadRow } from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
+import { appendChunk } from '../files/append-chunk.js';
+import { findEntry } from '../files/find-entry.js';
+import { filesOfRequest } from '../files/multipart.js';
+import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
+import { whileReceiving } from '../files/request-body.js';
+import { viewFile } from '../files/view-file.js';
+import { preconditionFailed } from '../files/write-conditions.js';
+import { ApiError, withPathErrors } from '../http/api-error.js';
+import type { Caller, Handlers } from '../http/handler.js';
+import type { ServerContext } from '../server-context.js';
+import { changeFiles } from '../services/pending-changes.js';
+
+type UploadOperations = 'createUpload' | 'getUpload' | 'appendUpload' | 'abandonUpload' | 'uploadFiles';
+
+function viewUpload(row: UploadRow, offset: number): Schema<'Upload'> {
+  return { id: row.upload_id, path: row.path, size_bytes: row.size_bytes, offset };
+}
+
+/** Files in chunks that can be resumed, and files of a form. */
+export function uploadHandlers(
+  context: ServerContext,
+  changed: FilesChanged = () => undefined,
+): Pick<Handlers, UploadOperations> {
+  const find = async (caller: Caller, workspaceId: number, uploadId: string): Promise<UploadRow> => {
+    const where = { upload_id: uploadId, workspace_id: workspaceId, user_id: caller.user.id };
+    const row = await context.database.findOne('uploads', where);
+    if (!row) throw new ApiError('not_found', `Upload ${uploadId} not found: it is complete, given up, or never began.`);
+    return row;
+  };
+  const remove = (row: UploadRow): Promise<number> =>
+    context.database.transaction((rows) => rows.remove('uploads', { id: row.id }));
+
+  return {
+    async createUpload({ caller, path, body, signal }) {
+      const open = await openFiles(context, caller, path.workspace_id);
+      const { path: filePath, size_bytes, if_match } = await body();
+      const present = await withPathErrors(findEntry(open, filePath, signal));
+      if (present?.kind === 'directory') {
+        throw new ApiError('conflict', `${filePath} is a directory. Choose another name.`, { field: 'path' });
+      }
+      const isWanted = if_match === undefined || (if_match === null ? !present : present?.etag === if_match);
+      if (!isWanted) throw preconditionFailed(filePath, present);
+      const row = await context.database.transaction((rows) =>
+        rows.insert('uploads', {
+          upload_id: Buffer.from(context.clock.random(16)).toString('hex'),
+          user_id: caller.user.id,
+          workspace_id: path.workspace_id,
+          path: filePath,
+          size_bytes,
+          if_match: if_match === null ? onlyCreate : (if_match ?? null),
+          created_at_ms: context.clock.now(),
+        }),
+      );
+      return { message: 'Upload begun.', success: true, data: { upload: viewUpload(row, 0) } };
+    },
+    async getUpload({ caller, path, signal }) {
+      const { storage, directory } = await openFiles(context, caller, path.workspace_id);
+      const row = await find(caller, path.workspace_id, path.upload_id);
+      const offset = await storage.uploadedBytes(directory, row.upload_id, signal);
+      return { message: 'Successful.', success: true, data: { upload: viewUpload(row, offset) } };
+    },
+    async appendUpload({ caller, path, query, request, signal }) {
+      const open = await openFiles(context, caller, path.workspace_id);
+      const row = await find(caller, path.workspace_id, path.upload_id);
+      const appending = appendChunk(open, row, query.offset, request, conditionsOf(row), signal);
+      const { offset, entry } = await whileReceiving(signal, withPathErrors(appending));
+      if (!entry) return { message: 'Stored.', success: true, data: { upload: viewUpload(row, offset) } };
+      await remove(row);
+      await noteModified(context, path.workspace_id, changed);
+      return {
+        message: 'Upload complete.',
+        success: true,
+        data: { upload: { ...viewUpload(row, offset), file: viewFile(entry) } },
+      };
+    },
+    async abandonUpload({ caller, path, signal }) {
+      const { storage, directory } = await openFiles(context, caller, path.workspace_id);
+      const row = await find(caller, path.workspace_id, path.upload_id);
+      await storage.abandonUpload(directory, row.upload_id, signal);
+      await remove(row);
+      return { message: 'Upload given up.', success: true };
+    },
+    async uploadFiles({ caller, path, request, signal }) {
+      const open = await openFiles(context, caller, path.workspace_id);
+      const arriving = { files: filesOfRequest(request), links: [] };
+      const row = await whileReceiving(signal, withPathErrors(changeFiles(context, open, arriving, {}, signal)));
+      changed(row);
+      return { message: 'Successful upload.', success: true };
+    },
+  };
+}
+
+/** Kept in `if_match` where a file may only be made: no etag, as etags have no blank. */
+const onlyCreate = 'only create';
+
+function conditionsOf({ if_match }: UploadRow): { ifMatch?: string | null } {
+  if (if_match === null) return {};
+  return { ifMatch: if_match === onlyCreate ? null : if_match };
+}

@@ -1,0 +1,152 @@
+import type { JobRow, Observation } from '@user-workspaces/contract';
+import { describe, expect, test } from 'vitest';
+import { decide, finalChanges } from '../../src/reconciler/job-decision.js';
+
+const row: JobRow = {
+  id: 1,
+  user_id: 1,
+  workspace_id: 1,
+  job_type: 'terminal',
+  resource: 'local',
+  launch_key: 'a'.repeat(32),
+  resource_job_id: -1,
+  resource_handle: null,
+  status: 'pending',
+  status_reason: null,
+  status_message: null,
+  queue_reason: null,
+  expected_start_at_ms: null,
+  exit_code: null,
+  signal: null,
+  last_log_lines: [],
+  created_at_ms: 1_000,
+  started_at_ms: null,
+  ended_at_ms: null,
+  ends_at_ms: null,
+  stop_requested_at_ms: null,
+  launch_begun: true,
+  core_hours: 0,
+  request_details: {},
+  resource_options: {},
+  native_options: {},
+  metrics: {},
+  current_details: {},
+  session_token: '',
+  session_secret: '',
+  session_host: null,
+  session_port: null,
+  session_path: null,
+  session_base_path: null,
+  session_query: {},
+  last_activity_at_ms: null,
+  is_remembered: true,
+  version: 1,
+  lease_owner: null,
+  lease_until_ms: 0,
+  lease_fence: 0,
+  due_at_ms: null,
+  attempts: 0,
+};
+const launched: JobRow = { ...row, resource_handle: 'h', resource_job_id: 7 };
+const running: JobRow = { ...launched, status: 'running', started_at_ms: 2_000, ends_at_ms: 9_000 };
+const stopping: JobRow = { ...running, status: 'stopping', stop_requested_at_ms: 3_000 };
+const observedRunning: Observation = {
+  kind: 'running',
+  handle: 'h',
+  resourceJobId: 7,
+  startedAtMs: 2_000,
+  endsAtMs: 9_000,
+  coreHours: 0,
+};
+const unknown: Observation = { kind: 'unknown', reason: 'no answer' };
+
+describe('a resource that does not answer', () => {
+  test.each([row, launched, running])('changes nothing of a %s job', (job) => {
+    expect(decide(job, unknown, 5_000, true)).toEqual({ do: 'nothing' });
+  });
+
+  test('is told again to stop a job that is to be stopped', () => {
+    expect(decide(stopping, unknown, 5_000, true)).toEqual({ do: 'stop', changes: {} });
+  });
+});
+
+describe('a launch that is absent', () => {
+  test('is launched under its key when no answer to a launch was stored', () => {
+    expect(decide(row, { kind: 'absent' }, 5_000, false)).toEqual({ do: 'launch' });
+  });
+
+  test('is not believed at the first reading once it was launched', () => {
+    expect(decide(running, { kind: 'absent' }, 5_000, false)).toEqual({ do: 'nothing' });
+  });
+
+  test.each([launched, running, stopping])('has failed as lost at the second reading, never completed', (job) => {
+    const decision = decide(job, { kind: 'absent' }, 5_000, true);
+    if (decision.do !== 'finish') throw new Error(decision.do);
+    expect(finalChanges(job, decision.end, [])).toMatchObject({ status: 'failed', status_reason: 'lost' });
+  });
+
+  test('was stopped in time when it is to be stopped and never ran', () => {
+    const job = { ...row, status: 'stopping', stop_requested_at_ms: 3_000 } as const;
+    const decision = decide(job, { kind: 'absent' }, 5_000, true);
+    if (decision.do !== 'finish') throw new Error(decision.do);
+    expect(finalChanges(job, decision.end, [])).toMatchObject({ status: 'complete', status_reason: 'stopped' });
+  });
+});
+
+describe('a running launch', () => {
+  test('makes a pending job running, with the time that it waited', () => {
+    expect(decide(launched, observedRunning, 5_000, false)).toEqual({
+      do: 'change',
+      changes: { status: 'running', started_at_ms: 2_000, ends_at_ms: 9_000, metrics: { time_pending: 1 } },
+    });
+  });
+
+  test('that is as the row says changes nothing, so that no event is sent', () => {
+    expect(decide(running, observedRunning, 5_000, false)).toEqual({ do: 'nothing' });
+  });
+
+  test('of a job that is to be stopped is stopped, never made running again', () => {
+    expect(decide(stopping, observedRunning, 5_000, false)).toEqual({ do: 'stop', changes: {} });
+  });
+
+  test('with a reported session is probed until the session answers', () => {
+    const session = { host: '127.0.0.1', port: 4000, path: '/' };
+    const awaiting: JobRow = { ...running, session_base_path: 'strip', current_details: { message: 'Webserver not ready.' } };
+    expect(decide(awaiting, { ...observedRunning, session }, 5_000, false)).toEqual({ do: 'probe', changes: {}, session });
+    const ready: JobRow = { ...awaiting, session_host: '127.0.0.1', session_port: 4000 };
+    expect(decide(ready, { ...observedRunning, session }, 5_000, false)).toEqual({ do: 'nothing' });
+  });
+
+  test('whose session has a problem says so', () => {
+    const awaiting: JobRow = { ...running, session_base_path: 'strip' };
+    expect(decide(awaiting, { ...observedRunning, sessionProblem: 'Foreign port.' }, 5_000, false)).toMatchObject({
+      do: 'change',
+      changes: { current_details: { message: 'Foreign port.' } },
+    });
+  });
+});
+
+describe('how a launch ended', () => {
+  const base = { endedAtMs: 5_000, startedAtMs: 2_000, exitCode: null, signal: null, coreHours: 0.5 } as const;
+  test.each([
+    [running, { ...base, cause: 'exited', exitCode: 0 }, 'complete', 'finished'],
+    [running, { ...base, cause: 'exited', exitCode: 3 }, 'failed', 'exit_code'],
+    [running, { ...base, cause: 'exited', signal: 'SIGSEGV' }, 'failed', 'signal'],
+    [stopping, { ...base, cause: 'exited', exitCode: 143 }, 'complete', 'stopped'],
+    [stopping, { ...base, cause: 'stopped', signal: 'SIGKILL' }, 'complete', 'stopped'],
+    [running, { ...base, cause: 'time_limit' }, 'complete', 'time_limit'],
+    [running, { ...base, cause: 'memory_limit' }, 'failed', 'memory_limit'],
+    [running, { ...base, cause: 'node_failure' }, 'failed', 'node_failure'],
+    [launched, { ...base, cause: 'launch_failed' }, 'failed', 'launch_failed'],
+    [running, { ...base, cause: 'lost' }, 'failed', 'lost'],
+  ] as const)('%#: %j', (job, end, status, status_reason) => {
+    const changes = finalChanges(job, end, ['last words']);
+    expect(changes).toMatchObject({ status, status_reason, ended_at_ms: 5_000, core_hours: 0.5, session_host: null });
+    expect(changes.last_log_lines).toEqual(status === 'failed' ? ['last words'] : []);
+    if (status === 'failed') {
+      expect(changes.current_details).toEqual({
+        message: expect.stringMatching(/^This job has failed\. Support team has been notified and will investigate the error\. ./),
+      });
+    }
+  });
+});

@@ -1,0 +1,100 @@
+// Checks what would be published: each package is packed and linted, then all are installed into an empty project, where the README's example is
+// compiled and a custom adapter and the SDK are used against a running server.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const work = mkdtempSync(join(tmpdir(), 'uws-packages-'));
+
+function run(command, args, options = {}) {
+  const { status, error, stdout } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+    ...options,
+  });
+  if (error) throw error;
+  if (status === 0) return stdout;
+  console.error(stdout);
+  throw new Error(`${command} ${args.join(' ')} ended with ${status}`);
+}
+
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+
+try {
+  const names = readdirSync(join(root, 'packages'));
+  const archives = names.map((name) => {
+    const [{ filename }] = JSON.parse(
+      run('npm', ['pack', '--json', '--pack-destination', work, '--workspace', `packages/${name}`]),
+    );
+    return join(work, filename);
+  });
+  for (const [index, archive] of archives.entries()) {
+    run(bin('publint'), [archive, '--strict']);
+    run(bin('attw'), [archive, '--profile', 'esm-only']);
+    console.log(`${names[index]}: packed, publint and types are fine`);
+  }
+
+  const project = join(work, 'project');
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }));
+  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...archives], { cwd: project });
+  console.log('installed into an empty project');
+
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const example = /```ts\n(\/\/ start\.ts[\s\S]*?)```/.exec(readme)?.[1];
+  if (!example) throw new Error('README.md has no example that begins with "// start.ts".');
+  writeFileSync(join(project, 'start.ts'), example);
+  cpSync(join(root, 'examples', 'custom-adapters', 'src'), join(project, 'adapters'), { recursive: true });
+  writeFileSync(
+    join(project, 'tsconfig.json'),
+    JSON.stringify({
+      compilerOptions: {
+        target: 'ES2022',
+        module: 'NodeNext',
+        moduleResolution: 'NodeNext',
+        strict: true,
+        skipLibCheck: true,
+        types: ['node'],
+        typeRoots: [join(root, 'node_modules', '@types')],
+        outDir: 'out',
+        rootDir: '.',
+      },
+      include: ['start.ts', 'adapters'],
+    }),
+  );
+  run(bin('tsc'), ['-p', project], { cwd: project });
+
+  const port = 5900 + (process.pid % 1000);
+  const server = spawn(process.execPath, [join(project, 'out', 'adapters', 'main.js')], {
+    cwd: project,
+    env: { ...process.env, UWS_PORT: String(port), UWS_DATA_DIR: join(work, 'data') },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  try {
+    const baseUrl = `http://127.0.0.1:${port}`;
+    for (let attempt = 0; ; attempt++) {
+      const ready = await fetch(`${baseUrl}/readyz`).catch(() => undefined);
+      if (ready?.ok) break;
+      if (attempt > 150 || server.exitCode !== null) throw new Error('The server with custom adapters did not start.');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    const output = run(process.execPath, [join(project, 'out', 'start.js')], {
+      cwd: project,
+      env: { ...process.env, UWS_URL: baseUrl, UWS_CLIENT_TOKEN: 'custom-adapters-example' },
+      timeout: 60_000,
+    });
+    if (!output.includes(`${baseUrl}/passthrough/`)) throw new Error(`The README's example opened no session:\n${output}`);
+    console.log("the README's example ran against a server with custom adapters");
+  } finally {
+    server.kill('SIGTERM');
+    if (server.exitCode === null) await once(server, 'exit');
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
