@@ -4,15 +4,16 @@ import { readOomKills } from './cgroups.js';
 import { type Launches, processesOf } from './launches.js';
 import { cutLog } from './logs.js';
 import { isAlive, memoryBytes, ProcessTable } from './processes.js';
-import type { LaunchState, Records } from './records.js';
+import { hasCode, type LaunchState, type Records } from './records.js';
 import { jobDirectoryOf } from './start-script.js';
 
 const tickMs = 1000;
 const reportPollMs = 250;
+const logTicks = 10;
 
 /** What the monitor needs to know about a living launch. */
 interface Watched {
-  readonly state: LaunchState;
+  state: LaunchState;
   ticks: number;
 }
 
@@ -24,7 +25,7 @@ export class Monitor {
   private readonly living = new Map<string, Watched>();
   private readonly awaited = new Map<string, { readonly path: string; seen: string }>();
   private readonly listeners = new Set<(launchKeys: readonly string[]) => void>();
-  private readonly watcher: FSWatcher;
+  private readonly watcher: FSWatcher | undefined;
   private tickTimer: NodeJS.Timeout | undefined;
   private reportTimer: NodeJS.Timeout | undefined;
   private pending = new Set<string>();
@@ -36,12 +37,15 @@ export class Monitor {
     private readonly launches: Launches,
     private readonly ended: (launchKey: string) => void,
   ) {
-    this.watcher = watch(records.changes, { persistent: false }, (_event, name) => {
-      if (name !== null) this.signal(name);
-    });
-    this.watcher.on('error', (error) => {
-      this.failure = `Changes of jobs are noticed late: ${error.message}.`;
-    });
+    try {
+      this.watcher = watch(records.changes, { persistent: false }, (_event, name) => {
+        if (name !== null) this.signal(name);
+      });
+      this.watcher.on('error', () => this.watcher?.close());
+    } catch (error) {
+      // No watch is left in the kernel: starts and ends are then noticed by the tick.
+      if (!hasCode(error, 'ENOSPC', 'EMFILE')) throw error;
+    }
     this.scheduleTick();
   }
 
@@ -81,7 +85,7 @@ export class Monitor {
 
   close(): void {
     this.closed = true;
-    this.watcher.close();
+    this.watcher?.close();
     clearTimeout(this.tickTimer);
     clearTimeout(this.reportTimer);
     this.listeners.clear();
@@ -101,15 +105,9 @@ export class Monitor {
 
   private scheduleTick(): void {
     this.tickTimer = setTimeout(() => {
+      this.failure = undefined;
       this.tick()
-        .then(
-          () => {
-            this.failure = undefined;
-          },
-          (error: unknown) => {
-            this.failure = `Jobs cannot be looked after: ${error instanceof Error ? error.message : String(error)}.`;
-          },
-        )
+        .catch((error: unknown) => this.report('Jobs cannot be looked after', error))
         .finally(() => {
           if (!this.closed) this.scheduleTick();
         });
@@ -119,28 +117,12 @@ export class Monitor {
   private async tick(): Promise<void> {
     const hungry: LaunchState[] = [];
     for (const [launchKey, watched] of this.living) {
-      if (!watched.state.started) {
-        const state = await this.records.read(launchKey);
-        if (!state) {
-          this.remove(launchKey);
-          continue;
-        }
-        this.living.set(launchKey, { state, ticks: watched.ticks });
+      try {
+        if (await this.lookAfter(launchKey, watched)) hungry.push(watched.state);
+      } catch (error) {
+        // The others must still be looked after; this one's observation says what is wrong with it.
+        this.report(`The job with launch key ${launchKey} cannot be looked after`, error);
       }
-      const { state } = watched;
-      watched.ticks += 1;
-      const { record, supervisor } = state;
-      if (!record) continue;
-      // With a supervisor's end, however it came about, there is something to observe.
-      if (supervisor && !isAlive(supervisor)) {
-        this.remove(launchKey);
-        this.signal(launchKey);
-        continue;
-      }
-      if (watched.ticks % 10 === 0) await cutLog(this.records, launchKey);
-      if (record.oomFile !== null) {
-        if ((readOomKills(record.oomFile) ?? 0) > 0) await this.launches.end(state, 'memory_limit');
-      } else if (record.memoryMb !== null) hungry.push(state);
     }
     if (hungry.length === 0) return;
     const table = await ProcessTable.read();
@@ -150,6 +132,37 @@ export class Monitor {
         await this.launches.end(state, 'memory_limit');
       }
     }
+  }
+
+  /** True when the launch has a memory limit that only we can see to. */
+  private async lookAfter(launchKey: string, watched: Watched): Promise<boolean> {
+    watched.ticks += 1;
+    if (!watched.state.started) {
+      const state = await this.records.read(launchKey);
+      if (!state) {
+        this.remove(launchKey);
+        return false;
+      }
+      if (state.started) this.signal(launchKey);
+      watched.state = state;
+    }
+    const { record, supervisor } = watched.state;
+    // With a supervisor's end, however it came about, there is something to observe.
+    if (supervisor && !isAlive(supervisor)) {
+      this.remove(launchKey);
+      this.signal(launchKey);
+      return false;
+    }
+    if (watched.ticks % logTicks === 0) await cutLog(this.records, launchKey);
+    if (!record || record.memoryMb === null) return false;
+    if (record.oomFile === null) return true;
+    // A group of the first version loses one process only.
+    if ((readOomKills(record.oomFile) ?? 0) > 0) await this.launches.end(watched.state, 'memory_limit');
+    return false;
+  }
+
+  private report(what: string, error: unknown): void {
+    this.failure = `${what}: ${error instanceof Error ? error.message : String(error)}.`;
   }
 
   private scheduleReports(): void {

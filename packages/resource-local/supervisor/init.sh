@@ -56,7 +56,6 @@ watch_deadline() {
 [ -z "$limit_seconds" ] || echo "$((uptime + limit_seconds))" > deadline
 printf '%s %s %s\n' "$pid" "$start_time" "$uptime" > started
 printf . >> "../.changed/$key"
-[ -e stop ] && exit 0
 
 watch_deadline 9<&- &
 watch=$!
@@ -69,6 +68,8 @@ exec 2> signal
 # job's environment is there before the privileges are gone.
 (
   exec 9<&-
+  # Whoever stops leaves its mark before it sends a signal, so either the mark is there by now or the signal comes to this process.
+  [ -e stop ] && { set -C; { echo stopped > cause; } 2>/dev/null; exit 143; }
   for cgroup in $cgroups; do
     echo 0 > "$cgroup/cgroup.procs" || { echo 'The job could not be put under its limits.' >&4; exit 125; }
   done

@@ -76,7 +76,6 @@ if [ -z "$code" ]; then
     [ -n "$prepared" ] || echo 'The job could not be isolated from the machine.' > preparation
     finish - - launch_failed
   fi
-  [ -e preparation ] || { [ -e stop ] && finish - - stopped; }
   # Whoever ends a whole launch says why before doing so.
   [ -e cause ] && finish 137 s stopped
   [ "$oom_kills" -gt 0 ] && finish 137 s memory_limit

@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, open, realpath } from 'node:fs/promises';
 import { AdapterError } from '@user-workspaces/contract';
 import { errnoOf } from './errors.js';
 import type { Name } from './names.js';
@@ -88,6 +88,17 @@ export class DirectoryHandle {
       await plain(path, this.confinement),
       this.confinement,
     );
+  }
+
+  /** Gives the owner of a directory in this one every permission on it; a link is refused. */
+  async unlock(name: Name): Promise<void> {
+    if (this.confinement === 'directory-handles') {
+      const directory = await this.openDirectory(name);
+      await chmod(directory.self, 0o700).finally(() => directory.close());
+      return;
+    }
+    // Without O_PATH a directory that may not be read cannot be opened either, so here its path has to do.
+    if ((await this.stats(name))?.isDirectory()) await chmod(this.at(name), 0o700);
   }
 
   /** What an entry is, a link not followed; `undefined` when there is none. */

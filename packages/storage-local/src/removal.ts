@@ -1,4 +1,4 @@
-import { chmod, chown, opendir, rename, rmdir, unlink } from 'node:fs/promises';
+import { chown, opendir, rename, rmdir, unlink } from 'node:fs/promises';
 import type { DirectoryHandle } from './directory-handle.js';
 import { errnoOf } from './errors.js';
 import { type Name, nameFromLatin1 } from './names.js';
@@ -56,6 +56,7 @@ async function removeDirectory(
   pending: Name[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  await staging.unlock(name);
   const directory = await staging.openDirectory(name);
   try {
     await takeOver(directory);
@@ -75,12 +76,11 @@ async function removeDirectory(
   }
 }
 
-/** Makes the directory the server's: its modes cannot get in the way then, and programs that are still in it cannot add to it. */
+/** Makes the directory the server's, so that programs that are still in it cannot add to it. */
 async function takeOver(directory: DirectoryHandle): Promise<void> {
   const uid = process.geteuid?.();
   const gid = process.getegid?.();
   if (uid === 0 && gid !== undefined) await chown(directory.self, uid, gid);
-  await chmod(directory.self, 0o700);
 }
 
 async function empty(
@@ -131,12 +131,7 @@ async function moveAside(parent: DirectoryHandle, name: Name, staging: Directory
   } catch (error) {
     if (errnoOf(error) !== 'EACCES' || !(await parent.stats(name))?.isDirectory()) throw error;
     // A plain user needs write permission on a directory to move it, and may own one without.
-    const directory = await parent.openDirectory(name);
-    try {
-      await chmod(directory.self, 0o700);
-    } finally {
-      await directory.close();
-    }
+    await parent.unlock(name);
     await rename(parent.at(name), staging.at(trash));
   }
 }

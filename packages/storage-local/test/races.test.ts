@@ -175,6 +175,8 @@ it('gives away nothing that takes the place of a directory it makes', { timeout:
   const f = await fixture();
   const foreign = join(f.base, 'foreign');
   await mkdir(foreign);
+  // Not empty, so that no rename replaces it.
+  await writeFile(join(foreign, 'x'), '');
   const before = await lstat(foreign);
   // Takes each directory away the moment it appears, and puts the foreign one in its place for a while.
   const script = `

@@ -238,7 +238,9 @@ test('a quiet WebSocket is pinged, and one whose browser does not answer is ende
   const startedAt = performance.now();
   await deadClosed;
   expect(performance.now() - startedAt).toBeGreaterThan(250);
-  expect(Buffer.concat(dead.rest).toString('latin1')).toMatch(/^(\x89\x03uws)+$/);
+  const got = Buffer.concat(dead.rest).toString('latin1');
+  expect(got.length).toBeGreaterThan(0);
+  expect(got.replaceAll(ping.toString('latin1'), '')).toBe('');
   await eventually('the living one is pinged again and again', () => pings.length >= 8);
   expect(new Set(pings)).toEqual(new Set(['uws']));
   expect(alive.readyState).toBe(WebSocket.OPEN);
@@ -461,9 +463,12 @@ test('of 1,000 WebSockets that end in every way none is left', async () => {
       else if (index % 4 === 2) peers[index]?.terminate();
       else peers[index]?.close();
     });
-    await Promise.all(
-      sockets.map((socket) => (socket.readyState === WebSocket.CLOSED ? undefined : (socket.close(), closed(socket)))),
-    );
+    for (const socket of sockets) {
+      if (socket.readyState === WebSocket.CLOSED) continue;
+      const ended = closed(socket);
+      socket.close();
+      await ended;
+    }
   }
   await nothingLeft(front, app);
   expect(front.proxy.metrics().socketsTotal).toBe(1_000);

@@ -1,0 +1,31 @@
+import type { Authentication } from '@user-workspaces/contract';
+
+/**
+ * Signs in whom the operator's reverse proxy has authenticated: it sets `X-Remote-User` and `X-Remote-Email` and removes what a client sent under
+ * these names. Programs of a portal sign their users in with the portal's client token instead.
+ */
+export function createHeaderAuthentication(): Authentication {
+  return {
+    name: 'header',
+    async signIn(body, { headers, findApiClient }) {
+      const { 'x-remote-user': username, 'x-remote-email': email } = headers;
+      if (typeof username === 'string' && typeof email === 'string') {
+        return { kind: 'identity', identity: { username, email, firstName: '', lastName: '' } };
+      }
+      const { client_token: clientToken, user_info: user } = body;
+      const isPortal = typeof clientToken === 'string' && (await findApiClient(clientToken)) !== undefined;
+      if (isPortal && isUser(user)) {
+        return { kind: 'identity', identity: { username: user.username, email: user.email, firstName: '', lastName: '' } };
+      }
+      return { kind: 'refused', message: 'Neither the headers of the reverse proxy nor the client token of a portal.' };
+    },
+    async check() {
+      return { connected: true, message: 'Nothing is asked.' };
+    },
+  };
+}
+
+function isUser(value: unknown): value is { username: string; email: string } {
+  if (typeof value !== 'object' || value === null || !('username' in value) || !('email' in value)) return false;
+  return [value.username, value.email].every((text) => typeof text === 'string' && /^[\w.@-]{1,64}$/.test(text));
+}
