@@ -30,7 +30,7 @@ const greeting = greetingJob.configure({ greeting: 'Good morning' }, 'terminal')
 
 const workspaces = await createServer({
   authentication: createHeaderAuthentication(),
-  accounts: isRoot ? createReservedAccounts({ file: join(data, 'server', 'accounts.json') }) : createOwnAccount(),
+  accounts: isRoot ? createReservedAccounts({ directory: join(data, 'server') }) : createOwnAccount(),
   singleUser: !isRoot,
   database,
   storages: [storage],

@@ -30,7 +30,7 @@ const resource = await createLocalResource({ name: 'here', recordsDirectory: joi
 const workspaces = await createServer({
   authentication: createLocalAuthentication({ name: 'portal' }),
   // As root each user gets a user id of their own, so that jobs cannot read each other's files.
-  accounts: isRoot ? createReservedAccounts({ file: join(data, 'server', 'accounts.json') }) : createOwnAccount(),
+  accounts: isRoot ? createReservedAccounts({ directory: join(data, 'server') }) : createOwnAccount(),
   singleUser: !isRoot,
   database,
   storages: [storage],

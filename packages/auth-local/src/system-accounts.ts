@@ -31,9 +31,11 @@ const ALWAYS_DENIED = ['root', 'toor', 'admin', 'administrator', 'adm', 'sudo', 
 /** The overflow ids: whatever has no name of its own shows up as these. */
 const OVERFLOW_IDS: ReadonlySet<number> = new Set([65_534, 65_535]);
 
-const LOCK_LIMIT_MS = 15_000;
+const LOCK_WAIT_S = 15;
+const LOCK_LIMIT_MS = LOCK_WAIT_S * 1000;
 const LOCK_PAUSE_MS = 200;
-/** Exit codes of useradd. */
+/** The exit code that we give to flock, and those of useradd. */
+const OTHER_IS_SLOW = 75;
 const CANNOT_LOCK = 1;
 const NAME_IN_USE = 9;
 
@@ -109,15 +111,19 @@ async function addAccount(name: string, minimumUid: number, minimumGid: number):
   const floors = ['--key', `UID_MIN=${minimumUid}`, '--key', `GID_MIN=${Math.max(minimumGid, 1000)}`];
   // Jobs need no subordinate ids, and the ranges that useradd hands out are finite.
   const withoutSubordinates = ['--key', 'SUB_UID_COUNT=0', '--key', 'SUB_GID_COUNT=0'];
+  // useradd looks for the name before it takes its own lock: of two at once, the second would give the account another uid.
+  const oneAtATime = ['--wait', String(LOCK_WAIT_S), '--conflict-exit-code', String(OTHER_IS_SLOW), '/etc'];
   for (const deadlineMs = performance.now() + LOCK_LIMIT_MS; ; ) {
-    const result = await runCommand('useradd', [...wanted, ...floors, ...withoutSubordinates, '--', name]);
+    const useradd = ['useradd', ...wanted, ...floors, ...withoutSubordinates, '--', name];
+    const result = await runCommand('flock', [...oneAtATime, ...useradd]);
     if (result.exitCode === 0) return;
     // Another server process, or an administrator, may have made it meanwhile.
     if (result.exitCode === NAME_IN_USE && (await findAccount(name))) return;
     const reason = result.stderr.trim();
     if (result.exitCode !== CANNOT_LOCK || performance.now() > deadlineMs) {
-      const kind = result.exitCode === CANNOT_LOCK ? 'unavailable' : 'denied';
-      const message = `The account ${name} could not be made; ask an administrator to make it (${reason}).`;
+      const isBusy = result.exitCode === CANNOT_LOCK || result.exitCode === OTHER_IS_SLOW;
+      const kind = isBusy ? 'unavailable' : 'denied';
+      const message = `The account ${name} could not be made; ask an administrator to make it (${reason || 'others are being made'}).`;
       throw new AdapterError(kind, message, { field: 'username', details: { exitCode: result.exitCode } });
     }
     await sleep(LOCK_PAUSE_MS * (0.5 + Math.random()));

@@ -139,7 +139,7 @@ export class Launcher {
     try {
       const child = spawn(this.machine.sh, [supervisorScript, directory], {
         cwd: '/',
-        env: { PATH: supervisorPath, LC_ALL: 'C' },
+        env: { PATH: supervisorPath },
         // A session of its own: neither Ctrl-C nor the end of the server reaches it.
         detached: true,
         stdio: ['ignore', log, log],

@@ -51,19 +51,25 @@ describe.each([
     expect(end.reason).toMatch(reason);
   });
 
-  it('takes orphans in and leaves no zombie while the job runs', async () => {
-    const script =
-      '(sh -c "sleep 0.1 & exit" &); sleep 0.5; cat /proc/[0-9]*/stat 2>/dev/null | cut -d" " -f3 | grep -c Z';
-    const specification = bench.specification(['sh', '-c', script]);
-    await bench.resource.launch(specification);
-    await ended(bench.resource, specification);
-    expect(await logText(bench.resource, specification)).toBe('0\n');
-  });
-
   it('records a line of result that says it all', async () => {
     const specification = bench.specification(['sh', '-c', 'exit 7']);
     await bench.resource.launch(specification);
     await ended(bench.resource, specification);
     expect(readFileSync(`${bench.recordsDirectory}/${specification.launchKey}/result`, 'utf8')).toBe('7 e exited\n');
+  });
+});
+
+describe('a job in a namespace', () => {
+  it('has its orphans taken in, and sees no zombie and no process of the machine', async () => {
+    const bench = await makeBench();
+    const script =
+      '(sh -c "sleep 0.1 & exit" &); sleep 0.5; cat /proc/[0-9]*/stat 2>/dev/null | cut -d" " -f3 | grep -c Z; ls -d /proc/[0-9]* | wc -l';
+    const specification = bench.specification(['sh', '-c', script]);
+    await bench.resource.launch(specification);
+    await ended(bench.resource, specification);
+    const [zombies, processes] = (await logText(bench.resource, specification)).split('\n').map(Number);
+    expect(zombies).toBe(0);
+    expect(processes).toBeLessThan(8);
+    await bench.end();
   });
 });

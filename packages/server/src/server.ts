@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AdapterError, type Identity, type JobRow } from '@user-workspaces/contract';
-import { type Schema, specificationVersion } from '@user-workspaces/schema';
+import { type Schema, specificationVersion, ticketParameter } from '@user-workspaces/schema';
 import type { Middleware } from 'koa';
 import { pino } from 'pino';
 import { createEventStreams, createJobSockets } from './events/index.js';
@@ -127,7 +127,8 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     const query = Object.entries(row.session_query).filter(
       (entry): entry is [string, string] => typeof entry[1] === 'string',
     );
-    return proxy.addressOf(route, row.session_path ?? '/', Object.fromEntries(query));
+    const ticket = { [ticketParameter]: proxy.issueTicket(route) };
+    return proxy.addressOf(route, row.session_path ?? '/', { ...Object.fromEntries(query), ...ticket });
   }
 
   function noteActivity(jobId: number): void {
@@ -140,7 +141,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const reconciler = new Reconciler(context, metrics, probeSession);
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
-  const handlers = createHandlers(context, { metrics, surveys, streams });
+  const handlers = createHandlers(context, { metrics, surveys, streams, sockets });
   const application = createApplication(context, handlers, metrics, {
     validateAnswers: options.validateAnswers ?? false,
     extras: pages(options, prefix),

@@ -5,7 +5,7 @@ import { lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AdapterError, type Storage, type WorkspaceDirectory } from '@user-workspaces/contract';
 import { describe, expect, it, vi } from 'vitest';
-import { bytes, collect, fixture, openFiles, textOf } from './fixture.js';
+import { bytes, collect, fixture, isRoot, openFiles, textOf, uid } from './fixture.js';
 
 const rounds = 300;
 
@@ -207,4 +207,9 @@ it('gives away nothing that takes the place of a directory it makes', { timeout:
   }
   const after = await lstat(foreign);
   expect([after.ino, after.uid, after.mode]).toEqual([before.ino, before.uid, before.mode]);
+  // What was taken away belonged to the account already when it appeared.
+  const owner = isRoot ? uid : process.geteuid?.();
+  for (const name of await readdir(f.workspace.location)) {
+    if (name.startsWith('x')) expect([name, (await lstat(f.at(name))).uid]).toEqual([name, owner]);
+  }
 });

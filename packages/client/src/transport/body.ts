@@ -92,6 +92,9 @@ export function streamedBody(
       const streamed: RequestInit & { duplex: 'half' } = {
         body,
         duplex: 'half',
+        // With these two Node's fetch sends the stream itself; else it sends a copy and keeps all of the original in memory.
+        redirect: 'error',
+        window: null,
         signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
       };
       return streamed;

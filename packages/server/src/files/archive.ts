@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Stats } from 'node:fs';
 import { Readable } from 'node:stream';
 import { AdapterError, type Entry, type OpenFile } from '@user-workspaces/contract';
-import archiver, { type Archiver } from 'archiver';
+import { type Archiver, TarArchive, ZipArchive } from 'archiver';
 import type { Logger } from 'pino';
 import type { OpenWorkspace } from '../services/workspace-access.js';
 
@@ -29,15 +29,15 @@ export async function* archiveOf(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const archive =
-    format === 'zip'
-      ? archiver('zip', { zlib: compression })
-      : archiver('tar', { gzip: true, gzipOptions: compression });
+    format === 'zip' ? new ZipArchive({ zlib: compression }) : new TarArchive({ gzip: true, gzipOptions: compression });
   const ending = new AbortController();
   const stop = AbortSignal.any([signal, ending.signal]);
   const filling = fill(archive, open, path, stop)
     .then((problems) => {
-      if (problems > 0) log.warn({ workspaceId: open.row.id, problems }, 'an archive lacks files that could not be read');
-      return archive.finalize();
+      if (problems > 0)
+        log.warn({ workspaceId: open.row.id, problems }, 'an archive lacks files that could not be read');
+      // It settles only if the archive is read to its end; its errors reach the reader as the archive's own.
+      archive.finalize().catch(() => undefined);
     })
     .catch((error: unknown) => {
       archive.destroy(error instanceof Error ? error : new Error('The archive could not be made.', { cause: error }));

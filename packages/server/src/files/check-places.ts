@@ -18,7 +18,10 @@ export async function checkPlaces(
   const taken = new Set(paths);
   const parents = new Set(paths.flatMap(parentsOf));
   if (taken.size < paths.length || new Set(links).size < links.length) {
-    throw conflict(links.find((path, index) => files.includes(path) || links.indexOf(path) < index) ?? '', 'is asked for twice');
+    throw conflict(
+      links.find((path, index) => files.includes(path) || links.indexOf(path) < index) ?? '',
+      'is asked for twice',
+    );
   }
   for (const path of taken) if (parents.has(path)) throw conflict(path, 'is asked for as a directory, too');
   for (const path of parents) {

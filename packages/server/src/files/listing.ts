@@ -67,5 +67,7 @@ export async function pageOfDirectory(
 function decodeCursor(cursor: string): string {
   const name = Buffer.from(cursor, 'base64url').toString();
   if (name !== '' && Buffer.from(name).toString('base64url') === cursor) return name;
-  throw new ApiError('invalid_field', 'cursor: not a cursor of this list. Begin with the first page.', { field: 'cursor' });
+  throw new ApiError('invalid_field', 'cursor: not a cursor of this list. Begin with the first page.', {
+    field: 'cursor',
+  });
 }

@@ -90,9 +90,11 @@ class Form {
     }
   }
 
+  /** Ends the parsing; what is left of the request is not looked at. */
   close(): void {
     this.#closing.abort();
-    this.#parser.on('error', () => undefined).destroy();
+    this.#parser.destroy();
+    this.#bell.ring();
   }
 
   async #feed(request: IncomingMessage): Promise<void> {
@@ -103,7 +105,7 @@ class Form {
       if (signal.aborted) return;
       if (!this.#parser.write(chunk)) await once(this.#parser, 'drain', { signal });
       // Small files would otherwise gather in memory faster than they are read.
-      for (let rung = this.#bell.next; this.#parts.length > 0; rung = this.#bell.next) await rung;
+      for (let rung = this.#bell.next; this.#parts.length > 0 && !signal.aborted; rung = this.#bell.next) await rung;
     }
     this.#parser.end();
     await finished;
@@ -112,11 +114,10 @@ class Form {
   }
 
   #fail(error: unknown): void {
+    // What follows from the first failure, or from closing, is none of its own.
     if (this.#closing.signal.aborted) return;
-    this.#failure ??= error;
-    this.#parser.destroy();
-    for (const { content } of this.#parts) content.destroy();
-    this.#bell.ring();
+    this.#failure = error;
+    this.close();
   }
 }
 

@@ -15,6 +15,9 @@ export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Arr
     }
   } catch (error) {
     throw error instanceof TypeError ? error : brokenOff(error);
+  } finally {
+    // What nobody wants any more is read and forgotten; otherwise a caller who is still sending would never see the answer.
+    request.resume();
   }
 }
 

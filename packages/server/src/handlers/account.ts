@@ -7,8 +7,15 @@ import { accountOfUser, searchUsers } from '../services/users.js';
 
 type AccountOperations = 'createToken' | 'getMe' | 'listTokens' | 'revokeToken' | 'searchUsers';
 
-/** Signing in, the caller, and other users. */
-export function accountHandlers(context: ServerContext): Pick<Handlers, AccountOperations> {
+/**
+ * Signing in, the caller, and other users.
+ *
+ * @param endToken Ends what a revoked token has opened.
+ */
+export function accountHandlers(
+  context: ServerContext,
+  endToken: (tokenId: number) => void,
+): Pick<Handlers, AccountOperations> {
   return {
     async createToken({ body, request, signal }) {
       return callerSignIn(context, await body(), request.headers, signal);
@@ -26,7 +33,7 @@ export function accountHandlers(context: ServerContext): Pick<Handlers, AccountO
       return { message: 'Successful.', success: true, data: { tokens: await listTokens(context, caller) } };
     },
     async revokeToken({ caller, path }) {
-      await revokeToken(context, caller, path.token_id);
+      endToken(await revokeToken(context, caller, path.token_id));
       return { message: 'Token revoked.', success: true };
     },
     async searchUsers({ caller, query }) {

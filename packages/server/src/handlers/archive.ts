@@ -1,4 +1,4 @@
-import { archiveOf, type ArchiveFormat } from '../files/archive.js';
+import { type ArchiveFormat, archiveOf } from '../files/archive.js';
 import { downloadHeaders } from '../files/download-headers.js';
 import { openFiles } from '../files/open-files.js';
 import { nameOf } from '../files/view-file.js';

@@ -40,10 +40,7 @@ export function fileHandlers(
       const open = await openFiles(context, caller, path.workspace_id);
       const conditions = await withPathErrors(writeConditions(request, open, query.path, signal));
       const writing = open.storage.write(open.directory, query.path, bodyOf(request), conditions, signal);
-      const entry = await whileReceiving(
-        signal,
-        withPathErrors(conditionally(open, query.path, conditions, writing)),
-      );
+      const entry = await whileReceiving(signal, withPathErrors(conditionally(open, query.path, conditions, writing)));
       await noteModified(context, path.workspace_id, changed);
       return { message: 'Written.', success: true, data: { file: viewFile(entry) } };
     },

@@ -1,4 +1,4 @@
-import type { EventStreams } from '../events/index.js';
+import type { EventStreams, JobSockets } from '../events/index.js';
 import type { Handlers } from '../http/handler.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { ServerContext } from '../server-context.js';
@@ -18,10 +18,13 @@ import { workspaceHandlers } from './workspaces.js';
 /** Every operation's handler. */
 export function createHandlers(
   context: ServerContext,
-  parts: { readonly metrics: Metrics; readonly surveys: Surveys; readonly streams: EventStreams },
+  parts: { readonly metrics: Metrics; readonly surveys: Surveys; readonly streams: EventStreams; readonly sockets: JobSockets },
 ): Handlers {
   return {
-    ...accountHandlers(context),
+    ...accountHandlers(context, (tokenId) => {
+      parts.streams.closeToken(tokenId);
+      parts.sockets.closeToken(tokenId);
+    }),
     ...workspaceHandlers(context, parts.surveys),
     ...fileHandlers(context),
     ...archiveHandlers(context),

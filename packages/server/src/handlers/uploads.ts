@@ -26,7 +26,8 @@ export function uploadHandlers(
   const find = async (caller: Caller, workspaceId: number, uploadId: string): Promise<UploadRow> => {
     const where = { upload_id: uploadId, workspace_id: workspaceId, user_id: caller.user.id };
     const row = await context.database.findOne('uploads', where);
-    if (!row) throw new ApiError('not_found', `Upload ${uploadId} not found: it is complete, given up, or never began.`);
+    if (!row)
+      throw new ApiError('not_found', `Upload ${uploadId} not found: it is complete, given up, or never began.`);
     return row;
   };
   const remove = (row: UploadRow): Promise<number> =>

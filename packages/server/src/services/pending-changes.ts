@@ -82,7 +82,12 @@ export async function stageFiles(
       staged.set(path, { upload_id: uploadId, path, size_bytes: sizeBytes, replaces: null });
     }
     const links = changes.links.map(({ path, target }) => ({ path, target }));
-    await checkPlaces(open, [...staged.keys()], links.map(({ path }) => path), signal);
+    await checkPlaces(
+      open,
+      [...staged.keys()],
+      links.map(({ path }) => path),
+      signal,
+    );
     const files = await Promise.all([...staged.values()].map((file) => describeEmpty(open, file, signal)));
     return { files, links };
   } catch (error) {
@@ -151,7 +156,11 @@ async function putEmpty({ storage, directory }: OpenWorkspace, file: PendingFile
 }
 
 /** Gives staged contents up. What cannot be removed now keeps its row in `uploads`, by which it is removed later. */
-async function abandonUploads(context: ServerContext, open: OpenWorkspace, uploadIds: readonly string[]): Promise<void> {
+async function abandonUploads(
+  context: ServerContext,
+  open: OpenWorkspace,
+  uploadIds: readonly string[],
+): Promise<void> {
   if (uploadIds.length === 0) return;
   const removed: string[] = [];
   try {

@@ -111,9 +111,10 @@ export async function listTokens(context: ServerContext, caller: Caller): Promis
   return rows.map((row) => viewToken(row, caller.tokenId));
 }
 
-/** Revokes one of the caller's tokens, at once. @throws ApiError `not_found`. */
-export async function revokeToken(context: ServerContext, caller: Caller, tokenId: string): Promise<void> {
+/** Revokes one of the caller's tokens, at once, and gives its id. @throws ApiError `not_found`. */
+export async function revokeToken(context: ServerContext, caller: Caller, tokenId: string): Promise<number> {
   const id = tokenId === 'current' ? caller.tokenId : Number(tokenId);
   const removed = await context.database.transaction((rows) => rows.remove('tokens', { id, user_id: caller.user.id }));
   if (removed === 0) throw new ApiError('not_found', `Token ${tokenId} not found for user.`);
+  return id;
 }

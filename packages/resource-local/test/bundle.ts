@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import type { ChildOrder } from './child.js';
+
+const packageDirectory = fileURLToPath(new URL('..', import.meta.url));
+
+export interface ChildResult {
+  readonly signal: string | null;
+  readonly answer?: unknown;
+  readonly steps: readonly string[];
+}
+
+/** Makes `child.ts` runnable by node, beside the supervisor's scripts. */
+export async function bundleChild() {
+  const directory = await mkdtemp(`${packageDirectory}.child-`);
+  const outfile = `${directory}/child.mjs`;
+  await build({
+    entryPoints: [fileURLToPath(new URL('child.ts', import.meta.url))],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+    alias: { '@user-workspaces/contract': fileURLToPath(new URL('../../contract/src/index.ts', import.meta.url)) },
+  });
+  return {
+    run(order: ChildOrder): Promise<ChildResult> {
+      return new Promise((resolve, reject) => {
+        execFile(process.execPath, [outfile, JSON.stringify(order)], (error, stdout, stderr) => {
+          if (error?.signal) resolve({ signal: error.signal, steps: [] });
+          else if (error) reject(new Error(stderr));
+          else resolve({ signal: null, ...JSON.parse(stdout) });
+        });
+      });
+    },
+    remove: () => rm(directory, { recursive: true }),
+  };
+}

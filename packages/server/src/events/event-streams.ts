@@ -1,0 +1,181 @@
+import type { EventRow } from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
+import { Doorbell } from '../files/doorbell.js';
+import type { Caller } from '../http/handler.js';
+import type { ServerContext } from '../server-context.js';
+import { isoTime } from '../views/time.js';
+import { Readers } from './readers.js';
+import { isStillWelcome } from './still-welcome.js';
+import { orAfter } from './watch-job.js';
+
+const heartbeatMs = 15_000;
+
+/** How late the event of another process may be. */
+const pollMs = 5_000;
+
+/** Events that one stream holds in memory at most. */
+const batchSize = 100;
+
+/** How long a browser waits before it comes back. */
+const retryMs = 2_000;
+
+/**
+ * The users' event streams.
+ *
+ * Every stream reads the stored events after the last one it sent, so that none is lost or sent twice, whatever the
+ * reader's pace; news from the journal only say when to look.
+ */
+export class EventStreams {
+  readonly #context: ServerContext;
+  readonly #readers = new Readers();
+  readonly #bells = new Map<number, Set<Doorbell>>();
+  readonly #unsubscribe: () => void;
+
+  constructor(context: ServerContext) {
+    this.#context = context;
+    this.#unsubscribe = context.journal.onCommitted(({ userIds }) => {
+      for (const userId of userIds) for (const bell of this.#bells.get(userId) ?? []) bell.ring();
+    });
+  }
+
+  /** How many streams are open. */
+  get size(): number {
+    return this.#readers.size;
+  }
+
+  /** Ends a user's streams at once: the user was deactivated. */
+  closeUser(userId: number): void {
+    this.#readers.closeUser(userId);
+  }
+
+  /** Ends the streams of a token at once: it was revoked. Otherwise they end with the next heartbeat. */
+  closeToken(tokenId: number): void {
+    this.#readers.closeToken(tokenId);
+  }
+
+  /** Ends all streams, for a shutdown. */
+  close(): void {
+    this.#unsubscribe();
+    this.#readers.close();
+  }
+
+  /**
+   * A user's events as text of server-sent events, from the one after `lastEventId`, or from now on.
+   *
+   * @param signal Aborts when the reader is gone.
+   */
+  async *open(
+    caller: Caller,
+    lastEventId: number | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<string, void, undefined> {
+    const bell = new Doorbell();
+    const reader = this.#readers.enter(caller);
+    const ending = AbortSignal.any([signal, reader.signal]);
+    const onEnd = (): void => bell.ring();
+    ending.addEventListener('abort', onEnd, { once: true });
+    this.#listen(caller.user.id, bell);
+    try {
+      yield* this.#messages(caller, lastEventId, bell, ending);
+    } finally {
+      ending.removeEventListener('abort', onEnd);
+      this.#forget(caller.user.id, bell);
+      reader.leave();
+    }
+  }
+
+  async *#messages(
+    caller: Caller,
+    lastEventId: number | undefined,
+    bell: Doorbell,
+    ending: AbortSignal,
+  ): AsyncGenerator<string, void, undefined> {
+    const { clock, database } = this.#context;
+    // Without other replicas, the journal tells of all that happens.
+    const patienceMs = database.capabilities.replicas ? pollMs : heartbeatMs;
+    const userId = caller.user.id;
+    yield `retry: ${retryMs}\n\n`;
+    let sent = await this.#newest(userId);
+    if (lastEventId === undefined) yield this.#sign('hello', sent);
+    // A number that was never given comes from another database: as good as forgotten.
+    else if (lastEventId > sent) yield this.#sign('reset', sent);
+    else sent = lastEventId;
+
+    let heartbeatAtMs = clock.now() + heartbeatMs;
+    while (!ending.aborted) {
+      const rung = bell.next;
+      const events = await this.#after(userId, sent);
+      if (ending.aborted) return;
+      if (events[0] && events[0].seq !== sent + 1) {
+        sent = await this.#newest(userId);
+        yield this.#sign('reset', sent);
+        continue;
+      }
+      const last = events.at(-1);
+      if (last) {
+        sent = last.seq;
+        yield events.map(messageOf).join('');
+        if (events.length === batchSize) continue;
+      } else if (sent < (await this.#newest(userId))) {
+        // Stored after the last look, or all of them forgotten meanwhile.
+        if (await this.#isForgotten(userId, sent + 1)) {
+          sent = await this.#newest(userId);
+          yield this.#sign('reset', sent);
+        }
+        continue;
+      }
+      if (clock.now() >= heartbeatAtMs) {
+        if (!(await isStillWelcome(this.#context, caller))) return;
+        yield ': alive\n\n';
+        heartbeatAtMs = clock.now() + heartbeatMs;
+      }
+      if (ending.aborted) return;
+      await orAfter(this.#context, rung, Math.min(patienceMs, heartbeatAtMs - clock.now()));
+    }
+  }
+
+  #after(userId: number, seq: number): Promise<EventRow[]> {
+    return this.#context.database.find('events', {
+      where: { user_id: userId, seq: { gt: seq } },
+      orderBy: [['seq', 'asc']],
+      limit: batchSize,
+    });
+  }
+
+  async #newest(userId: number): Promise<number> {
+    return (await this.#context.database.findOne('users', { id: userId }))?.event_seq ?? 0;
+  }
+
+  async #isForgotten(userId: number, seq: number): Promise<boolean> {
+    return (await this.#context.database.findOne('events', { user_id: userId, seq })) === undefined;
+  }
+
+  #sign(type: 'hello' | 'reset', id: number): string {
+    const event: Schema<'HelloEvent'> | Schema<'ResetEvent'> = {
+      type,
+      id,
+      datetime: isoTime(this.#context.clock.now()),
+    };
+    return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`;
+  }
+
+  #listen(userId: number, bell: Doorbell): void {
+    const bells = this.#bells.get(userId) ?? new Set();
+    this.#bells.set(userId, bells.add(bell));
+  }
+
+  #forget(userId: number, bell: Doorbell): void {
+    const bells = this.#bells.get(userId);
+    bells?.delete(bell);
+    if (bells?.size === 0) this.#bells.delete(userId);
+  }
+}
+
+function messageOf({ seq, type, payload }: EventRow): string {
+  return `id: ${seq}\nevent: ${type}\ndata: ${payload}\n\n`;
+}
+
+/** Makes the registry of a server's event streams. */
+export function createEventStreams(context: ServerContext): EventStreams {
+  return new EventStreams(context);
+}

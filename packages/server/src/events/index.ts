@@ -1,0 +1,3 @@
+export { createEventStreams, type EventStreams } from './event-streams.js';
+export { type Authenticate, createJobSockets, type JobSockets } from './job-sockets.js';
+export { watchJob } from './watch-job.js';
