@@ -29,13 +29,15 @@ function serveCommand(): Command {
     command.option(option, summary);
     keys.set(command.options.at(-1)?.attributeName() ?? '', key);
   }
-  return command.addHelpText('after', () => `\n${settingsHelp()}`).action(async (given: Options) => {
-    const options = Object.entries(given).map(([name, value]) => [keys.get(name) ?? name, value] as const);
-    const loaded = await load(Object.fromEntries(options));
-    // The adapters and the server take a moment to load, and the other commands need neither.
-    const { serve } = await import('./serve/serve.js');
-    await serve(loaded);
-  });
+  return command
+    .addHelpText('after', () => `\n${settingsHelp()}`)
+    .action(async (given: Options) => {
+      const options = Object.entries(given).map(([name, value]) => [keys.get(name) ?? name, value] as const);
+      const loaded = await load(Object.fromEntries(options));
+      // The adapters and the server take a moment to load, and the other commands need neither.
+      const { serve } = await import('./serve/serve.js');
+      await serve(loaded);
+    });
 }
 
 function configCommand(): Command {

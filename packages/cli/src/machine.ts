@@ -11,7 +11,10 @@ export async function thisMachine(environment: NodeJS.ProcessEnv): Promise<Machi
   const isRoot = process.getuid?.() === 0;
   return {
     isRoot,
-    home: environment.XDG_DATA_HOME && isAbsolute(environment.XDG_DATA_HOME) ? environment.XDG_DATA_HOME : join(homedir(), '.local/share'),
+    home:
+      environment.XDG_DATA_HOME && isAbsolute(environment.XDG_DATA_HOME)
+        ? environment.XDG_DATA_HOME
+        : join(homedir(), '.local/share'),
     username: nameOfAccount(),
     platform: process.platform,
     jupyter: await findJupyter(environment.PATH ?? '', isRoot),

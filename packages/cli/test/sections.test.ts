@@ -28,7 +28,9 @@ describe("the old service's configuration", () => {
       'gpu_enabled',
     ]);
     const texts = notices.map(({ message }) => message).join('\n');
-    expect(texts).toContain('available_storage.main_storage.allowed_link_roots is not set, so links in workspaces are refused');
+    expect(texts).toContain(
+      'available_storage.main_storage.allowed_link_roots is not set, so links in workspaces are refused',
+    );
     expect(texts).toContain('passthrough_domain is "http://127.0.0.1:5050", and an IP address has no sub-domains');
     expect(notices).toHaveLength(2);
   });
@@ -63,7 +65,9 @@ describe("the old service's configuration", () => {
     ['available_storage', 'storage_type', 'HubmapLocalFileSystemStorage'],
     ['available_resources', 'resource_type', 'SlurmAPIResource'],
   ])('knows in %s what is to come', async (section, typeKey, type) => {
-    const message = await refusal(sections({ [section]: { x: { [typeKey]: type, root_dir: '/x', cpu_partition: 'a' } } }));
+    const message = await refusal(
+      sections({ [section]: { x: { [typeKey]: type, root_dir: '/x', cpu_partition: 'a' } } }),
+    );
     expect(message).toContain(`${section}.x.${typeKey} names an adapter that is not supported yet`);
     expect(message).toContain(`"${type}"`);
   });
@@ -73,7 +77,9 @@ describe('a section', () => {
   it('refuses a key without effect, but tolerates old ones in connection_details', async () => {
     const entry = { storage_type: 'LocalFileSystemStorage', root_dir: '/w' };
     const message = await refusal(sections({ available_storage: { s: { ...entry, root: '/x' } } }));
-    expect(message).toContain('available_storage.s.root is not supported in a LocalFileSystemStorage: known keys are name, storage_type,');
+    expect(message).toContain(
+      'available_storage.s.root is not supported in a LocalFileSystemStorage: known keys are name, storage_type,',
+    );
     await load(sections({ available_storage: { s: { ...entry, connection_details: { anything: 1 } } } }));
   });
 
@@ -92,10 +98,26 @@ describe('a section', () => {
   });
 
   it.each([
-    ['an unknown kind', { job_type: 'Nonsense', environment_details: {} }, 'available_job_types.j.job_type must be one of JupyterLabJob,'],
-    ['no environment', { job_type: 'LocalTestJob' }, 'available_job_types.j.environment_details must have an environment for the resource'],
-    ['an unknown resource', { job_type: 'LocalTestJob', environment_details: { cloud: {} } }, 'available_job_types.j.environment_details.cloud must be named after a resource (one of main_resource)'],
-    ['a wrong detail', { job_type: 'AppyterJob', environment_details: { main_resource: { sif_file_path: 'x' } } }, 'available_job_types.j.environment_details.main_resource.sif_file_path must be an absolute path'],
+    [
+      'an unknown kind',
+      { job_type: 'Nonsense', environment_details: {} },
+      'available_job_types.j.job_type must be one of JupyterLabJob,',
+    ],
+    [
+      'no environment',
+      { job_type: 'LocalTestJob' },
+      'available_job_types.j.environment_details must have an environment for the resource',
+    ],
+    [
+      'an unknown resource',
+      { job_type: 'LocalTestJob', environment_details: { cloud: {} } },
+      'available_job_types.j.environment_details.cloud must be named after a resource (one of main_resource)',
+    ],
+    [
+      'a wrong detail',
+      { job_type: 'AppyterJob', environment_details: { main_resource: { sif_file_path: 'x' } } },
+      'available_job_types.j.environment_details.main_resource.sif_file_path must be an absolute path',
+    ],
     ['an unknown key', { job_type: 'LocalTestJob', colour: 1 }, 'available_job_types.j.colour is not a known key'],
   ])('refuses a job type with %s', async (_what, entry, message) => {
     expect(await refusal(sections({ available_job_types: { j: entry } }))).toContain(message);
@@ -107,7 +129,12 @@ describe('a section', () => {
   });
 
   it('refuses parameters that contradict themselves', async () => {
-    const parameter = { display_name: 'A', variable_name: 'a', default_value: 1, validation: { type: 'int', min: 5, max: 2 } };
+    const parameter = {
+      display_name: 'A',
+      variable_name: 'a',
+      default_value: 1,
+      validation: { type: 'int', min: 5, max: 2 },
+    };
     const message = await refusal(sections({ parameters: [parameter, { ...parameter, aliases: ['a'] }] }));
     expect(message).toContain('parameters.0.validation.max must be at least min, which is 5, but it is 2');
     expect(message).toContain('parameters.1.variable_name must be a name that no other parameter has');

@@ -1,4 +1,5 @@
 import type { Schema } from '@user-workspaces/schema';
+import { textAt, valueAt } from './answers.js';
 import type { Job } from './shapes.js';
 
 /** What went wrong on the way, before or instead of an answer of the API. */
@@ -89,22 +90,22 @@ export class UserWorkspacesError extends Error {
    * and with a proxy's HTML pages too: what the body does not say is derived from the status.
    */
   static async fromResponse(response: Response): Promise<UserWorkspacesError> {
-    const text = await response.text();
-    const body = jsonObject(text);
-    const error = objectAt(body, 'error');
-    const status = response.status;
-    const code = knownCode(error['code']) ?? codeOfStatus(status);
-    const facts: ErrorFacts = {
+    const body = parsed(await response.text());
+    const error = valueAt(body, 'error');
+    const details = valueAt(error, 'details');
+    const { status, headers } = response;
+    const [Failure, usualCode] = familyOf(status);
+    const given = valueAt(error, 'code');
+    const code = isCode(given) ? given : usualCode;
+    return new Failure(textAt(body, 'message') || sentenceFor(response), {
       code,
       status,
-      requestId: stringAt(body, 'request_id') ?? response.headers.get('x-request-id') ?? undefined,
-      field: stringAt(error, 'field'),
-      details: 'details' in error ? objectAt(error, 'details') : undefined,
+      requestId: textAt(body, 'request_id') ?? headers.get('x-request-id') ?? undefined,
+      field: textAt(error, 'field'),
+      details: typeof details === 'object' && details !== null ? { ...details } : undefined,
       retryable: [408, 425, 429, 502, 503, 504].includes(status) && code !== 'quota_exceeded',
-      retryAfterMs: retryAfterMs(response.headers.get('retry-after')),
-    };
-    const message = stringAt(body, 'message') || sentenceForStatus(status, response.statusText);
-    return new (classOf(status))(message, facts);
+      retryAfterMs: retryAfterMs(headers.get('retry-after')),
+    });
   }
 }
 
@@ -170,55 +171,33 @@ export class JobEndedError extends UserWorkspacesError {
   }
 }
 
-function classOf(status: number): new (message: string, facts: ErrorFacts) => UserWorkspacesError {
-  if (status < 400) return ConnectionError;
-  if (status >= 500 && status !== 507) return ServerError;
-  switch (status) {
-    case 401:
-      return AuthenticationError;
-    case 403:
-      return PermissionError;
-    case 404:
-      return NotFoundError;
-    case 409:
-    case 412:
-      return ConflictError;
-    case 413:
-    case 429:
-    case 507:
-      return LimitError;
-    default:
-      return InvalidRequestError;
-  }
-}
+type Family = readonly [new (message: string, facts: ErrorFacts) => UserWorkspacesError, ErrorCode];
 
-/** For answers without a code. Several codes share 400 and 401: there the general one. */
-function codeOfStatus(status: number): ErrorCode {
-  const codes: Readonly<Record<number, ErrorCode>> = {
-    401: 'not_authenticated',
-    403: 'permission_denied',
-    404: 'not_found',
-    405: 'method_not_allowed',
-    409: 'conflict',
-    412: 'precondition_failed',
-    413: 'too_large',
-    416: 'range_not_satisfiable',
-    422: 'invalid_options',
-    429: 'rate_limited',
-    501: 'unsupported',
-    502: 'unavailable',
-    503: 'unavailable',
-    504: 'unavailable',
-    507: 'disk_full',
+/** The class for a status, and the code for answers that name none: several codes share 400 and 401, there the general one. */
+function familyOf(status: number): Family {
+  const families: Readonly<Record<number, Family>> = {
+    401: [AuthenticationError, 'not_authenticated'],
+    403: [PermissionError, 'permission_denied'],
+    404: [NotFoundError, 'not_found'],
+    405: [InvalidRequestError, 'method_not_allowed'],
+    409: [ConflictError, 'conflict'],
+    412: [ConflictError, 'precondition_failed'],
+    413: [LimitError, 'too_large'],
+    416: [InvalidRequestError, 'range_not_satisfiable'],
+    422: [InvalidRequestError, 'invalid_options'],
+    429: [LimitError, 'rate_limited'],
+    501: [ServerError, 'unsupported'],
+    502: [ServerError, 'unavailable'],
+    503: [ServerError, 'unavailable'],
+    504: [ServerError, 'unavailable'],
+    507: [LimitError, 'disk_full'],
   };
-  if (status < 400) return 'unexpected_redirect';
-  return codes[status] ?? (status < 500 ? 'invalid_request' : 'internal');
+  if (status < 400) return [ConnectionError, 'unexpected_redirect'];
+  return families[status] ?? (status < 500 ? [InvalidRequestError, 'invalid_request'] : [ServerError, 'internal']);
 }
 
-function sentenceForStatus(status: number, statusText: string): string {
-  if (status < 400) {
-    return 'The server redirects this request, and redirects are not followed: set baseUrl to the final address.';
-  }
+function sentenceFor({ status, statusText }: Response): string {
+  if (status < 400) return 'The server redirects, and redirects are not followed: set baseUrl to the final address.';
   return `The server answered ${`${status} ${statusText}`.trim()} without an explanation.`;
 }
 
@@ -230,31 +209,16 @@ function retryAfterMs(header: string | null): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, ms);
 }
 
-function jsonObject(text: string): object {
+function parsed(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : {};
+    return JSON.parse(text);
   } catch {
     // An HTML page of a proxy, or nothing: the status says what can be said.
-    return {};
+    return undefined;
   }
 }
 
-function objectAt(holder: object, key: string): Readonly<Record<string, unknown>> {
-  const value: unknown = Reflect.get(holder, key);
-  return typeof value === 'object' && value !== null ? { ...value } : {};
-}
-
-function stringAt(holder: object, key: string): string | undefined {
-  const value: unknown = Reflect.get(holder, key);
-  return typeof value === 'string' ? value : undefined;
-}
-
-/** A code this version does not know is kept: a newer server may have more, and it is more telling than the status. */
-function knownCode(value: unknown): Schema<'ErrorCode'> | undefined {
-  return isCode(value) ? value : undefined;
-}
-
+/** A code that this version does not know is kept: it tells more than the status. */
 function isCode(value: unknown): value is Schema<'ErrorCode'> {
   return typeof value === 'string' && /^[a-z_]+$/.test(value);
 }

@@ -17,7 +17,15 @@ export class PagePromise<Item> extends Promise<Page<Item>> implements AsyncItera
   readonly #page: (cursor?: string) => Promise<Page<Item>>;
 
   /** @internal */
-  constructor(page: (cursor?: string) => Promise<Page<Item>>) {
+  constructor(
+    request: (next: {
+      readonly cursor?: string;
+    }) => Promise<readonly [readonly Item[], { readonly next_cursor?: string }]>,
+  ) {
+    const page = async (cursor?: string) => {
+      const [items, data] = await request(cursor === undefined ? {} : { cursor });
+      return { items, nextCursor: data.next_cursor ?? null };
+    };
     super((resolve) => resolve(page()));
     this.#page = page;
   }
@@ -35,9 +43,4 @@ export class PagePromise<Item> extends Promise<Page<Item>> implements AsyncItera
       page = await this.#page(page.nextCursor);
     }
   }
-}
-
-/** Turns the data of a list's answer into a page. */
-export function page<Item>(items: readonly Item[], data: { readonly next_cursor?: string }): Page<Item> {
-  return { items, nextCursor: data.next_cursor ?? null };
 }

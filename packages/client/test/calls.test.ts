@@ -41,7 +41,8 @@ describe('retries', () => {
   it('creates and starts with the same Idempotency-Key at every attempt, and with another at every call', async () => {
     const { url, requests } = await listen((exchange) => {
       if (exchange.index === 0) exchange.request.socket.destroy();
-      else if (exchange.index === 1) exchange.json(409, { success: false, message: 'At work.', error: { code: 'idempotency_conflict' } });
+      else if (exchange.index === 1)
+        exchange.json(409, { success: false, message: 'At work.', error: { code: 'idempotency_conflict' } });
       else exchange.json(200, created);
     });
     const client = clientOf(url);
@@ -170,7 +171,7 @@ describe('credentials', () => {
     await client.jobs.list();
     await client.catalogue.jobTypes();
     expect(requests.map(({ headers }) => headers['uws-authorization'])).toEqual(['Token secret-token', undefined]);
-    expect(requests.map(({ headers }) => headers['cookie'])).toEqual([undefined, undefined]);
+    expect(requests.map(({ headers }) => headers.cookie)).toEqual([undefined, undefined]);
   });
 
   it('asks a token function at every attempt', async () => {
@@ -195,7 +196,12 @@ describe('credentials', () => {
     await client.signOut();
     await client.me();
     const sent = requests.map(({ path, headers }) => `${path} ${headers['uws-authorization']}`);
-    expect(sent).toEqual(['/tokens/ undefined', '/me/ Token fresh', '/me/tokens/current/ Token fresh', '/me/ undefined']);
+    expect(sent).toEqual([
+      '/tokens/ undefined',
+      '/me/ Token fresh',
+      '/me/tokens/current/ Token fresh',
+      '/me/ undefined',
+    ]);
   });
 
   it('follows no redirect, so that the token stays', async () => {
@@ -231,7 +237,11 @@ describe('addresses and arguments', () => {
   });
 
   it('refuses options that cannot work', () => {
-    for (const options of [{ baseUrl: 'nowhere' }, { baseUrl: 'file:///etc' }, { baseUrl: 'http://x', timeoutMs: -1 }]) {
+    for (const options of [
+      { baseUrl: 'nowhere' },
+      { baseUrl: 'file:///etc' },
+      { baseUrl: 'http://x', timeoutMs: -1 },
+    ]) {
       expect(() => new UserWorkspaces(options)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
     }
   });

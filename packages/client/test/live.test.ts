@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { Event } from '../src/index.js';
-import { clientOf, connection, type Exchange, failureOf, job, listen, ok } from './listening.js';
+import { clientOf, connection, type Exchange, failureOf, job, listen, ok, portOf } from './listening.js';
 
 const datetime = '2026-11-23T09:06:52.400Z';
 
@@ -32,7 +32,9 @@ describe('events', () => {
         setTimeout(() => response.destroy(), 30);
       } else if (index === 1) {
         // A proxy ends the connection in order; half an event is lost with it.
-        response.end(`${sse({ type: 'job.changed', id: 11, job }, { type: 'workspace.deleted', id: 12, workspace_id: 7 })}id: 13\nda`);
+        response.end(
+          `${sse({ type: 'job.changed', id: 11, job }, { type: 'workspace.deleted', id: 12, workspace_id: 7 })}id: 13\nda`,
+        );
       } else {
         response.write(sse({ type: 'share.deleted', id: 13, shared_workspace_id: 35 }));
       }
@@ -93,12 +95,16 @@ describe('events', () => {
 
   it('reports a token that is no longer good, and a server that was never there', async () => {
     const { url } = await listen((exchange) => {
-      if (exchange.index > 0) return exchange.json(401, { success: false, message: 'Expired.', error: { code: 'invalid_token' } });
+      if (exchange.index > 0)
+        return exchange.json(401, { success: false, message: 'Expired.', error: { code: 'invalid_token' } });
       begin(exchange);
       exchange.response.end(sse({ type: 'hello', id: 1 }));
     });
     expect(await failureOf(take(clientOf(url).events.stream(), 9))).toMatchObject({ code: 'invalid_token' });
-    const absent = clientOf('http://127.0.0.1:1', { retries: 0 });
+    const { server } = await listen(() => {});
+    const address = `http://127.0.0.1:${portOf(server)}`;
+    await new Promise((resolve) => server.close(resolve));
+    const absent = clientOf(address, { retries: 0 });
     expect(await failureOf(take(absent.events.stream(), 1))).toMatchObject({ code: 'connection_refused' });
   });
 });
@@ -136,10 +142,11 @@ describe('output of a job', () => {
   it('goes on when the connection ended though the job runs', async () => {
     const { url, requests } = await listen((exchange) => {
       const { path, response, index, json } = exchange;
-      if (!path.includes('/logs/')) return json(200, ok({ jobs: [{ ...job, status: index < 3 ? 'running' : 'complete' }] }));
-      response.writeHead(200, { 'x-log-offset': String(index) }).end(index === 0 ? 'ab' : '');
+      if (!path.includes('/logs/'))
+        return json(200, ok({ jobs: [{ ...job, status: index < 3 ? 'running' : 'complete' }] }));
+      const offset = new URL(path, 'http://x').searchParams.get('offset') ?? '0';
+      response.writeHead(200, { 'x-log-offset': offset }).end(index === 0 ? 'ab' : '');
     });
-    // The second connection says that it begins at byte 2, where the first one ended.
     let text = '';
     for await (const piece of clientOf(url).jobs.logs(5, { follow: true })) text += piece;
     expect(text).toBe('ab');
@@ -151,7 +158,9 @@ describe('output of a job', () => {
   });
 
   it('gives what is there and stops, without follow', async () => {
-    const { url, requests } = await listen(({ response }) => void response.writeHead(200, { 'x-log-offset': '90' }).end('tail'));
+    const { url, requests } = await listen(
+      ({ response }) => void response.writeHead(200, { 'x-log-offset': '90' }).end('tail'),
+    );
     expect(await take(clientOf(url).jobs.logs(5, { tailBytes: 4 }), 9)).toEqual(['tail']);
     expect(requests.map(({ path }) => path)).toEqual(['/jobs/5/logs/?tail_bytes=4']);
   });
@@ -161,7 +170,9 @@ describe('output of a job', () => {
       response.writeHead(200, { 'x-log-offset': index === 0 ? '0' : '7' });
       response.write('abc', () => setTimeout(() => response.destroy(), 30));
     });
-    expect(await failureOf(take(clientOf(url).jobs.logs(5, { follow: true }), 9))).toMatchObject({ code: 'invalid_answer' });
+    expect(await failureOf(take(clientOf(url).jobs.logs(5, { follow: true }), 9))).toMatchObject({
+      code: 'invalid_answer',
+    });
   });
 });
 
@@ -215,11 +226,17 @@ describe('states of a job', () => {
 
   it('come by asking where there is no WebSocket', async () => {
     const statuses = ['pending', 'running', 'complete'];
+    let upgrades = 0;
     const { url } = await listen((exchange) => {
+      if (exchange.request.headers.upgrade) {
+        upgrades += 1;
+        return void exchange.response.writeHead(404).end();
+      }
       exchange.json(200, ok({ jobs: [{ ...job, status: statuses.shift() ?? 'complete' }] }));
     });
     const seen = await take(clientOf(url).jobs.watch(5), 9);
     expect(seen.map(({ status }) => status)).toEqual(['pending', 'running', 'complete']);
+    expect(upgrades).toBe(3);
   });
 
   it('report an unknown job and a bad token instead of waiting', async () => {
@@ -253,7 +270,12 @@ describe('waiting for a job', () => {
   });
 
   it('fails with the reason and the job when it ends before', async () => {
-    const failed = { status: 'failed', status_reason: 'exit_code', status_message: 'It left with code 3.', last_log_lines: ['no'] };
+    const failed = {
+      status: 'failed',
+      status_reason: 'exit_code',
+      status_message: 'It left with code 3.',
+      last_log_lines: ['no'],
+    };
     const server = await socketServer([[state('pending'), state('failed')]], [failed]);
     const error = await failureOf(clientOf(server.url).jobs.waitUntilReady(5));
     expect(error).toMatchObject({ name: 'JobEndedError', code: 'job_ended', job: { last_log_lines: ['no'] } });

@@ -77,7 +77,9 @@ describe('failures of real connections', () => {
     const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
     const subject = ['-subj', '/CN=localhost', '-days', '1', '-nodes', '-keyout', key, '-out', cert];
     execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...subject], { stdio: 'ignore' });
-    const server = createSecureServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_, response) => response.end());
+    const server = createSecureServer({ key: readFileSync(key), cert: readFileSync(cert) }, (_, response) =>
+      response.end(),
+    );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void server.close());
     const error = await failureOf(clientOf(`https://localhost:${portOf(server)}`).me());

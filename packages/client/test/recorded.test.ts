@@ -48,7 +48,8 @@ async function played<Result>(name: string, call: (client: UserWorkspaces) => Pr
     expect(requests).toHaveLength(1);
     expect(requests[0]?.method).toBe(trace.method);
     expect(decodeURIComponent(requests[0]?.path ?? '')).toBe(trace.path);
-    if (typeof trace.request_body === 'object' && trace.request_body !== null) expect(asked).toEqual(trace.request_body);
+    if (typeof trace.request_body === 'object' && trace.request_body !== null)
+      expect(asked).toEqual(trace.request_body);
   }
 }
 
@@ -60,13 +61,30 @@ function sent<Body>(name: string): Body {
   return body;
 }
 
-const start = (id: number, name: string): Call => (client) => client.workspaces.start(id, sent(name));
-const create = (name: string): Call => (client) => client.workspaces.create(sent(name));
-const update = (id: number, name: string): Call => (client) => client.workspaces.update(id, sent(name));
-const share = (name: string): Call => (client) => client.shares.create(sent(name));
-const signIn = (name: string): Call => (client) => client.signIn(sent(name));
-const uploadMany = (id: number): Call => (client) =>
-  client.files.uploadMany(id, [{ name: 'a.txt', content: new Blob(['a']) }]);
+const start =
+  (id: number, name: string): Call =>
+  (client) =>
+    client.workspaces.start(id, sent(name));
+const create =
+  (name: string): Call =>
+  (client) =>
+    client.workspaces.create(sent(name));
+const update =
+  (id: number, name: string): Call =>
+  (client) =>
+    client.workspaces.update(id, sent(name));
+const share =
+  (name: string): Call =>
+  (client) =>
+    client.shares.create(sent(name));
+const signIn =
+  (name: string): Call =>
+  (client) =>
+    client.signIn(sent(name));
+const uploadMany =
+  (id: number): Call =>
+  (client) =>
+    client.files.uploadMany(id, [{ name: 'a.txt', content: new Blob(['a']) }]);
 
 /** Calls that the old service carried out, with what the SDK makes of its answer. */
 const successes: Record<string, readonly [Call, unknown]> = {
@@ -124,7 +142,10 @@ const successes: Record<string, readonly [Call, unknown]> = {
   job_get_complete: [(client) => client.jobs.get(2), { status: 'complete', datetime_time_limit: null }],
   stop_running: [(client) => client.jobs.stop(3), undefined],
   shared_list_empty: [(client) => client.shares.list(), { items: [] }],
-  shared_post_ok: [share('shared_post_ok'), [{ direction: 'sent', shared_workspace_id: { id: 35 }, is_accepted: false }]],
+  shared_post_ok: [
+    share('shared_post_ok'),
+    [{ direction: 'sent', shared_workspace_id: { id: 35 }, is_accepted: false }],
+  ],
   shared_get_sender: [(client) => client.shares.list(), { items: [{ direction: 'sent' }] }],
   shared_get_receiver: [(client) => client.shares.list(), { items: [{ direction: 'received' }] }],
   shared_filter_accepted_true: [(client) => client.shares.list({ is_accepted: 'True' }), { items: [] }],

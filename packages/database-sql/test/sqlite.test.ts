@@ -77,6 +77,23 @@ describe('SQLite file', () => {
     await database.close();
   });
 
+  it('is read as it is now by a connection that found it busy before', async () => {
+    const file = newFile();
+    const database = createSqlDatabase({ client: 'sqlite', file });
+    await database.migrate();
+    const other = connect({ client: 'sqlite', file });
+    await other.raw('PRAGMA busy_timeout=0');
+    await database.transaction(async () => {
+      await expect(other.raw('BEGIN IMMEDIATE')).rejects.toMatchObject({ code: 'SQLITE_BUSY' });
+    });
+    for (let count = 1; count <= 3; count++) {
+      await database.transaction((transaction) => transaction.insert('users', newUser(`new-${count}`)));
+      expect(await other('users').select('username')).toHaveLength(count);
+    }
+    await other.destroy();
+    await database.close();
+  });
+
   it('held by another connection makes writers wait without blocking this process', async () => {
     const file = newFile();
     const database = createSqlDatabase({ client: 'sqlite', file });

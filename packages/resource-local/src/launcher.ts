@@ -6,9 +6,10 @@ import type { LaunchSpecification } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import type { Cgroups } from './cgroups.js';
 import { type Launch, type Launches, marker, type Step } from './launches.js';
-import type { LaunchRecord, LaunchState, Records } from './records.js';
+import type { Records } from './records.js';
 import type { Sessions } from './sessions.js';
 import { environmentOf, quote, startScript } from './start-script.js';
+import type { LaunchRecord, LaunchState } from './state.js';
 import { type Isolation, supervisorPath } from './system.js';
 import { type Identity, identityOf, requireValid } from './validation.js';
 

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AdapterError } from '@user-workspaces/contract';
 import { readOomKills, removeCgroups } from './cgroups.js';
-import { isAlive, type ProcessStat, ProcessTable, signal, withArgument } from './processes.js';
-import type { Cause, LaunchRecord, LaunchState, Records, Started } from './records.js';
+import { isAlive, type ProcessId, type ProcessStat, ProcessTable, signal, withArguments } from './processes.js';
+import type { Records } from './records.js';
+import type { Cause, LaunchRecord, LaunchState, Started } from './state.js';
 
 /** Calls the steps hook around an outside effect. */
 export type Step = <T>(name: string, effect: () => Promise<T>) => Promise<T>;
@@ -32,8 +34,16 @@ export function marker(launchKey: string): string {
 
 /** All living processes of a launch. */
 export function processesOf(state: LaunchState, table: ProcessTable): ProcessStat[] {
-  if (state.record?.isolation === 'marker') return table.marked(marker(state.launchKey));
-  return state.started && isAlive(state.started.init) ? table.descendants(state.started.init) : [];
+  const below = state.started && isAlive(state.started.init) ? table.descendants(state.started.init) : [];
+  if (state.record?.isolation !== 'marker') return below;
+  // What has not come to set its environment yet is still below the first process; what has left it is marked.
+  const known = new Set(below.map(({ pid }) => pid));
+  return [...below, ...table.marked(marker(state.launchKey)).filter(({ pid }) => !known.has(pid))];
+}
+
+/** Processes that run a script of the supervisor for a launch. */
+function supervising(launchKey: string): ProcessId[] {
+  return withArguments('/supervisor/', launchKey);
 }
 
 /** Looks at launches and ends them. */
@@ -55,7 +65,9 @@ export class Launches {
     await this.settle(again, again.record);
     const settled = await this.records.read(launchKey);
     const third = this.judge(launchKey, settled);
-    if (third === 'orphaned') throw new Error('The remains of a launch without supervisor could not be ended yet.');
+    if (third === 'orphaned') {
+      throw new AdapterError('unavailable', 'What is left of a job whose supervisor died could not be ended yet.');
+    }
     return third;
   }
 
@@ -68,7 +80,7 @@ export class Launches {
     if (!state.claimed) return record.bootId === this.records.bootId ? { phase: 'unclaimed', state } : 'orphaned';
     const supervised = supervisor
       ? supervisor.bootId === this.records.bootId && isAlive(supervisor)
-      : withArgument(launchKey).length > 0;
+      : supervising(launchKey).length > 0;
     if (!supervised) return 'orphaned';
     return started ? { phase: 'running', state, record, started } : { phase: 'pending', state, record };
   }
@@ -106,11 +118,12 @@ export class Launches {
     const { launchKey, started } = state;
     const sameBoot = (state.supervisor?.bootId ?? record.bootId) === this.records.bootId;
     if (sameBoot) {
+      if (started && isAlive(started.init)) await this.records.writeOnce(launchKey, 'cause', 'lost');
       await this.step('settle.kill', () => this.kill(state));
       const helpers = () => [
         ...(started && isAlive(started.init) ? [started.init] : []),
         // A supervisor that died before the first process had recorded itself left it nameless, but for its arguments.
-        ...(started ? [] : withArgument(launchKey)),
+        ...(started ? [] : supervising(launchKey)),
       ];
       for (let waitedMs = 0; helpers().length > 0 && waitedMs < 2000; waitedMs += 10) {
         if (!started || waitedMs > 1000) for (const helper of helpers()) signal(helper, 'SIGKILL');
@@ -125,8 +138,9 @@ export class Launches {
     if (!state.claimed) await this.records.writeOnce(launchKey, 'supervisor', '0 0 none');
     const inferred =
       oomKills > 0 ? 'memory_limit' : outcome ? 'exited' : started || !sameBoot ? 'lost' : 'launch_failed';
-    const how = outcome ?? (cause !== undefined && started ? ['137', 's'] : ['-', '-']);
-    const line = [...how, cause ?? inferred].join(' ');
+    const ending = cause ?? inferred;
+    const killed = started && cause !== undefined ? ['137', 's'] : ['-', '-'];
+    const line = [...(ending === 'lost' ? ['-', '-'] : (outcome ?? killed)), ending].join(' ');
     await this.step('settle.result', () => this.records.writeOnce(launchKey, 'result', line));
   }
 }

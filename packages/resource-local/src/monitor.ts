@@ -4,12 +4,13 @@ import { readOomKills } from './cgroups.js';
 import { type Launches, processesOf } from './launches.js';
 import { cutLog } from './logs.js';
 import { isAlive, memoryBytes, ProcessTable } from './processes.js';
-import { hasCode, type LaunchState, type Records } from './records.js';
+import { hasCode, type Records } from './records.js';
 import { jobDirectoryOf } from './start-script.js';
+import type { LaunchState } from './state.js';
 
 const tickMs = 1000;
 const reportPollMs = 250;
-const logTicks = 10;
+const logTicks = 5;
 
 /** What the monitor needs to know about a living launch. */
 interface Watched {

@@ -1,7 +1,8 @@
 import { constants } from 'node:os';
 import type { LaunchEnd, Observation } from '@user-workspaces/contract';
 import type { Launch } from './launches.js';
-import type { LaunchState, Records } from './records.js';
+import type { Records } from './records.js';
+import type { LaunchState } from './state.js';
 
 const hourMs = 3_600_000;
 

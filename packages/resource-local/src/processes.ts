@@ -88,10 +88,13 @@ export class ProcessTable {
   }
 }
 
-/** Processes whose command line has this word in one of its arguments. */
-export function withArgument(word: string): ProcessId[] {
+/** Processes whose command line has all these words in it. */
+export function withArguments(...words: readonly string[]): ProcessId[] {
   return allPids()
-    .filter((pid) => readOf(pid, 'cmdline')?.includes(word) === true)
+    .filter((pid) => {
+      const commandLine = readOf(pid, 'cmdline') ?? '';
+      return words.every((word) => commandLine.includes(word));
+    })
     .map(readStat)
     .filter((stat) => stat !== undefined);
 }

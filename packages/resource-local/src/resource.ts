@@ -15,8 +15,9 @@ import type { Launch, Launches, Step } from './launches.js';
 import { readLog } from './logs.js';
 import type { Monitor } from './monitor.js';
 import { nameOf, observationOf } from './observation.js';
-import { type LaunchState, type Records, uptimeSeconds } from './records.js';
+import { type Records, uptimeSeconds } from './records.js';
 import { MachineView, type Sessions } from './sessions.js';
+import type { LaunchState } from './state.js';
 import { isLaunchKey } from './validation.js';
 
 /** How many launches are looked at together: each takes a few file descriptors for a moment. */
@@ -50,7 +51,7 @@ export class LocalResource implements Resource {
 
   async launch(specification: LaunchSpecification, signal?: AbortSignal): Promise<Launched> {
     signal?.throwIfAborted();
-    const state = await this.parts.launcher.launch(specification);
+    const state = await answering(() => this.parts.launcher.launch(specification));
     if (!state.result) {
       this.parts.monitor.add(state);
       if (specification.session) this.parts.monitor.awaitReport(state);
@@ -103,9 +104,11 @@ export class LocalResource implements Resource {
 
   async stop(reference: LaunchReference, graceMs: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const { launchKey } = reference;
+    if (isLaunchKey(reference.launchKey)) await answering(() => this.stopKnown(reference.launchKey, graceMs));
+  }
+
+  private async stopKnown(launchKey: string, graceMs: number): Promise<void> {
     const { records, launches, launcher, step } = this.parts;
-    if (!isLaunchKey(launchKey)) return;
     const before = await launches.look(launchKey);
     if (before.phase === 'ended') return;
     const now = String(uptimeSeconds());
@@ -134,13 +137,17 @@ export class LocalResource implements Resource {
   async extend(reference: LaunchReference, timeLimitMinutes: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const { launchKey } = reference;
-    const { records, step } = this.parts;
     if (!Number.isFinite(timeLimitMinutes) || timeLimitMinutes <= 0) {
       throw new AdapterError('invalid', 'A time limit is a number of minutes above zero.', {
         field: 'timeLimitMinutes',
       });
     }
-    const launch = await this.requireLaunch(launchKey);
+    await answering(() => this.moveDeadline(launchKey, timeLimitMinutes));
+  }
+
+  private async moveDeadline(launchKey: string, timeLimitMinutes: number): Promise<void> {
+    const { records, launches, step } = this.parts;
+    const launch: Launch = isLaunchKey(launchKey) ? await launches.look(launchKey) : { phase: 'absent' };
     const isEnding = launch.phase === 'running' && (await records.line(launchKey, 'cause')) !== undefined;
     if (launch.phase !== 'running' || isEnding) {
       throw new AdapterError('not_found', 'The job is not running any more, so its time limit cannot be changed.');
@@ -161,10 +168,12 @@ export class LocalResource implements Resource {
 
   async forget(reference: LaunchReference, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const { launchKey } = reference;
-    const { records, monitor, step } = this.parts;
-    if (!isLaunchKey(launchKey)) return;
-    const launch = await this.parts.launches.look(launchKey);
+    if (isLaunchKey(reference.launchKey)) await answering(() => this.forgetKnown(reference.launchKey));
+  }
+
+  private async forgetKnown(launchKey: string): Promise<void> {
+    const { records, launches, monitor, step } = this.parts;
+    const launch = await launches.look(launchKey);
     if (launch.phase === 'absent') return;
     // A supervisor on its way must find the launch claimed, or it would start a job that nobody remembers.
     const removable =
@@ -195,10 +204,16 @@ export class LocalResource implements Resource {
   async close(): Promise<void> {
     this.parts.monitor.close();
   }
+}
 
-  private async requireLaunch(launchKey: string): Promise<Launch & { readonly state: LaunchState }> {
-    const launch: Launch = isLaunchKey(launchKey) ? await this.parts.launches.look(launchKey) : { phase: 'absent' };
-    if (launch.phase === 'absent') throw new AdapterError('not_found', 'There is no such job on this machine.');
-    return launch;
+/** Turns an error of the file system, such as a full disk under the records, into one that the server waits out. */
+async function answering<T>(effect: () => Promise<T>): Promise<T> {
+  try {
+    return await effect();
+  } catch (error) {
+    if (!(error instanceof Error) || !('syscall' in error)) throw error;
+    throw new AdapterError('unavailable', `The records of jobs cannot be read or written: ${error.message}.`, {
+      cause: error,
+    });
   }
 }

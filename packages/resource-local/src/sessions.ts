@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import type { SessionAddress } from '@user-workspaces/contract';
 import { processesOf } from './launches.js';
 import { listeningSockets, openSockets, ProcessTable } from './processes.js';
-import { hasCode, type LaunchRecord, type LaunchState } from './records.js';
+import { hasCode } from './records.js';
+import type { LaunchRecord, LaunchState } from './state.js';
 
 /** What a look for a session found. */
 export type SessionState = { readonly session: SessionAddress } | { readonly sessionProblem: string };

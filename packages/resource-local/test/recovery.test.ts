@@ -83,7 +83,6 @@ describe('the server killed at each step', () => {
         const { signal } = await child.run(order);
         expect(signal).toBeNull();
         await observeUntil(bench.resource, referenceTo(order.specification), ({ kind }) => kind === finish);
-        if (finish !== 'running') expect(processesNaming(order.specification.launchKey)).toEqual([]);
       }
     }
     expect(new Set(hit.map((step) => step.split(':')[0]))).toEqual(
@@ -117,13 +116,39 @@ describe.each([
     process.kill(resourceJobId, 'SIGKILL');
     await told;
     const end = await ended(resource, specification);
-    expect(end).toMatchObject({ cause: options.isolation ? 'exited' : 'lost', handle });
-    if (!options.isolation) expect(end.reason).toContain('killed from outside');
+    expect(end).toMatchObject({ cause: 'lost', exitCode: null, signal: null, handle });
+    expect(end.reason).toContain('killed from outside');
     expect(end.startedAtMs).not.toBeNull();
-    expect(processesNaming(specification.launchKey)).toEqual([]);
     expect(cgroupsOf(specification.launchKey)).toEqual([]);
     expect(await ended(await bench.open(), specification)).toEqual(end);
     abort.abort();
+  });
+});
+
+describe('a supervisor that was killed between its claim and its first line', () => {
+  it('started nothing, and nothing is started afterwards', async () => {
+    const specification = bench.specification(['sh', '-c', 'echo started > starts']);
+    const child = await bundleChild();
+    const order = { recordsDirectory: bench.recordsDirectory, specification, call: 'launch' } as const;
+    await child.run({ ...order, dieAt: 'launch.record:after' });
+    await child.remove();
+    writeFileSync(`${bench.recordsDirectory}/${specification.launchKey}/supervisor`, '');
+    const end = await ended(bench.resource, specification);
+    expect(end).toMatchObject({ cause: 'launch_failed', startedAtMs: null, exitCode: null, coreHours: 0 });
+    await bench.resource.launch(specification);
+    expect(existsSync(`${bench.workspacePath}/starts`)).toBe(false);
+  });
+});
+
+describe('a full disk or lost records', () => {
+  it('are told as unavailable', async () => {
+    const specification = bench.specification(['true']);
+    renameSync(bench.recordsDirectory, `${bench.recordsDirectory}.away`);
+    await expect(bench.resource.launch(specification)).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(bench.resource.stop(referenceTo(specification), 0)).rejects.toMatchObject({ kind: 'unavailable' });
+    renameSync(`${bench.recordsDirectory}.away`, bench.recordsDirectory);
+    await bench.resource.launch(specification);
+    expect(await ended(bench.resource, specification)).toMatchObject({ exitCode: 0 });
   });
 });
 

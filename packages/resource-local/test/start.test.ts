@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { lchown } from 'node:fs/promises';
-import { AdapterError, type LaunchSpecification } from '@user-workspaces/contract';
+import { AdapterError, type AdapterErrorKind, type LaunchSpecification } from '@user-workspaces/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bundleChild } from './bundle.js';
 import {
@@ -220,7 +220,7 @@ describe('what a job is given', () => {
 
 describe('what is refused', () => {
   const key = 'a'.repeat(32);
-  it.each([
+  const refusals: readonly (readonly [string, Partial<LaunchSpecification>, AdapterErrorKind])[] = [
     ['a key that is a path', { launchKey: `../${'a'.repeat(29)}` }, 'invalid'],
     ['an upper-case key', { launchKey: key.toUpperCase() }, 'invalid'],
     ['a relative workspace', { workspacePath: 'x' }, 'invalid'],
@@ -250,7 +250,8 @@ describe('what is refused', () => {
             'denied',
           ] as const,
         ]),
-  ] as const)('%s', async (_what, changes, kind) => {
+  ];
+  it.each(refusals)('%s', async (_what, changes, kind) => {
     const specification = { ...bench.specification(['true']), ...changes };
     const error = await bench.resource.launch(specification).then(
       () => undefined,

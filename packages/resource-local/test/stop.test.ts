@@ -74,7 +74,6 @@ describe.each([
     const specification = await started(`${daemon(tag)} touch ready; sleep 0.5; exit 5`, tag);
     expect(await ended(bench.resource, specification)).toMatchObject({ cause: 'exited', exitCode: 5 });
     expect(processesNaming(tag)).toEqual([]);
-    expect(processesNaming(specification.launchKey)).toEqual([]);
   });
 
   it('wakes a halted job so that it can obey', async () => {

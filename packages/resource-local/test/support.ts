@@ -68,8 +68,10 @@ export async function makeBench(options: Partial<LocalResourceOptions> = {}): Pr
         await observeUntil(resource, reference, ({ kind }) => kind === 'ended' || kind === 'absent');
       }
       for (const each of made) await each.close();
-      const left = launched.flatMap(({ launchKey }) => [...processesNaming(launchKey), ...cgroupsOf(launchKey)]);
-      if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
+      // A supervisor ends just after it has written the result.
+      await until(() => launched.every(({ launchKey }) => processesNaming(launchKey).length === 0));
+      const groups = launched.flatMap(({ launchKey }) => cgroupsOf(launchKey));
+      if (groups.length > 0) throw new Error(`Left behind: ${groups.join(', ')}`);
       await rm(root, { recursive: true });
     },
   };

@@ -99,8 +99,8 @@ it('removes as a plain user what has no permission bits', async () => {
   expect(await readdir(join(root, 's/a'))).toEqual([]);
 });
 
-it('handles trees that are deeper than paths can be, with few open files', async () => {
-  const depth = 3_000;
+it('handles trees that are deeper than paths can be, with few open files', { timeout: 60_000 }, async () => {
+  const depth = 600;
   execFileSync('python3', [
     '-c',
     `import os, sys
@@ -121,7 +121,7 @@ open('bottom', 'w').write('12345')`,
   expect(most - before).toBeLessThan(50);
   const survey = await f.storage.survey(f.workspace);
   expect(survey.diskSpaceBytes).toBe(5);
-  expect(survey.files[0]).toMatch(/^(\/directory){3000}\/bottom$/);
+  expect(survey.files[0]).toMatch(/^(\/directory){600}\/bottom$/);
   await f.storage.copy(f.workspace, f.other());
   expect((await f.storage.survey(f.other())).diskSpaceBytes).toBe(5);
   await f.storage.destroy(f.other());
@@ -217,8 +217,10 @@ it('locates purely, and trusts no location or account', async () => {
     `${root}/alice/`,
     `${root}/alice/x`,
   ]) {
-    for (const call of [storage.destroy({ account, location }), storage.stat({ account, location }, '')]) {
-      expect(await refusal(call)).toMatchObject({ kind: 'denied', field: 'location' });
+    for (const error of await Promise.all(
+      [storage.destroy({ account, location }), storage.stat({ account, location }, '')].map(refusal),
+    )) {
+      expect(error).toMatchObject({ kind: 'denied', field: 'location' });
     }
   }
   expect(await refusal(storage.stat({ account, location: storage.locate(account, 99) }, ''))).toMatchObject({

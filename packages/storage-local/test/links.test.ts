@@ -38,8 +38,10 @@ it('never replaces a file or directory by a link', async () => {
 
 it('says word for word that a target does not exist', async () => {
   const target = join(f.data, 'nothing/here');
-  for (const call of [f.storage.checkLinkTarget(target), f.storage.link(f.workspace, 'l', target)]) {
-    expect(await refusal(call)).toMatchObject({
+  for (const error of await Promise.all(
+    [f.storage.checkLinkTarget(target), f.storage.link(f.workspace, 'l', target)].map(refusal),
+  )) {
+    expect(error).toMatchObject({
       kind: 'not_found',
       field: 'source_path',
       message: `Symlink path not found: ${target}`,

@@ -135,7 +135,7 @@ it('copy never takes anything from outside, nor puts anything there', { timeout:
   const before = await snapshot(outside);
   let done = 0;
   const copyOften = async (): Promise<void> => {
-    for (let round = 0; round < rounds / 2; round += 1) {
+    for (let round = 0; round < rounds / 3; round += 1) {
       try {
         await f.storage.copy(f.workspace, copy);
         done += 1;

@@ -7,7 +7,12 @@ import { accountsAuthentication } from '../configuration/references.js';
 import type { AuthenticationEntry, ConfiguredResource, StorageEntry } from '../configuration/sections.js';
 import type { DataLayout } from '../data-directory/layout.js';
 import { checkStorageReach } from '../data-directory/reach.js';
-import { createAccounts, createBuiltInAuthentication, createBuiltInResource, createBuiltInStorage } from './built-in.js';
+import {
+  createAccounts,
+  createBuiltInAuthentication,
+  createBuiltInResource,
+  createBuiltInStorage,
+} from './built-in.js';
 
 /** Makes adapters from entries of the configuration, of a module's types or of our own. */
 export class AdapterFactory {

@@ -39,7 +39,12 @@ export interface Assembly {
 export async function assemble(input: AssemblyInput): Promise<Assembly> {
   const opened: { close(): Promise<void> }[] = [];
   const close = async (): Promise<void> => {
-    const results = await Promise.allSettled(opened.splice(0).reverse().map((adapter) => adapter.close()));
+    const results = await Promise.allSettled(
+      opened
+        .splice(0)
+        .reverse()
+        .map((adapter) => adapter.close()),
+    );
     for (const result of results) {
       if (result.status === 'rejected') input.log.error({ err: result.reason }, 'an adapter could not be closed');
     }

@@ -1,4 +1,9 @@
-import { createLocalAuthentication, createOwnAccount, createReservedAccounts, createSystemAccounts } from '@user-workspaces/auth-local';
+import {
+  createLocalAuthentication,
+  createOwnAccount,
+  createReservedAccounts,
+  createSystemAccounts,
+} from '@user-workspaces/auth-local';
 import type { AccountMapping, Authentication, Resource, Storage } from '@user-workspaces/contract';
 import { createLocalResource } from '@user-workspaces/resource-local';
 import { createLocalStorage } from '@user-workspaces/storage-local';
@@ -20,7 +25,7 @@ export async function createAccounts(
 ): Promise<AccountMapping> {
   switch (configuration.accounts) {
     case 'reserved':
-      return createReservedAccounts({ file: layout.accounts });
+      return createReservedAccounts({ directory: layout.accounts });
     case 'system':
       return createSystemAccounts({ createMissing: entry.connection_details.create_external_users ?? false });
     case 'own':

@@ -15,6 +15,11 @@ export function renderCheck(loaded: LoadedConfiguration): string {
 
 /** The same for programs. */
 export function renderCheckJson(loaded: LoadedConfiguration): string {
-  const answer = { valid: true, file: loaded.file ?? null, settings: effectiveSettings(loaded), notices: loaded.notices };
+  const answer = {
+    valid: true,
+    file: loaded.file ?? null,
+    settings: effectiveSettings(loaded),
+    notices: loaded.notices,
+  };
   return `${JSON.stringify(answer, null, 2)}\n`;
 }

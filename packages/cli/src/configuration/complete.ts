@@ -1,10 +1,16 @@
 import { join, resolve } from 'node:path';
 import type { Configuration, Machine, Notice, Origin } from './configuration.js';
-import { defaultAuthentication, defaultJobTypes, defaultParameters, defaultResources, defaultStorage } from './default-sections.js';
+import {
+  defaultAuthentication,
+  defaultJobTypes,
+  defaultParameters,
+  defaultResources,
+  defaultStorage,
+} from './default-sections.js';
 import { passthroughForm } from './passthrough-domain.js';
 import { type Problem, problem } from './problem.js';
 import { builtInTypes, type ResourceSection, type StorageSection } from './sections.js';
-import type { SettingValues } from './settings.js';
+import { type SettingValues, userName } from './settings.js';
 
 interface Completed {
   readonly configuration: Configuration;
@@ -27,6 +33,15 @@ export function complete(values: SettingValues, origins: Origins, machine: Machi
   const resources = values.available_resources ?? defaultResources;
   const mainResource = values.main_resource ?? onlyName(resources, 'main_resource', problems);
   const firstUser = values.first_user ?? defaultFirstUser(machine);
+  const accountsPlace = origins.get('accounts')?.place ?? 'by default';
+  if (machine.isRoot && values.accounts === 'own') {
+    const message = 'must be "reserved" or "system" where the server runs as root, since jobs never do';
+    problems.push(problem('accounts', message, values.accounts, accountsPlace));
+  }
+  if (!machine.isRoot && (values.accounts ?? 'own') !== 'own') {
+    const message = 'must be "own" where the server does not run as root';
+    problems.push(problem('accounts', message, values.accounts, accountsPlace));
+  }
   const configuration: Configuration = {
     ...values,
     data_dir: dataDirectory,
@@ -53,14 +68,15 @@ function defaultDataDirectory({ isRoot, home }: Machine): string {
 }
 
 function defaultFirstUser({ isRoot, username }: Machine): string {
-  return !isRoot && /^[a-z_][a-z0-9_-]{0,31}$/.test(username) ? username : 'user';
+  return !isRoot && userName.test(username) ? username : 'user';
 }
 
 /** The name in a section that has one entry only. */
 function onlyName(section: Readonly<Record<string, unknown>>, key: string, problems: Problem[]): string {
   const names = Object.keys(section);
   const [name = ''] = names;
-  if (names.length > 1) problems.push(problem(key, `must be set to one of ${names.join(', ')}`, undefined, 'by default'));
+  if (names.length > 1)
+    problems.push(problem(key, `must be set to one of ${names.join(', ')}`, undefined, 'by default'));
   return name;
 }
 

@@ -1,12 +1,6 @@
 import type { CustomAdapters } from './custom-adapters.js';
 import type { Source } from './problem.js';
-import type {
-  AuthenticationSection,
-  JobTypeSection,
-  Parameters,
-  ResourceSection,
-  StorageSection,
-} from './sections.js';
+import type { AuthenticationSection, JobTypeSection, Parameters, ResourceSection, StorageSection } from './sections.js';
 import type { SettingValues } from './settings.js';
 
 /** Something the operator should know although the server starts. */

@@ -1,7 +1,7 @@
 import type { AccountMapping, Authentication, JobTypeKind, Resource, Storage } from '@user-workspaces/contract';
+import type { input } from 'zod';
 import type { AuthenticationEntry, ConfiguredResource, StorageEntry } from './sections.js';
 import type { settingsSchema } from './settings.js';
-import type { input } from 'zod';
 
 /** What an adapter of one's own gets to know besides its entry. */
 export interface AdapterPlace {

@@ -1,4 +1,11 @@
-import { builtInTypes, type AuthenticationSection, type JobTypeSection, type Parameters, type ResourceSection, type StorageSection } from './sections.js';
+import {
+  type AuthenticationSection,
+  builtInTypes,
+  type JobTypeSection,
+  type Parameters,
+  type ResourceSection,
+  type StorageSection,
+} from './sections.js';
 
 // What holds where the file has no such section: local sign-in, a directory, local processes.
 
@@ -51,7 +58,9 @@ export function defaultJobTypes(resource: string, jupyter: string | undefined): 
     web_app: {
       name: 'Web Application',
       job_type: 'WebApplicationJob',
-      environment_details: { [resource]: { command: [nodePlaceholder, filesProgramPlaceholder], token_query: 'token' } },
+      environment_details: {
+        [resource]: { command: [nodePlaceholder, filesProgramPlaceholder], token_query: 'token' },
+      },
     },
     local_test_job: { name: 'Local Test Job', job_type: 'LocalTestJob', environment_details: { [resource]: {} } },
   };

@@ -5,7 +5,7 @@ import type { LoadedConfiguration, Machine, Origin } from './configuration.js';
 import { readConfigurationFile } from './configuration-file.js';
 import { configurationError, type Problem, problem } from './problem.js';
 import { checkReferences } from './references.js';
-import { settings, settingsSchema, type SettingValues } from './settings.js';
+import { type SettingValues, settings, settingsSchema } from './settings.js';
 
 /** Where settings come from. */
 export interface LoadInput {
@@ -22,7 +22,12 @@ export interface LoadInput {
  *
  * @throws AdapterError `misconfigured`; its message names, for everything that is wrong, the key, the value and what is allowed.
  */
-export async function loadConfiguration({ options, environment, cwd, machine }: LoadInput): Promise<LoadedConfiguration> {
+export async function loadConfiguration({
+  options,
+  environment,
+  cwd,
+  machine,
+}: LoadInput): Promise<LoadedConfiguration> {
   const path = options.config ?? (environment.UWS_CONFIG || undefined);
   const file = path === undefined ? undefined : await readConfigurationFile(resolve(cwd, path));
   const candidates = collectCandidates(options, environment, file, cwd);
@@ -55,7 +60,8 @@ function checkedValues(values: Readonly<Record<string, unknown>>, origins: Reado
       }
     } else {
       // A key of a record that is not a name: the message about the name is inside.
-      const message = issue.code === 'invalid_key' ? `${issue.issues[0]?.message ?? 'must be a name'} here` : issue.message;
+      const message =
+        issue.code === 'invalid_key' ? `${issue.issues[0]?.message ?? 'must be a name'} here` : issue.message;
       problems.push(describe(issue.path, message, values, origins));
     }
   }

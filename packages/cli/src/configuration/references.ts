@@ -78,7 +78,11 @@ export function checkReferences(
 
   const domains = new Set(Object.values(configuration.available_resources).map((entry) => entry.passthrough_domain));
   if (domains.size > 1) {
-    add('passthrough_domain', 'must be the same for all resources', [...domains].map((domain) => domain ?? ''));
+    add(
+      'passthrough_domain',
+      'must be the same for all resources',
+      [...domains].map((domain) => domain ?? ''),
+    );
   }
 
   problems.push(...checkJobTypes(configuration, place('available_job_types'), adapters.job_types ?? []));
@@ -108,7 +112,9 @@ function checkJobTypes(configuration: Configuration, place: string, custom: read
     for (const [resource, details] of Object.entries(environments)) {
       const where = `${key}.environment_details.${resource}`;
       if (!resources.includes(resource)) {
-        problems.push(problem(where, `must be named after a resource (one of ${resources.join(', ')})`, details, place));
+        problems.push(
+          problem(where, `must be named after a resource (one of ${resources.join(', ')})`, details, place),
+        );
         continue;
       }
       try {

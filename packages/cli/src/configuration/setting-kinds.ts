@@ -61,10 +61,15 @@ export function choice<const W extends string>(words: readonly [W, ...W[]]): Set
 }
 
 /** A list; in the environment its items stand between separators. */
-function list(allowed: string, separator: ':' | ',', item: (value: string) => boolean): SettingKind<z.ZodArray<z.ZodString>> {
-  const error = `must be ${allowed}`;
+function list(
+  allowed: string,
+  separator: ':' | ',',
+  itemAllowed: string,
+  item: (value: string) => boolean,
+): SettingKind<z.ZodArray<z.ZodString>> {
+  const error = `must be ${itemAllowed}`;
   return {
-    schema: z.array(z.string(error).refine(item, error), error),
+    schema: z.array(z.string(error).refine(item, error), `must be ${allowed}`),
     fromText: (value) =>
       value
         .split(separator)
@@ -75,11 +80,16 @@ function list(allowed: string, separator: ':' | ',', item: (value: string) => bo
 }
 
 export function absolutePaths(): SettingKind<z.ZodArray<z.ZodString>> {
-  return list('a list of absolute paths', ':', (value) => value.startsWith('/') && !value.includes('\0'));
+  return list(
+    'a list of absolute paths',
+    ':',
+    'an absolute path',
+    (value) => value.startsWith('/') && !value.includes('\0'),
+  );
 }
 
 export function addresses(): SettingKind<z.ZodArray<z.ZodString>> {
-  return list('a list of IP addresses', ',', (value) => isIP(value) !== 0);
+  return list('a list of IP addresses', ',', 'an IP address', (value) => isIP(value) !== 0);
 }
 
 function parsedUrl(value: string): URL | undefined {
@@ -92,7 +102,12 @@ function isOrigin(value: string): boolean {
 }
 
 export function origins(): SettingKind<z.ZodArray<z.ZodString>> {
-  return list('a list of origins such as "https://portal.example.org"', ',', isOrigin);
+  return list(
+    'a list of origins such as "https://portal.example.org"',
+    ',',
+    'an origin such as "https://portal.example.org"',
+    isOrigin,
+  );
 }
 
 /** Scheme, host and port of this server as browsers see it; a trailing slash is dropped. */

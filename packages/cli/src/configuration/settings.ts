@@ -1,7 +1,13 @@
 import * as z from 'zod';
-import * as kind from './setting-kinds.js';
-import { authenticationSection, jobTypeSection, parametersSection, resourceSection, storageSection } from './sections.js';
+import {
+  authenticationSection,
+  jobTypeSection,
+  parametersSection,
+  resourceSection,
+  storageSection,
+} from './sections.js';
 import type { SettingKind } from './setting-kinds.js';
+import * as kind from './setting-kinds.js';
 
 /** What the file, the environment, the help and the documentation say of one setting. */
 export interface SettingDescription extends Omit<SettingKind, 'schema'> {
@@ -48,15 +54,23 @@ function settingWithDefault<S extends z.ZodType>(
 }
 
 const hostName = /^[A-Za-z0-9._:-]+$/;
+/** What the accounts of jobs can be named after. */
+export const userName = /^[A-Za-z0-9_][A-Za-z0-9._@-]{0,63}$/;
 const adapterName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /**
  * The table of settings. A key is the name in the file; {@link environmentName} gives the one in the environment.
  */
 export const settingsSchema = z.strictObject({
-  host: settingWithDefault('Server', kind.text('a host name or an IP address', hostName), '127.0.0.1', 'Address to listen on.', {
-    option: '--host <address>',
-  }),
+  host: settingWithDefault(
+    'Server',
+    kind.text('a host name or an IP address', hostName),
+    '127.0.0.1',
+    'Address to listen on.',
+    {
+      option: '--host <address>',
+    },
+  ),
   port: settingWithDefault('Server', kind.wholeNumber(0, 65_535), 5050, 'Port to listen on; 0 takes a free one.', {
     option: '--port <port>',
   }),
@@ -105,7 +119,7 @@ export const settingsSchema = z.strictObject({
   accounts: setting(
     'Users',
     kind.choice(['reserved', 'system', 'own']),
-    'Operating-system accounts of jobs. reserved: unprivileged uids of the server\'s own, one per user; system: the account of the user\'s name; own: the one that the server runs as.',
+    "Operating-system accounts of jobs. reserved: unprivileged uids of the server's own, one per user; system: the account of the user's name; own: the one that the server runs as.",
     { initialText: 'own without root; as root system where LocalUserAuthentication is configured, else reserved' },
   ),
   allow_shared_account: settingWithDefault(
@@ -115,16 +129,18 @@ export const settingsSchema = z.strictObject({
     "Several users may sign in although their jobs share the server's account and can read each other's files.",
   ),
   token_lifetime_days: settingWithDefault('Users', kind.wholeNumber(1, 3650, 'days'), 30, 'Life of a sign-in.'),
-  open_directory: settingWithDefault('Users', kind.yesNo(), false, 'GET /users/ without a search term lists everybody.'),
+  open_directory: settingWithDefault(
+    'Users',
+    kind.yesNo(),
+    false,
+    'GET /users/ without a search term lists everybody.',
+  ),
   sign_in_link: setting('Users', kind.yesNo(), 'Print a sign-in link for a first user at the start.', {
     initialText: 'true, unless available_user_authentication is configured',
   }),
-  first_user: setting(
-    'Users',
-    kind.text('a plain user name', /^[a-z_][a-z0-9_-]{0,31}$/),
-    'Whom the sign-in link signs in.',
-    { initialText: 'user as root, else the name of the account that runs the server' },
-  ),
+  first_user: setting('Users', kind.text('a plain user name', userName), 'Whom the sign-in link signs in.', {
+    initialText: 'user as root, else the name of the account that runs the server',
+  }),
   first_user_email: setting(
     'Users',
     kind.text('an e-mail address', /^[^\s@]+@[^\s@]+$/),
@@ -193,9 +209,14 @@ export const settingsSchema = z.strictObject({
     'The resource that runs jobs unless a start asks for another.',
     { initialText: 'the only one' },
   ),
-  available_user_authentication: setting('Adapters', kind.section(authenticationSection, 'an object'), 'Authentications by name.', {
-    initialText: 'local sign-in by client token',
-  }),
+  available_user_authentication: setting(
+    'Adapters',
+    kind.section(authenticationSection, 'an object'),
+    'Authentications by name.',
+    {
+      initialText: 'local sign-in by client token',
+    },
+  ),
   available_storage: setting('Adapters', kind.section(storageSection, 'an object'), 'Storages by name.', {
     initialText: 'the local directory <data_dir>/workspaces',
   }),

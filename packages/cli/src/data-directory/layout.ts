@@ -14,6 +14,7 @@ export interface DataLayout {
   readonly runtime: string;
   readonly database: string;
   readonly clientToken: string;
+  /** Directory of the table of reserved accounts. */
   readonly accounts: string;
   readonly lock: string;
 }
@@ -27,7 +28,7 @@ export function layoutOf(root: string): DataLayout {
     runtime: join(root, 'runtime'),
     database: join(server, 'user-workspaces.db'),
     clientToken: join(server, 'client-token'),
-    accounts: join(server, 'accounts.json'),
+    accounts: join(server, 'accounts'),
     lock: join(server, 'lock'),
   };
 }
@@ -56,8 +57,9 @@ export async function prepareDataDirectory(root: string, forOthers: boolean): Pr
   await expectOwn(root);
   await chmod(root, forOthers ? 0o711 : 0o700);
   if (forOthers) await checkReach(dirname(root), 'data_dir (UWS_DATA_DIR)', root);
-  await makePrivate(layout.server);
-  await makePrivate(layout.launches);
+  await makeOwn(layout.server, 0o700);
+  // Below, each job keeps its log open.
+  await makeOwn(layout.launches, forOthers ? 0o711 : 0o700);
   return layout;
 }
 
@@ -72,9 +74,10 @@ async function expectOwn(root: string): Promise<void> {
   );
 }
 
-async function makePrivate(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+async function makeOwn(directory: string, mode: number): Promise<void> {
+  await mkdir(directory, { recursive: true, mode });
   const entry = await lstat(directory);
-  if (!entry.isDirectory()) throw misconfigured(`${directory} must be a directory of the server's own, and is something else: remove it.`);
-  await chmod(directory, 0o700);
+  if (!entry.isDirectory())
+    throw misconfigured(`${directory} must be a directory of the server's own, and is something else: remove it.`);
+  await chmod(directory, mode);
 }

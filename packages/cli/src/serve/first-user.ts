@@ -1,4 +1,4 @@
-import { AdapterError, type AccountMapping, type Identity } from '@user-workspaces/contract';
+import { type AccountMapping, AdapterError, type Identity } from '@user-workspaces/contract';
 import { ApiError, type UserWorkspacesServer } from '@user-workspaces/server';
 import type { Configuration } from '../configuration/configuration.js';
 

@@ -56,7 +56,8 @@ async function run(
       server.attach(listener.http);
       listener.serve(server.handler);
       const stopping = untilSignal();
-      for (const { level, message } of loaded.notices) process.stdout.write(`${level === 'warn' ? 'Warning: ' : ''}${message}\n`);
+      for (const { level, message } of loaded.notices)
+        process.stdout.write(`${level === 'warn' ? 'Warning: ' : ''}${message}\n`);
       process.stdout.write(
         renderAnnouncement(
           {

@@ -1,4 +1,4 @@
-import { PagePromise, page } from '../pages.js';
+import { PagePromise } from '../pages.js';
 import type { Token, User } from '../shapes.js';
 import type { RequestOptions, Transport } from '../transport/transport.js';
 
@@ -53,11 +53,11 @@ export class Users {
    * const { items } = await client.users.search('ada', { limit: 10 });
    */
   search(text: string, options: RequestOptions & { readonly limit?: number } = {}): PagePromise<User> {
-    const first = options.limit === undefined ? { search: text } : { search: text, limit: options.limit };
-    return new PagePromise(async (cursor) => {
-      const query = cursor === undefined ? first : { ...first, cursor };
+    const first = { search: text, ...(options.limit === undefined ? {} : { limit: options.limit }) };
+    return new PagePromise(async (next) => {
+      const query = { ...first, ...next };
       const { data } = await this.#transport.call('searchUsers', { query }, options);
-      return page(data.users, data);
+      return [data.users, data];
     });
   }
 }

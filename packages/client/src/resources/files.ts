@@ -1,9 +1,10 @@
 import type { QueryParameters } from '@user-workspaces/schema';
-import { PagePromise, page } from '../pages.js';
+import { PagePromise } from '../pages.js';
 import type { File, Upload } from '../shapes.js';
 import { beginningAt, Download, type TransferProgress } from '../streams/download.js';
 import { type UploadOptions, type UploadSource, uploadInChunks } from '../streams/upload.js';
-import { type Content, formBody, isSized, sizedBody, streamedBody } from '../transport/body.js';
+import { type Content, formBody, isSized, sizedBody } from '../transport/body.js';
+import { streamedBody } from '../transport/streamed-body.js';
 import type { RequestOptions, Transport } from '../transport/transport.js';
 
 export interface ReadOptions extends RequestOptions {
@@ -38,10 +39,10 @@ export class Files {
    * for await (const file of client.files.list(7, { path: 'data' })) console.log(file.name, file.size_bytes);
    */
   list(workspaceId: number, filters: QueryParameters<'listFiles'> = {}, options?: RequestOptions): PagePromise<File> {
-    return new PagePromise(async (cursor) => {
-      const query = cursor === undefined ? filters : { ...filters, cursor };
+    return new PagePromise(async (next) => {
+      const query = { ...filters, ...next };
       const { data } = await this.#transport.call('listFiles', { path: { workspace_id: workspaceId }, query }, options);
-      return page(data.files, data);
+      return [data.files, data];
     });
   }
 
@@ -56,7 +57,12 @@ export class Files {
    */
   async read(workspaceId: number, path: string, options: ReadOptions = {}): Promise<Download> {
     const stop = new AbortController();
-    const request = (offsetBytes: number, etag: string | undefined, signal: AbortSignal, retries: number | undefined) => {
+    const request = (
+      offsetBytes: number,
+      etag: string | undefined,
+      signal: AbortSignal,
+      retries: number | undefined,
+    ) => {
       const headers = { accept: '*/*', range: offsetBytes > 0 ? `bytes=${offsetBytes}-` : undefined, 'if-match': etag };
       const input = { path: { workspace_id: workspaceId }, query: { path }, headers };
       return this.#transport.stream('readFile', input, { ...options, signal, retries });
@@ -83,7 +89,8 @@ export class Files {
   async readText(workspaceId: number, path: string, options?: ReadOptions): Promise<string> {
     const decoder = new TextDecoder();
     let text = '';
-    for await (const chunk of await this.read(workspaceId, path, options)) text += decoder.decode(chunk, { stream: true });
+    for await (const chunk of await this.read(workspaceId, path, options))
+      text += decoder.decode(chunk, { stream: true });
     return text + decoder.decode();
   }
 
@@ -99,7 +106,8 @@ export class Files {
    */
   async write(workspaceId: number, path: string, content: Content, options: WriteOptions = {}): Promise<File> {
     const { ifMatch, onProgress } = options;
-    const sizeBytes = content instanceof Blob ? content.size : content instanceof Uint8Array ? content.byteLength : null;
+    const sizeBytes =
+      content instanceof Blob ? content.size : content instanceof Uint8Array ? content.byteLength : null;
     const told = (transferredBytes: number) => onProgress?.({ transferredBytes, sizeBytes });
     const headers = {
       'content-type': 'application/octet-stream',

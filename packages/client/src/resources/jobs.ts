@@ -1,9 +1,9 @@
 import type { QueryParameters } from '@user-workspaces/schema';
 import { JobEndedError, NotFoundError, TimeoutError } from '../errors.js';
-import { PagePromise, page } from '../pages.js';
+import { PagePromise } from '../pages.js';
 import { type Session, sessionOf } from '../session.js';
 import { type Job, type JobState, toJob } from '../shapes.js';
-import { type LogOptions, jobLogs } from '../streams/job-logs.js';
+import { jobLogs, type LogOptions } from '../streams/job-logs.js';
 import { hasEnded, jobStates } from '../streams/job-states.js';
 import { LiveStream } from '../streams/live-stream.js';
 import type { RequestOptions, Transport } from '../transport/transport.js';
@@ -33,10 +33,10 @@ export class Jobs {
    * const { items } = await client.jobs.list({ status: 'running', order: '-id' });
    */
   list(filters: QueryParameters<'listJobs'> = {}, options?: RequestOptions): PagePromise<Job> {
-    return new PagePromise(async (cursor) => {
-      const query = cursor === undefined ? filters : { ...filters, cursor };
+    return new PagePromise(async (next) => {
+      const query = { ...filters, ...next };
       const { data } = await this.#transport.call('listJobs', { query }, options);
-      return page(data.jobs.map(toJob), data);
+      return [data.jobs.map(toJob), data];
     });
   }
 

@@ -1,6 +1,6 @@
 import type { QueryParameters, RequestBody } from '@user-workspaces/schema';
 import { NotFoundError } from '../errors.js';
-import { PagePromise, page } from '../pages.js';
+import { PagePromise } from '../pages.js';
 import { type Share, toShares } from '../shapes.js';
 import { type KeyedOptions, keyHeader } from '../transport/idempotency.js';
 import type { RequestOptions, Transport } from '../transport/transport.js';
@@ -22,10 +22,10 @@ export class Shares {
    * for await (const share of client.shares.list()) if (share.direction === 'received') show(share);
    */
   list(filters: QueryParameters<'listShares'> = {}, options?: RequestOptions): PagePromise<Share> {
-    return new PagePromise(async (cursor) => {
-      const query = cursor === undefined ? filters : { ...filters, cursor };
+    return new PagePromise(async (next) => {
+      const query = { ...filters, ...next };
       const { data } = await this.#transport.call('listShares', { query }, options);
-      return page(toShares(data), data);
+      return [toShares(data), data];
     });
   }
 

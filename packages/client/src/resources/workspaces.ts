@@ -1,6 +1,6 @@
 import type { QueryParameters, RequestBody } from '@user-workspaces/schema';
 import { NotFoundError } from '../errors.js';
-import { PagePromise, page } from '../pages.js';
+import { PagePromise } from '../pages.js';
 import { type Job, toJob, toWorkspace, type Workspace } from '../shapes.js';
 import { type KeyedOptions, keyHeader } from '../transport/idempotency.js';
 import type { RequestOptions, Transport } from '../transport/transport.js';
@@ -22,10 +22,10 @@ export class Workspaces {
    * for await (const workspace of client.workspaces.list({ status: 'active' })) console.log(workspace.name);
    */
   list(filters: QueryParameters<'listWorkspaces'> = {}, options?: RequestOptions): PagePromise<Workspace> {
-    return new PagePromise(async (cursor) => {
-      const query = cursor === undefined ? filters : { ...filters, cursor };
+    return new PagePromise(async (next) => {
+      const query = { ...filters, ...next };
       const { data } = await this.#transport.call('listWorkspaces', { query }, options);
-      return page(data.workspaces.map(toWorkspace), data);
+      return [data.workspaces.map(toWorkspace), data];
     });
   }
 

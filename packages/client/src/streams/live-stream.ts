@@ -10,7 +10,11 @@ export class LiveStream<Item> implements AsyncIterableIterator<Item> {
   readonly #signal: AbortSignal | undefined;
 
   /** @internal */
-  constructor(stop: AbortController, signal: AbortSignal | undefined, items: (signal: AbortSignal) => AsyncGenerator<Item, void>) {
+  constructor(
+    stop: AbortController,
+    signal: AbortSignal | undefined,
+    items: (signal: AbortSignal) => AsyncGenerator<Item, void>,
+  ) {
     this.#stop = stop;
     this.#signal = signal;
     this.#items = items(signal ? AbortSignal.any([signal, stop.signal]) : stop.signal);

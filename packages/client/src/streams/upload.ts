@@ -56,7 +56,13 @@ export async function uploadInChunks(
     const { offset } = upload;
     try {
       upload = isOffsetKnown
-        ? await append(transport, place, await part(source, offset, Math.min(offset + chunkSizeBytes, sizeBytes)), offset, options)
+        ? await append(
+            transport,
+            place,
+            await part(source, offset, Math.min(offset + chunkSizeBytes, sizeBytes)),
+            offset,
+            options,
+          )
         : (await transport.call('getUpload', { path: place }, options)).data.upload;
       isOffsetKnown = true;
     } catch (error) {

@@ -1,3 +1,4 @@
+import { textAt, valueAt } from '../answers.js';
 import { AbortedError, ConnectionError, type ErrorCode, TimeoutError, UserWorkspacesError } from '../errors.js';
 
 /**
@@ -9,7 +10,7 @@ export function toFailure(error: unknown, signal?: AbortSignal | undefined): Use
   if (error instanceof UserWorkspacesError) return error;
   const chain = [...causes(error)];
   for (const cause of chain) {
-    const failure = byCode(textAt(cause, 'code'), error) ?? byName(textAt(cause, 'name'), error);
+    const failure = byCode(textAt(cause, 'code') ?? '', error) ?? byName(textAt(cause, 'name'), error);
     if (failure) return failure;
   }
   // `fetch` reports a failed exchange as a TypeError, in browsers without saying more.
@@ -45,41 +46,38 @@ export function aborted(reason: unknown): UserWorkspacesError {
   return new AbortedError('The call was aborted by its signal.', { code: 'aborted', cause: reason });
 }
 
-const connectionCodes: Readonly<Record<string, readonly [ErrorCode, retryable: boolean, sentence: string]>> = {
-  ECONNREFUSED: ['connection_refused', true, 'Nobody listens at the address: is the server running?'],
-  ENOTFOUND: ['host_not_found', false, 'The host name has no address: check baseUrl.'],
-  EAI_AGAIN: ['host_not_found', true, 'The host name could not be looked up.'],
-  ECONNRESET: ['connection_reset', true, 'The connection was reset before the answer was complete.'],
-  ECONNABORTED: ['connection_reset', true, 'The connection was aborted before the answer was complete.'],
-  EPIPE: ['connection_reset', true, 'The connection was closed before the request was complete.'],
-  UND_ERR_SOCKET: ['connection_reset', true, 'The connection was closed before the answer was complete.'],
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['connection_reset', true, 'The answer is shorter or longer than announced.'],
-  ENETUNREACH: ['connection_failed', true, 'The network is unreachable.'],
-  EHOSTUNREACH: ['connection_failed', true, 'The host is unreachable.'],
-  ENETDOWN: ['connection_failed', true, 'The network is down.'],
-  EHOSTDOWN: ['connection_failed', true, 'The host is down.'],
-};
+type Kind = readonly [codes: RegExp, code: ErrorCode, retryable: boolean, sentence: string];
 
-const timeoutCodes = ['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'];
+/** The error codes of Node's sockets, resolver, TLS, HTTP parser and fetch; browsers have none. */
+const kinds: readonly Kind[] = [
+  [/^ECONNREFUSED$/, 'connection_refused', true, 'Nobody listens at baseUrl: is the server running?'],
+  [
+    /^(ECONN|EPIPE|UND_ERR_SOCKET|UND_ERR_RES_)/,
+    'connection_reset',
+    true,
+    'The connection broke before the answer was complete.',
+  ],
+  [/^(ENOTFOUND|EAI_)/, 'host_not_found', true, 'The host name of baseUrl has no address.'],
+  [/^E(NET|HOST)/, 'connection_failed', true, 'The host of baseUrl cannot be reached.'],
+  [/^(ETIMEDOUT|UND_ERR_.*_TIMEOUT)$/, 'timeout', true, 'The server did not answer in time.'],
+  [
+    /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO)/,
+    'tls_failed',
+    false,
+    "No secure connection: check the scheme of baseUrl and the server's certificate.",
+  ],
+  [/^(HPE_|UND_ERR_HEADERS_OVERFLOW)/, 'invalid_answer', false, 'What listens at baseUrl does not speak HTTP.'],
+];
 
-function byCode(code: string, cause: unknown): UserWorkspacesError | undefined {
-  const known = Object.hasOwn(connectionCodes, code) ? connectionCodes[code] : undefined;
-  if (known) return new ConnectionError(`${known[2]} (${code})`, { code: known[0], retryable: known[1], cause });
-  if (timeoutCodes.includes(code)) {
-    return new TimeoutError(`The server did not answer in time (${code}).`, { code: 'timeout', retryable: true, cause });
-  }
-  if (/^(ERR_SSL_|ERR_TLS_|EPROTO|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/.test(code)) {
-    const message = `No secure connection (${code}): check the scheme of baseUrl and the server's certificate.`;
-    return new ConnectionError(message, { code: 'tls_failed', cause });
-  }
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
-    const message = `What listens there does not speak HTTP as expected (${code}): check baseUrl.`;
-    return new ConnectionError(message, { code: 'invalid_answer', cause });
-  }
-  return undefined;
+function byCode(systemCode: string, cause: unknown): UserWorkspacesError | undefined {
+  const kind = kinds.find(([codes]) => codes.test(systemCode));
+  if (!kind) return undefined;
+  const [, code, retryable, sentence] = kind;
+  const Failure = code === 'timeout' ? TimeoutError : ConnectionError;
+  return new Failure(`${sentence} (${systemCode})`, { code, retryable, cause });
 }
 
-function byName(name: string, cause: unknown): UserWorkspacesError | undefined {
+function byName(name: string | undefined, cause: unknown): UserWorkspacesError | undefined {
   if (name === 'AbortError') return aborted(cause);
   if (name === 'TimeoutError') {
     return new TimeoutError('The server did not answer in time.', { code: 'timeout', retryable: true, cause });
@@ -89,19 +87,14 @@ function byName(name: string, cause: unknown): UserWorkspacesError | undefined {
 
 /** The error, what caused it, and so on; the deepest are the most telling, so they come first. */
 function* causes(error: unknown, depth = 0): Generator<unknown> {
-  if (error === null || typeof error !== 'object' || depth > 8) return;
-  const several: unknown = Reflect.get(error, 'errors');
+  if (typeof error !== 'object' || depth > 8) return;
+  const several = valueAt(error, 'errors');
   if (Array.isArray(several)) for (const one of several) yield* causes(one, depth + 1);
-  yield* causes(Reflect.get(error, 'cause'), depth + 1);
+  yield* causes(valueAt(error, 'cause'), depth + 1);
   yield error;
 }
 
 function because(chain: readonly unknown[]): string {
   const message = textAt(chain[0], 'message');
   return message ? ` (${message})` : '';
-}
-
-function textAt(holder: unknown, key: string): string {
-  const value: unknown = typeof holder === 'object' && holder !== null ? Reflect.get(holder, key) : undefined;
-  return typeof value === 'string' ? value : '';
 }

@@ -1,6 +1,7 @@
 import type { Answer, OperationId, PathParameters, QueryParameters, RequestBody } from '@user-workspaces/schema';
 import { operations } from '@user-workspaces/schema/operations';
 import ky from 'ky';
+import { valueAt } from '../answers.js';
 import { AuthenticationError, InvalidRequestError, ServerError, TimeoutError, UserWorkspacesError } from '../errors.js';
 import type { SendBody } from './body.js';
 import { toFailure } from './failure.js';
@@ -99,10 +100,11 @@ export class Transport {
 
   /** The address of an operation. */
   url(id: OperationId, path: unknown, query?: unknown): URL {
-    const filled = operations[id].path.replace(/\{(\w+)\}/g, (_, name: string) => segment(name, entry(path, name)));
+    const filled = operations[id].path.replace(/\{(\w+)\}/g, (_, name: string) => segment(name, valueAt(path, name)));
     const url = new URL(this.options.baseUrl);
     url.pathname = url.pathname.replace(/\/+$/, '') + filled;
-    for (const [name, value] of entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+    for (const [name, value] of Object.entries(query ?? {}))
+      if (value !== undefined) url.searchParams.set(name, String(value));
     return url;
   }
 
@@ -169,7 +171,10 @@ export class Transport {
       if (isDoneAlready(id, known, attempts)) return new Response('{}');
       throw known;
     } finally {
-      input.body?.end();
+      // Not waited for: a source that hangs must not keep its caller from the error.
+      input.body
+        ?.end()
+        .catch((error: unknown) => this.options.logger?.warn(`A source did not close: ${String(error)}`));
     }
   }
 
@@ -210,14 +215,6 @@ function segment(name: string, value: unknown): string {
     throw new InvalidRequestError(message, { code: 'invalid_argument', field: name });
   }
   return text;
-}
-
-function entries(values: unknown): [string, unknown][] {
-  return typeof values === 'object' && values !== null ? Object.entries(values) : [];
-}
-
-function entry(values: unknown, name: string): unknown {
-  return typeof values === 'object' && values !== null ? Reflect.get(values, name) : undefined;
 }
 
 /** The longest time a timer can be set to; a longer one would fire at once. */

@@ -32,8 +32,8 @@ export class LibsqlClient extends BetterSqlite3Client {
 
   async _query(connection: Libsql.Database, query: Statement): Promise<Statement> {
     if (TRANSACTION_CONTROL.test(query.sql)) {
-      // A prepared BEGIN IMMEDIATE that found the database busy keeps its read snapshot until it is garbage-collected,
-      // and every later read of the connection is stale; exec finishes its statement at once.
+      // A prepared BEGIN IMMEDIATE that found the database busy stays open until it is garbage-collected, and so does the
+      // snapshot of the next read: all reads after that one are stale. exec finishes its statement at once.
       connection.exec(query.sql);
       query.response = [];
       return query;

@@ -231,7 +231,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     handle: async (request, response) => {
       const visit = visitOf(request);
       if (visit === undefined) return false;
-      const closed = new Promise<true>((resolve) => response.once('close', () => resolve(true)));
+      const closed = response.closed || new Promise<true>((resolve) => response.once('close', () => resolve(true)));
       if (!('target' in visit)) refuse(request, response, visit);
       else await serve(request, response, visit).catch((error) => broken(request, response, visit, error));
       return closed;

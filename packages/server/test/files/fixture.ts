@@ -1,0 +1,251 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Database, JobRow, NewRow, Resource, Storage, UserRow, WorkspaceRow } from '@user-workspaces/contract';
+import { createSqlDatabase } from '@user-workspaces/database-sql';
+import { createLocalStorage } from '@user-workspaces/storage-local';
+import { pino } from 'pino';
+import { createEventStreams, createJobSockets, type EventStreams, type JobSockets } from '../../src/events/index.js';
+import { createHandlers } from '../../src/handlers/index.js';
+import { createApplication } from '../../src/http/application.js';
+import { createMetrics } from '../../src/observability/metrics.js';
+import { rowOfAccount } from '../../src/options.js';
+import { Journal } from '../../src/records/journal.js';
+import type { ServerContext } from '../../src/server-context.js';
+import { Surveys } from '../../src/services/surveys.js';
+import { authenticate, issueToken } from '../../src/services/tokens.js';
+import { systemClock } from '../../src/system-clock.js';
+
+/** A server over HTTP on a real database and real files, with one user and one workspace. */
+export interface Fixture {
+  readonly url: string;
+  readonly port: number;
+  readonly context: ServerContext;
+  readonly database: Database;
+  readonly storage: Storage;
+  readonly user: UserRow;
+  readonly token: string;
+  readonly workspace: WorkspaceRow;
+  /** The workspace on disk. */
+  readonly directory: string;
+  /** A directory that links may point to. */
+  readonly data: string;
+  readonly streams: EventStreams;
+  readonly sockets: JobSockets;
+  /** Steps in the order they were taken. */
+  readonly steps: string[];
+  readonly root: string;
+  onStep: (name: string) => void;
+  call(path: string, init?: RequestInit): Promise<Response>;
+  addUser(username: string): Promise<{ user: UserRow; token: string }>;
+  addJob(changes?: Partial<NewRow<'jobs'>>): Promise<JobRow>;
+  close(): Promise<void>;
+}
+
+export async function startFixture(
+  options: { resource?: Resource; storage?: (storage: Storage) => Storage; clock?: Partial<typeof systemClock> } = {},
+): Promise<Fixture> {
+  const root = await mkdtemp(join(tmpdir(), 'uws-server-'));
+  const database = createSqlDatabase({ client: 'sqlite', file: join(root, 'server.db') });
+  await database.migrate();
+  const local = await createLocalStorage({
+    name: 'local',
+    rootDirectory: join(root, 'workspaces'),
+    allowedLinkRoots: [join(root, 'data')],
+    ownership: 'none',
+  });
+  const storage = options.storage?.(local) ?? local;
+  const clock = { ...systemClock, ...options.clock };
+  const journal = new Journal(database, clock);
+  const steps: string[] = [];
+  const state = { onStep: (_: string): void => undefined };
+  const resource = options.resource;
+  const context = {
+    database,
+    journal,
+    storages: new Map([['local', storage]]),
+    mainStorage: storage,
+    resources: new Map(resource ? [[resource.name, { resource, parameterMapping: {} }]] : []),
+    mainResource: resource,
+    jobTypes: new Map(),
+    parameters: [],
+    mailer: undefined,
+    clock,
+    log: pino({ level: 'silent' }),
+    step: (name: string) => {
+      steps.push(name);
+      state.onStep(name);
+    },
+    instance: 'test',
+    connectionOf: (row: JobRow) =>
+      row.session_host === null ? undefined : { url_domain: 'http://sessions', url_path: `/session/${row.id}` },
+    basePathOf: () => '/',
+    settings: {
+      publicUrl: 'http://127.0.0.1',
+      prefix: '',
+      tokenLifetimeMs: 3_600_000,
+      jsonLimitBytes: 1_000_000,
+      version: '0',
+      build: '',
+    },
+  } as unknown as ServerContext;
+  const metrics = createMetrics();
+  const streams = createEventStreams(context);
+  const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
+  const handlers = createHandlers(context, { metrics, surveys: new Surveys(context), streams });
+  const application = createApplication(context, handlers, metrics, { validateAnswers: true, extras: [] });
+  const server: Server = createServer(application.callback());
+  server.on('upgrade', (request, socket, head) => {
+    if (!sockets.handleUpgrade(request, socket, head)) socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+
+  const addUser = async (username: string): Promise<{ user: UserRow; token: string }> => {
+    const user = await database.transaction((rows) =>
+      rows.insert('users', {
+        username,
+        email: `${username}@example.org`,
+        first_name: username,
+        last_name: 'Test',
+        search_text: username,
+        is_active: true,
+        event_seq: 0,
+        created_at_ms: 0,
+      }),
+    );
+    return { user, token: (await issueToken(context, user.id, 'test')).token };
+  };
+  const { user, token } = await addUser('alice');
+  const account = { name: 'alice', uid: null, gid: null };
+  const workspace = await journal.transaction(async (transaction) => {
+    const inserted = await transaction.insertWorkspace({
+      user_id: user.id,
+      name: 'First',
+      description: '',
+      disk_space_bytes: 0,
+      created_at_ms: 0,
+      last_modified_at_ms: null,
+      last_job_launch_at_ms: null,
+      request_details: {},
+      current_details: {},
+      status: 'idle',
+      status_reason: null,
+      default_job_type: null,
+      storage: 'local',
+      location: '',
+      account: rowOfAccount(account),
+      pending_changes: null,
+      is_listed: true,
+      lease_owner: null,
+      lease_until_ms: 0,
+      lease_fence: 0,
+      due_at_ms: null,
+      attempts: 0,
+    });
+    return transaction.touchWorkspace(inserted, { location: storage.locate(account, inserted.id) });
+  });
+  await storage.create({ location: workspace.location, account });
+
+  return {
+    url,
+    port,
+    context,
+    database,
+    storage,
+    user,
+    token,
+    workspace,
+    directory: workspace.location,
+    data: join(root, 'data'),
+    streams,
+    sockets,
+    steps,
+    root,
+    set onStep(hook: (name: string) => void) {
+      state.onStep = hook;
+    },
+    call: (path, init = {}) =>
+      fetch(`${url}${path}`, { ...init, headers: { Authorization: `Token ${token}`, ...init.headers } }),
+    addUser,
+    addJob: (changes = {}) =>
+      journal.transaction((transaction) =>
+        transaction.insertJob({ ...newJob(user.id, workspace.id, context.clock.random(16)), ...changes }),
+      ),
+    async close() {
+      streams.close();
+      sockets.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await storage.close();
+      await database.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+function newJob(userId: number, workspaceId: number, key: Uint8Array): Omit<NewRow<'jobs'>, 'version'> {
+  return {
+    user_id: userId,
+    workspace_id: workspaceId,
+    job_type: 'test',
+    resource: 'fake',
+    launch_key: Buffer.from(key).toString('hex'),
+    resource_job_id: -1,
+    resource_handle: null,
+    status: 'pending',
+    status_reason: null,
+    status_message: null,
+    queue_reason: null,
+    expected_start_at_ms: null,
+    exit_code: null,
+    signal: null,
+    last_log_lines: [],
+    created_at_ms: 0,
+    started_at_ms: null,
+    ended_at_ms: null,
+    ends_at_ms: null,
+    stop_requested_at_ms: null,
+    launch_begun: false,
+    core_hours: 0,
+    request_details: {},
+    resource_options: {},
+    native_options: {},
+    metrics: {},
+    current_details: {},
+    session_token: '',
+    session_secret: '',
+    session_host: null,
+    session_port: null,
+    session_path: null,
+    session_base_path: null,
+    session_query: {},
+    last_activity_at_ms: null,
+    is_remembered: true,
+    lease_owner: null,
+    lease_until_ms: 0,
+    lease_fence: 0,
+    due_at_ms: null,
+    attempts: 0,
+  };
+}
+
+/** Files that this process holds open below a directory. */
+export async function openFilesBelow(directory: string): Promise<string[]> {
+  const { readdir, readlink } = await import('node:fs/promises');
+  const names = await readdir('/proc/self/fd');
+  const targets = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+  return targets.filter((target) => target.startsWith(directory));
+}
+
+/** Waits until something holds, for five seconds at most. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 5_000; Date.now() < end; ) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('It did not happen in time.');
+}
