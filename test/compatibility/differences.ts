@@ -20,7 +20,6 @@ export const differences: Readonly<Record<string, Difference>> = {
   ws_create_invalid_json: { body: { success: false }, because: invalidJson },
   ws_put_invalid_json: { body: { success: false }, because: invalidJson },
   start_invalid_json: { body: { success: false }, because: invalidJson },
-  token_same_user_again: { because: 'decisions.md: a new sign-in gives a new token' },
   ws_create_symlink_missing_target: { status: 400, because: mistakes },
   ws_create_body_number: { status: 400, body: { success: false }, because: mistakes },
   ws_create_name_65_chars: { status: 400, body: { success: false }, because: mistakes },

@@ -54,7 +54,9 @@ describe('the data directory', () => {
 
   it.runIf(isRoot)('is refused when it belongs to somebody else (as root)', async () => {
     await chown(directory, 12_345, 12_345);
-    await expect(prepareDataDirectory(directory, false)).rejects.toThrow(`data_dir is "${directory}", which belongs to uid 12345`);
+    await expect(prepareDataDirectory(directory, false)).rejects.toThrow(
+      `data_dir is "${directory}", which belongs to uid 12345`,
+    );
   });
 });
 

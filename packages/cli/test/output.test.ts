@@ -22,7 +22,10 @@ describe('the effective configuration', () => {
     expect(rows.get(`${storage}.root_dir`)).toMatchObject({ value: dataFile('@ROOT@'), source: 'file' });
     expect(rows.get(`${storage}.allowed_link_roots`)).toMatchObject({ value: [], source: 'default' });
     for (const key of settings.keys()) {
-      expect([...rows.keys()].some((name) => name === key || name.startsWith(`${key}.`)), key).toBe(true);
+      expect(
+        [...rows.keys()].some((name) => name === key || name.startsWith(`${key}.`)),
+        key,
+      ).toBe(true);
     }
     expect(renderCheck(loaded)).toMatch(/^port +7 +--port on the command line$/m);
     expect(JSON.parse(renderCheckJson(loaded))).toMatchObject({ valid: true, file: dataFile('recorded-config.json') });
@@ -58,7 +61,13 @@ describe('the effective configuration', () => {
   });
 
   it('masks by the name of the key', () => {
-    const details = { client_id: 'a', client_secret: 'b', api_token: 'c', token_lifespan: '3600', list: [{ password: 'd' }] };
+    const details = {
+      client_id: 'a',
+      client_secret: 'b',
+      api_token: 'c',
+      token_lifespan: '3600',
+      list: [{ password: 'd' }],
+    };
     expect(masked('connection_details', details)).toEqual({
       client_id: 'a',
       client_secret: '********',
@@ -92,7 +101,12 @@ describe('the announcement', () => {
       file: undefined,
       clientToken: { value: 'the-token', origin: 'made' },
       clientTokenFile: '/data/server/client-token',
-      signIn: { kind: 'link', url: 'http://127.0.0.1:5050/#token=uws_x', username: 'user', expiresAtMs: Date.UTC(2030, 0, 2) },
+      signIn: {
+        kind: 'link',
+        url: 'http://127.0.0.1:5050/#token=uws_x',
+        username: 'user',
+        expiresAtMs: Date.UTC(2030, 0, 2),
+      },
       jobTypes: new Map([['terminal', { name: 'Terminal' }]]),
       resource: {
         capabilities: { extend: true, push: true, limits: { time: 'kept', memory: 'watched', cpu: 'not enforced' } },

@@ -56,7 +56,7 @@ describe("the old service's configuration", () => {
   it('stops the start where it names an adapter that is not supported yet', async () => {
     const config = dataFile('example_config.json');
     expect(await refusal({ options: { config } })).toBe(
-      `available_user_authentication.main_auth.user_authentication_type names an adapter that is not supported yet (supported: LocalUserAuthentication), but it is "GlobusUserAuthentication" (in ${config}).`,
+      `available_user_authentication.main_auth.user_authentication_type names an adapter that is not supported yet (supported: LocalUserAuthentication); it is "GlobusUserAuthentication" (in ${config}).`,
     );
   });
 
@@ -86,14 +86,12 @@ describe('a section', () => {
   it('wants the main one named where there are several', async () => {
     const entry = { storage_type: 'LocalFileSystemStorage', root_dir: '/w' };
     const given = { available_storage: { a: entry, b: entry } };
-    expect(await refusal(sections(given))).toBe(
-      'main_storage must be set to one of a, b, but it is absent (by default).',
-    );
+    expect(await refusal(sections(given))).toBe('main_storage must be set to one of a, b; it is absent (by default).');
     const { environment } = sections(given);
     const { configuration } = await load({ environment: { ...environment, UWS_MAIN_STORAGE: 'b' } });
     expect(configuration.main_storage).toBe('b');
     expect(await refusal({ environment: { ...environment, UWS_MAIN_STORAGE: 'c' } })).toBe(
-      'main_storage must be one of a, b, but it is "c" (UWS_MAIN_STORAGE in the environment).',
+      'main_storage must be one of a, b; it is "c" (UWS_MAIN_STORAGE in the environment).',
     );
   });
 
@@ -136,7 +134,7 @@ describe('a section', () => {
       validation: { type: 'int', min: 5, max: 2 },
     };
     const message = await refusal(sections({ parameters: [parameter, { ...parameter, aliases: ['a'] }] }));
-    expect(message).toContain('parameters.0.validation.max must be at least min, which is 5, but it is 2');
+    expect(message).toContain('parameters.0.validation.max must be at least min, which is 5; it is 2');
     expect(message).toContain('parameters.1.variable_name must be a name that no other parameter has');
     const wrongType = await refusal(sections({ parameters: [{ ...parameter, validation: { type: 'number' } }] }));
     expect(wrongType).toContain('parameters.0.validation.type must be one of "int", "str"');
@@ -177,7 +175,7 @@ describe('the pass-through domain', () => {
 
   it.each(['a b', 'x.org/path', 'me@x.org', 'ftp://x.org'])('refuses %s', async (value) => {
     expect(await refusal({ environment: { UWS_PASSTHROUGH_DOMAIN: value } })).toContain(
-      `passthrough_domain must be a host name, with a port if needed, but it is "${value}"`,
+      `passthrough_domain must be a host name, with a port if needed; it is "${value}"`,
     );
   });
 });

@@ -120,47 +120,47 @@ describe('a wrong setting', () => {
     [
       'a port',
       { UWS_PORT: 'abc' },
-      'port must be a whole number from 0 to 65535, but it is "abc" (UWS_PORT in the environment).',
+      'port must be a whole number from 0 to 65535; it is "abc" (UWS_PORT in the environment).',
     ],
     [
       'a port too high',
       { UWS_PORT: '65536' },
-      'port must be a whole number from 0 to 65535, but it is 65536 (UWS_PORT in the environment).',
+      'port must be a whole number from 0 to 65535; it is 65536 (UWS_PORT in the environment).',
     ],
     [
       'a relative link root',
       { UWS_ALLOWED_LINK_ROOTS: '/a:b' },
-      'allowed_link_roots.1 must be an absolute path, but it is "b" (UWS_ALLOWED_LINK_ROOTS in the environment).',
+      'allowed_link_roots.1 must be an absolute path; it is "b" (UWS_ALLOWED_LINK_ROOTS in the environment).',
     ],
     [
       'a switch',
       { UWS_OPEN_DIRECTORY: 'maybe' },
-      'open_directory must be true or false, but it is "maybe" (UWS_OPEN_DIRECTORY in the environment).',
+      'open_directory must be true or false; it is "maybe" (UWS_OPEN_DIRECTORY in the environment).',
     ],
     [
       'a level',
       { UWS_LOG_LEVEL: 'loud' },
-      'log_level must be one of "trace", "debug", "info", "warn", "error", "fatal", "silent", but it is "loud" (UWS_LOG_LEVEL in the environment).',
+      'log_level must be one of "trace", "debug", "info", "warn", "error", "fatal", "silent"; it is "loud" (UWS_LOG_LEVEL in the environment).',
     ],
     [
       'a path in the public address',
       { UWS_PUBLIC_URL: 'https://x.org/uws' },
-      'public_url must be an address such as "https://workspaces.example.org": scheme, host and port, without a path, but it is "https://x.org/uws" (UWS_PUBLIC_URL in the environment).',
+      'public_url must be an address such as "https://workspaces.example.org": scheme, host and port, without a path; it is "https://x.org/uws" (UWS_PUBLIC_URL in the environment).',
     ],
     [
       'a secret',
       { UWS_CLIENT_TOKEN: 'two words' },
-      'client_token must be a text without spaces, best of 32 random characters or more, but it is something else (a secret, not shown) (UWS_CLIENT_TOKEN in the environment).',
+      'client_token must be a text without spaces, best of 32 random characters or more; it is something else (a secret, not shown) (UWS_CLIENT_TOKEN in the environment).',
     ],
     [
       'JSON that is none',
       { UWS_AVAILABLE_STORAGE: '{' },
-      'available_storage must be an object with at least one entry, but it is "{" (UWS_AVAILABLE_STORAGE in the environment).',
+      'available_storage must be an object with at least one entry; it is "{" (UWS_AVAILABLE_STORAGE in the environment).',
     ],
     [
       'mail without a sender',
       { UWS_SMTP_URL: 'smtp://mail.x.org' },
-      'mail_from must be a sender such as "Workspaces <noreply@example.org>" where smtp_url is set, but it is absent (by default).',
+      'mail_from must be a sender such as "Workspaces <noreply@example.org>" where smtp_url is set; it is absent (by default).',
     ],
   ];
   it.each(wrong)('%s names key, value and what is allowed', async (_what, environment, message) => {
@@ -170,9 +170,9 @@ describe('a wrong setting', () => {
   it('in the file names the file; all of them are told at once', async () => {
     const config = await file({ port: '80', colour: 'blue', token_lifetime_days: 0 });
     const message = await refusal({ environment: { UWS_CONFIG: config } });
-    expect(message).toContain(`port must be a whole number from 0 to 65535, but it is "80" (in ${config}).`);
-    expect(message).toContain('token_lifetime_days must be a whole number of days from 1 to 3650, but it is 0');
-    expect(message).toMatch(/colour is not a known key \(allowed are host, port, .*\), but it is "blue"/);
+    expect(message).toContain(`port must be a whole number from 0 to 65535; it is "80" (in ${config}).`);
+    expect(message).toContain('token_lifetime_days must be a whole number of days from 1 to 3650; it is 0');
+    expect(message).toMatch(/colour is not a known key \(allowed are host, port, .*\); it is "blue"/);
   });
 
   it('never shows the password of an address', async () => {

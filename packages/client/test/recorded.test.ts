@@ -192,7 +192,7 @@ describe('the old service, as recorded', () => {
   it.each(Object.entries(successes))('%s', async (name, [call, expected]) => {
     const result = await played(name, call);
     if (expected === undefined) expect(result).toBeUndefined();
-    else expect(result).toMatchObject(expected);
+    else expect(result).toMatchObject(Object(expected));
   });
 
   it.each(Object.entries(failures))('%s fails with its class and code', async (name, [call, className, code]) => {

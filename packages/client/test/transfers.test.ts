@@ -206,6 +206,23 @@ describe('writing in one request', () => {
     expect(await failureOf(files.write(7, 'stuck', endless(), { timeoutMs: 300 }))).toMatchObject({ code: 'timeout' });
   });
 
+  it('reads nothing more from a source once the call is over', async () => {
+    const { url } = await listen(() => {});
+    let pulls = 0;
+    const source = {
+      [Symbol.asyncIterator]: () => ({
+        async next() {
+          pulls += 1;
+          return { done: false as const, value: new Uint8Array(65_536) };
+        },
+      }),
+    };
+    await failureOf(clientOf(url).files.write(7, 'stuck', source, { timeoutMs: 200 }));
+    const before = pulls;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(pulls - before).toBeLessThan(3);
+  });
+
   it('reports an error of the source as that, with its cause', async () => {
     const { url } = await listen(async (exchange) => {
       await exchange.body().catch(() => undefined);

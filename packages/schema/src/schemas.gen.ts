@@ -67,7 +67,7 @@ export const JobType = z.strictObject({ "id": z.string(), "name": z.string(), "r
 export const JobTypesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "job_types": z.record(z.string(), JobType) }) });
 export const Parameter = z.looseObject({ "display_name": z.string(), "description": z.string(), "variable_name": z.string(), "default_value": z.unknown(), "validation": z.looseObject({ "type": z.enum(["int","str","bool","float","list","dict"]), "min": z.exactOptional(z.number()), "max": z.exactOptional(z.number()), "required": z.exactOptional(z.boolean()) }) });
 export const ParametersAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "parameters": z.array(Parameter) }) });
-export const Dependency = z.strictObject({ "connected": z.boolean(), "message": z.string() });
+export const Dependency = z.strictObject({ "connected": z.boolean(), "message": z.string(), "details": z.exactOptional(z.string()) });
 export const StatusAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "version": z.string(), "build": z.string(), "dependencies": z.strictObject({ "main_resource": Dependency, "api_user_authentication": Dependency, "resources": z.record(z.string(), Dependency), "storage_methods": z.record(z.string(), Dependency), "user_authentication_methods": z.record(z.string(), Dependency), "database": Dependency }) });
 
 /** What each operation takes: parameters as text, and its JSON body. */

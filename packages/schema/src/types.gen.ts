@@ -1231,6 +1231,8 @@ export interface components {
         Dependency: {
             connected: boolean;
             message: string;
+            /** @description What the adapter says about itself */
+            details?: string;
         };
         StatusAnswer: {
             /** @constant */

@@ -17,7 +17,7 @@ export interface Problem {
  * @param place Where the value stands, such as `UWS_PORT in the environment`.
  */
 export function problem(key: string, message: string, value: unknown, place: string): Problem {
-  return { key, sentence: `${key} ${message}, but it is ${shownValue(key, value)} (${place}).` };
+  return { key, sentence: `${key} ${message}; it is ${shownValue(key, value)} (${place}).` };
 }
 
 /** Everything that is wrong, as one error whose message an operator reads in the terminal. */

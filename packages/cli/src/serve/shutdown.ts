@@ -3,9 +3,6 @@ import type { Server } from 'node:http';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Time that requests under way get to end. */
-const drainMs = 10_000;
-
 /** Resolves with the first SIGINT or SIGTERM; a second one ends the process at once. */
 export function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -22,9 +19,9 @@ export function untilSignal(): Promise<NodeJS.Signals> {
 
 /**
  * Accepts nothing new, ends what the server keeps open (streams, WebSockets), lets requests under way finish, and cuts off
- * what has not ended after ten seconds.
+ * what has not ended after `drainMs`.
  */
-export async function closeListener(http: Server, closeServer: () => Promise<void>): Promise<void> {
+export async function closeListener(http: Server, closeServer: () => Promise<void>, drainMs = 10_000): Promise<void> {
   const closed = http.listening ? once(http, 'close') : Promise.resolve();
   http.close();
   http.closeIdleConnections();

@@ -123,7 +123,13 @@ async function* socketStates(transport: Transport, jobId: number, signal: AbortS
 function connect(url: URL, token: string | undefined): WebSocket {
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   const canSendHeaders = 'WebSocketServer' in WebSocket;
-  if (token === undefined) return new WebSocket(url.href);
-  if (canSendHeaders) return new WebSocket(url.href, { headers: { 'uws-authorization': `Token ${token}` } });
-  return new WebSocket(url.href, ['uws', `uws.token.${token}`]);
+  try {
+    if (token === undefined) return new WebSocket(url.href);
+    if (canSendHeaders) return new WebSocket(url.href, { headers: { 'uws-authorization': `Token ${token}` } });
+    return new WebSocket(url.href, ['uws', `uws.token.${token}`]);
+  } catch (cause) {
+    // A page's security policy, or a token that cannot be a subprotocol.
+    const message = 'The runtime refused to open the WebSocket.';
+    throw new ConnectionError(message, { code: 'connection_failed', retryable: true, cause });
+  }
 }

@@ -70,6 +70,8 @@ export function streamedBody(
         body,
         duplex: 'half',
         // With these two Node's fetch sends the stream itself; else it sends a copy and keeps the original in memory.
+        redirect: 'error',
+        window: null,
         signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
       };
       return streamed;

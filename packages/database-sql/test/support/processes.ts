@@ -3,11 +3,16 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { afterAll } from 'vitest';
 import type { SqlDatabaseOptions } from '../../src/index.js';
 import type { ChildTask } from './child.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 let built: Promise<string> | undefined;
+
+afterAll(async () => {
+  if (built) rmSync(await built, { force: true });
+});
 
 /** Starts another process on the same database, running the sources under test. */
 export async function startChild(task: ChildTask, options: SqlDatabaseOptions, times = 0): Promise<ChildProcess> {
@@ -39,6 +44,5 @@ async function buildChild(): Promise<string> {
     external: ['knex', 'libsql'],
     logLevel: 'error',
   });
-  process.once('exit', () => rmSync(outfile, { force: true }));
   return outfile;
 }

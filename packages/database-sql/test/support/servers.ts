@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import type { ServerDatabaseOptions } from '../../src/index.js';
 
 /** A private server on a loopback port, with its data in a temporary directory. */
-export interface TestServer {
+interface TestServer {
   readonly options: ServerDatabaseOptions;
   start(): Promise<void>;
   /** Ends connections at once, keeps the data. */

@@ -14,7 +14,7 @@ const heartbeatMs = 15_000;
 const pollMs = 5_000;
 
 /** Events that one stream holds in memory at most. */
-const batchSize = 100;
+const batchSize = 20;
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000;
@@ -111,12 +111,13 @@ export class EventStreams {
         yield this.#sign('reset', sent);
         continue;
       }
-      const last = events.at(-1);
-      if (last) {
-        sent = last.seq;
-        yield events.map(messageOf).join('');
-        if (events.length === batchSize) continue;
-      } else if (sent < (await this.#newest(userId))) {
+      for (const event of events) {
+        sent = event.seq;
+        yield messageOf(event);
+        if (ending.aborted) return;
+      }
+      if (events.length === batchSize) continue;
+      if (events.length === 0 && sent < (await this.#newest(userId))) {
         // Stored after the last look, or all of them forgotten meanwhile.
         if (await this.#isForgotten(userId, sent + 1)) {
           sent = await this.#newest(userId);
@@ -136,7 +137,7 @@ export class EventStreams {
 
   #after(userId: number, seq: number): Promise<EventRow[]> {
     return this.#context.database.find('events', {
-      where: { user_id: userId, seq: { gt: seq } },
+      where: { user_id: userId, seq: { gte: seq } },
       orderBy: [['seq', 'asc']],
       limit: batchSize,
     });

@@ -1,4 +1,5 @@
 import type { Health } from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
 import type { Metrics } from '../observability/metrics.js';
@@ -11,10 +12,13 @@ const statusAgeMs = 5_000;
 
 const checkTimeoutMs = 5_000;
 
-async function healthOf(check: (signal: AbortSignal) => Promise<Health>): Promise<Health> {
+type Dependency = Schema<'Dependency'>;
+
+/** Portals show the old service's words for a healthy dependency; what an adapter adds stands beside them. */
+async function healthOf(check: (signal: AbortSignal) => Promise<Health>): Promise<Dependency> {
   try {
     const { connected, message } = await check(AbortSignal.timeout(checkTimeoutMs));
-    return { connected, message };
+    return connected ? { connected, message: 'Connected successfully.', details: message } : { connected, message };
   } catch (error) {
     return { connected: false, message: error instanceof Error && error.name === 'TimeoutError' ? 'No answer in time.' : 'The check failed.' };
   }
@@ -22,7 +26,7 @@ async function healthOf(check: (signal: AbortSignal) => Promise<Health>): Promis
 
 async function healthOfAll(
   adapters: Iterable<readonly [string, { check(signal?: AbortSignal): Promise<Health> }]>,
-): Promise<Record<string, Health>> {
+): Promise<Record<string, Dependency>> {
   const entries = [...adapters].map(async ([name, adapter]) => [name, await healthOf((signal) => adapter.check(signal))] as const);
   return Object.fromEntries(await Promise.all(entries));
 }
@@ -36,7 +40,7 @@ export function operationHandlers(context: ServerContext, metrics: Metrics): Pic
       healthOfAll([[context.authentication.name, context.authentication] as const]),
       healthOf((signal) => context.database.check(signal)),
     ]);
-    const missing: Health = { connected: false, message: 'Not configured.' };
+    const missing: Dependency = { connected: false, message: 'Not configured.' };
     return {
       main_resource: resources[context.mainResource.name] ?? missing,
       api_user_authentication: authentication[context.authentication.name] ?? missing,

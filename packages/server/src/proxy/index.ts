@@ -1,3 +1,10 @@
 export { domainBasePath, sessionBasePath, sessionLabel } from './addresses.js';
-export type { SessionProxyLimits, SessionProxyOptions, SessionRoute, SessionRoutes } from './options.js';
-export { createSessionProxy, type SessionProxy, type SessionProxyMetrics } from './proxy.js';
+export type {
+  SessionProxy,
+  SessionProxyLimits,
+  SessionProxyMetrics,
+  SessionProxyOptions,
+  SessionRoute,
+  SessionRoutes,
+} from './options.js';
+export { createSessionProxy } from './proxy.js';

@@ -8,8 +8,8 @@ import {
   defaultLimits,
   type HttpRequest,
   type HttpResponse,
+  type SessionProxy,
   type SessionProxyOptions,
-  type SessionRoute,
 } from './options.js';
 import { SocketRelay, sweepsPerPing } from './relay.js';
 import { ambiguity, applicationHead } from './request-head.js';
@@ -17,46 +17,6 @@ import { Seals } from './seals.js';
 import { type Session, SessionTable } from './sessions.js';
 import { responseOn, shakeHands, upgradeFault } from './upgrade.js';
 import { mayOpenSocket, type Visitor, visitorOf } from './visitor.js';
-
-/** Gauges and counters since the start. */
-export interface SessionProxyMetrics {
-  /** Jobs with connections kept for them. */
-  readonly sessions: number;
-  readonly openRequests: number;
-  readonly openSockets: number;
-  readonly requestsTotal: number;
-  readonly socketsTotal: number;
-  /** Requests without the right to a session. */
-  readonly refusedTotal: number;
-  /** Requests that a job's server did not answer. */
-  readonly unreachableTotal: number;
-  readonly pingsTotal: number;
-}
-
-export interface SessionProxy {
-  /**
-   * Serves the request when it is one to a session: by its path, or by a host under the pass-through domain. Resolves to false, untouched, when it is
-   * not; to true when the response has been closed. Must see the request before anything reads its body or changes its address.
-   */
-  handle(request: HttpRequest, response: HttpResponse): Promise<boolean>;
-  /** The same for Node's `upgrade` event. True: the socket is taken care of. */
-  handleUpgrade(request: HttpRequest, socket: Duplex, head: Buffer): boolean;
-  /** A permission for the job's owner to open the session within 15 minutes. Show it to nobody else. */
-  issueTicket(owner: Pick<SessionRoute, 'jobId' | 'userId'>): string;
-  /** Where browsers reach a session: `path` begins with a slash and lies below the base path, `/` alone is the base path itself. Add a ticket to `query`. */
-  addressOf(
-    route: SessionRoute,
-    path: string,
-    query: Readonly<Record<string, string>>,
-  ): { readonly url_domain: string; readonly url_path: string };
-  /** Ends everything open to a job's session, at once. */
-  closeJob(jobId: number): void;
-  /** Ends everything open to any session of a user. Remove the routes first, or cookies open them again. */
-  closeUser(userId: number): void;
-  metrics(): SessionProxyMetrics;
-  /** Ends all sessions; the proxy is of no use afterwards. */
-  close(): Promise<void>;
-}
 
 /** What was found out about a request that is for a session. */
 interface Visit {

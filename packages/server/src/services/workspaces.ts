@@ -43,7 +43,13 @@ async function checkTarget(storage: Storage, target: string, field: string, sign
     await storage.checkLinkTarget(target, signal);
   } catch (error) {
     if (!AdapterError.is(error) || error.kind === 'unavailable') throw error;
-    throw new ApiError('link_refused', error.message, { field, cause: error });
+    // The old service's words for a target that is not there; told of every target outside the allowed roots, they do not give away which of those exist.
+    const isOutside = error.kind === 'denied' && storage.capabilities.links;
+    throw new ApiError('link_refused', isOutside ? `Symlink path not found: ${target}` : error.message, {
+      field,
+      details: { reason: error.message },
+      cause: error,
+    });
   }
 }
 

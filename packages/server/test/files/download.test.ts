@@ -138,6 +138,31 @@ describe('reading a file', () => {
     expect(answer.status).toBe(404);
   });
 
+  it('gives one version, whatever happens between looking and reading', async () => {
+    await writeFile(join(server.directory, 'changing'), 'first version');
+    const { storage } = server;
+    const { stat } = storage;
+    storage.stat = async (...parameters) => {
+      const entry = await stat.apply(storage, parameters);
+      storage.stat = stat;
+      await writeFile(join(server.directory, 'changing'), 'second');
+      return entry;
+    };
+    const answer = await read('changing', { Range: 'bytes=7-12' });
+    expect(answer.status).toBe(416);
+    storage.stat = async (...parameters) => {
+      const entry = await stat.apply(storage, parameters);
+      storage.stat = stat;
+      await writeFile(join(server.directory, 'changing'), 'third one');
+      return entry;
+    };
+    const whole = await read('changing');
+    expect(whole.headers.get('content-length')).toBe('9');
+    expect(await whole.text()).toBe('third one');
+    expect(whole.headers.get('etag')).toBe((await read('changing')).headers.get('etag'));
+    expect(await openFilesBelow(server.directory)).toEqual([]);
+  });
+
   it('closes the file when the reader goes away', async () => {
     await writeFile(join(server.directory, 'big'), Buffer.alloc(20_000_000));
     const path = `/workspaces/${server.workspace.id}/files/content/?path=big`;

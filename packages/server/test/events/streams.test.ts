@@ -1,0 +1,197 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Journal } from '../../src/records/journal.js';
+import { systemClock } from '../../src/system-clock.js';
+import { type Fixture, startFixture, until } from '../files/fixture.js';
+import { StreamReader } from './stream-reader.js';
+
+/** Time goes a hundred times faster, so that a heartbeat comes every 150 ms. */
+const origin = Date.now();
+const fastClock = {
+  now: () => origin + (Date.now() - origin) * 100,
+  sleep: (delayMs: number, signal?: AbortSignal) => systemClock.sleep(delayMs / 100, signal),
+};
+
+let server: Fixture;
+let readers: StreamReader[] = [];
+beforeEach(async () => {
+  server = await startFixture({ clock: fastClock });
+});
+afterEach(async () => {
+  for (const reader of readers) reader.close();
+  readers = [];
+  await server.close();
+});
+
+function open(options: ConstructorParameters<typeof StreamReader>[1] = {}): StreamReader {
+  const reader = new StreamReader(server, options);
+  readers.push(reader);
+  return reader;
+}
+
+/** Makes one event. */
+async function change(journal: Journal = server.context.journal, description = ''): Promise<void> {
+  await journal.transaction(async (transaction) => {
+    const row = await transaction.rows.lock('workspaces', server.workspace.id);
+    if (row) await transaction.changeWorkspace(row, { description });
+  });
+}
+const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+const ids = (reader: StreamReader): number[] => reader.messages.map(({ id }) => id);
+
+describe('an event stream', () => {
+  it('says hello, then tells what happens', async () => {
+    const reader = open();
+    await reader.until(() => reader.messages.length === 1);
+    expect(reader.answer?.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    expect(reader.messages[0]).toMatchObject({ id: 1, event: 'hello', data: { type: 'hello', id: 1 } });
+    await change();
+    await server.addJob();
+    await reader.until(() => reader.messages.length === 3);
+    expect(reader.messages.slice(1)).toMatchObject([
+      { id: 2, event: 'workspace.changed', data: { type: 'workspace.changed', id: 2, workspace: { name: 'First' } } },
+      { id: 3, event: 'job.changed', data: { type: 'job.changed', id: 3, job: { status: 'pending' } } },
+    ]);
+  });
+
+  it('tells nothing of other users', async () => {
+    const bob = await server.addUser('bob');
+    const reader = open({ token: bob.token });
+    await reader.until(() => reader.messages.length === 1);
+    await change();
+    await reader.until(() => reader.comments.length > 0);
+    expect(reader.messages.length).toBe(1);
+  });
+
+  it('resumes after the number in the header, else the one in the address', async () => {
+    for (let index = 0; index < 5; index++) await change();
+    const header = open({ lastEventId: 3, query: '?last_event_id=1' });
+    await header.until(() => header.messages.length === 3);
+    expect(ids(header)).toEqual([4, 5, 6]);
+    const query = open({ query: '?last_event_id=5' });
+    await query.until(() => query.messages.length === 1);
+    expect(ids(query)).toEqual([6]);
+    const all = open({ lastEventId: 0 });
+    await all.until(() => all.messages.length === 6);
+    const none = open({ lastEventId: 6 });
+    await none.until(() => none.comments.length > 0);
+    expect(none.messages).toEqual([]);
+    await change();
+    await none.until(() => none.messages.length === 1);
+    expect(ids(none)).toEqual([7]);
+  });
+
+  it('refuses a number that is none', async () => {
+    const answer = await server.call('/events/', { headers: { 'Last-Event-ID': 'x' } });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { error: { code: 'invalid_field' } }]);
+    expect((await server.call('/events/?last_event_id=-1')).status).toBe(400);
+    expect((await fetch(`${server.url}/events/`)).status).toBe(401);
+  });
+
+  it.each([
+    ['that is forgotten', 2, 9],
+    ['that was never given', 100, 9],
+    ['after which all is forgotten', 8, 10],
+  ])('begins anew for a number %s', async (_, lastEventId, before) => {
+    for (let index = 0; index < 8; index++) await change();
+    await server.database.transaction((rows) => rows.remove('events', { seq: { lt: before } }));
+    const reader = open({ lastEventId });
+    await reader.until(() => reader.messages.length === 1);
+    expect(reader.messages[0]).toMatchObject({ id: 9, event: 'reset', data: { type: 'reset', id: 9 } });
+    await change();
+    await reader.until(() => reader.messages.length === 2);
+    expect(ids(reader)).toEqual([9, 10]);
+  });
+
+  it('loses and repeats nothing across reconnects while many write', { timeout: 30_000 }, async () => {
+    const count = 400;
+    const other = new Journal(server.database, server.context.clock);
+    const writing = Promise.all(
+      [server.context.journal, other, server.context.journal, other].map(async (journal) => {
+        for (let index = 0; index < count / 4; index++) await change(journal, 'x'.repeat(1_000));
+      }),
+    );
+    const seen: number[] = [];
+    let lastEventId = 1;
+    let connections = 0;
+    while (lastEventId < count + 1) {
+      const reader = open({ lastEventId });
+      connections += 1;
+      const wanted = 1 + Math.floor(Math.random() * 40);
+      await reader.until(() => reader.messages.length >= Math.min(wanted, count + 1 - lastEventId));
+      reader.close();
+      seen.push(...ids(reader));
+      lastEventId = seen.at(-1) ?? lastEventId;
+    }
+    await writing;
+    expect(seen).toEqual(range(2, count + 1));
+    expect(connections).toBeGreaterThan(5);
+  });
+
+  it('serves a reader that stops and goes on, without keeping its events in memory', { timeout: 30_000 }, async () => {
+    let readCount = 0;
+    const { find } = server.database;
+    server.database.find = async (table, query) => {
+      const rows = await find.call(server.database, table, query);
+      if (table === 'events') readCount += rows.length;
+      return rows as never;
+    };
+    const slow = open({ lastEventId: 1, paused: true });
+    await slow.until(() => slow.answer !== undefined);
+    // More than the sockets' buffers hold.
+    const text = 'x'.repeat(60_000);
+    for (let index = 0; index < 200; index++) await change(server.context.journal, text);
+    expect(readCount).toBeLessThan(150);
+    slow.resume();
+    await slow.until(() => slow.messages.length === 200);
+    expect(ids(slow)).toEqual(range(2, 201));
+  });
+
+  it('sends heartbeats, and sees what other processes write', async () => {
+    const reader = open();
+    await reader.until(() => reader.comments.length >= 2);
+    expect(reader.comments[0]).toBe(': alive');
+    await change(new Journal(server.database, server.context.clock));
+    await reader.until(() => reader.messages.length === 2);
+  });
+
+  it('ends when its token is revoked or its user deactivated', async () => {
+    const bob = await server.addUser('bob');
+    const revoked = open();
+    const deactivated = open({ token: bob.token });
+    await revoked.until(() => revoked.messages.length === 1);
+    await deactivated.until(() => deactivated.messages.length === 1);
+    expect(server.streams.size).toBe(2);
+    await server.database.transaction((rows) => rows.remove('tokens', { user_id: server.user.id }));
+    await server.database.transaction((rows) => rows.update('users', { id: bob.user.id }, { is_active: false }));
+    await revoked.until(() => revoked.isEnded);
+    await deactivated.until(() => deactivated.isEnded);
+    await until(() => server.streams.size === 0);
+  });
+
+  it('can be ended for a user and for all', async () => {
+    const bob = await server.addUser('bob');
+    const [first, second, other] = [open(), open(), open({ token: bob.token })];
+    for (const reader of [first, second, other]) await reader.until(() => reader.messages.length === 1);
+    server.streams.closeUser(server.user.id);
+    await first.until(() => first.isEnded);
+    await second.until(() => second.isEnded);
+    expect(other.isEnded).toBe(false);
+    server.streams.close();
+    await other.until(() => other.isEnded);
+    const late = open();
+    await late.until(() => late.isEnded);
+  });
+
+  it('leaves nothing behind when its reader goes', async () => {
+    for (let index = 0; index < 20; index++) {
+      const reader = open();
+      await reader.until(() => reader.messages.length === 1);
+      reader.close();
+    }
+    await until(() => server.streams.size === 0);
+  });
+});
