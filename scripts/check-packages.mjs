@@ -89,7 +89,8 @@ try {
       env: { ...process.env, UWS_URL: baseUrl, UWS_CLIENT_TOKEN: 'custom-adapters-example' },
       timeout: 60_000,
     });
-    if (!output.includes(`${baseUrl}/passthrough/`)) throw new Error(`The README's example opened no session:\n${output}`);
+    if (!output.includes(`${baseUrl}/passthrough/`))
+      throw new Error(`The README's example opened no session:\n${output}`);
     console.log("the README's example ran against a server with custom adapters");
   } finally {
     server.kill('SIGTERM');

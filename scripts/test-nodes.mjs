@@ -19,7 +19,16 @@ for (const major of process.argv.slice(2).length > 0 ? process.argv.slice(2) : [
   const name = `node-${process.platform}-${process.arch}`;
   const node = join(home, 'node_modules', name, 'bin', 'node');
   if (!existsSync(node)) {
-    run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefix', home, `${name}@${major}`]);
+    run('npm', [
+      'install',
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+      '--prefix',
+      home,
+      `${name}@${major}`,
+    ]);
   }
   console.log(`Node ${major}:`);
   run(node, [

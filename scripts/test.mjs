@@ -24,7 +24,9 @@ try {
 }
 const skipped = results.numPendingTests + results.numTodoTests;
 // A file that cannot be loaded has failed, though none of its tests ran.
-const broken = results.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
+const broken = results.testResults.filter(
+  (file) => file.status === 'failed' && file.assertionResults.length === 0,
+).length;
 const isStrict = Boolean(process.env.CI);
 if (isStrict && skipped > 0) console.error('In CI a test that does not run is a failure.');
 console.log(`${results.numPassedTests} passed, ${results.numFailedTests + broken} failed, ${skipped} skipped`);

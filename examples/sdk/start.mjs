@@ -2,7 +2,10 @@
 import { UserWorkspaces } from '@user-workspaces/client';
 
 const client = new UserWorkspaces({ baseUrl: process.env.UWS_URL ?? 'http://127.0.0.1:5050' });
-await client.signIn({ client_token: process.env.UWS_CLIENT_TOKEN, user_info: { username: 'user', email: 'user@localhost' } });
+await client.signIn({
+  client_token: process.env.UWS_CLIENT_TOKEN,
+  user_info: { username: 'user', email: 'user@localhost' },
+});
 const workspace = await client.workspaces.create({
   name: 'First steps',
   description: 'Made by the SDK',

@@ -127,7 +127,13 @@ async function main(seconds, rounds) {
       ),
     );
   } finally {
-    for (const child of children) child.kill();
+    await Promise.all(
+      children.map((child) => {
+        const exited = new Promise((resolve) => child.once('exit', resolve));
+        child.kill();
+        return exited;
+      }),
+    );
     rmSync(directory, { recursive: true, force: true });
   }
 }

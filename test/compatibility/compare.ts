@@ -33,7 +33,12 @@ function kindOf(value: Json | undefined): string {
  *
  * @param paths Paths of the recorded machine and what they are on this one.
  */
-export function compare(recorded: Json, actual: Json | undefined, paths: Readonly<Record<string, string>>, at = ''): string[] {
+export function compare(
+  recorded: Json,
+  actual: Json | undefined,
+  paths: Readonly<Record<string, string>>,
+  at = '',
+): string[] {
   if (recorded === '') return []; // No body was recorded: a redirect, or an HTML page.
   if (Array.isArray(recorded)) {
     if (!Array.isArray(actual)) return [`${at}: ${kindOf(actual)} instead of a list`];
@@ -54,7 +59,9 @@ export function compare(recorded: Json, actual: Json | undefined, paths: Readonl
       const here = `${at}.${key}`;
       if (!(key in actual)) return [`${here}: missing`];
       if (free.has(key)) {
-        return kindOf(value) === kindOf(actual[key]) ? [] : [`${here}: ${kindOf(actual[key])} instead of ${kindOf(value)}`];
+        return kindOf(value) === kindOf(actual[key])
+          ? []
+          : [`${here}: ${kindOf(actual[key])} instead of ${kindOf(value)}`];
       }
       return compare(value, actual[key], paths, here);
     });

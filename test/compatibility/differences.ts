@@ -11,7 +11,8 @@ export interface Difference {
 const mistakes =
   'decisions.md: client mistakes get a 4xx in the JSON envelope instead of an HTML page or a 500 ("Symlink path not found" is 400)';
 const bothSlashForms = 'decisions.md: both slash forms are served';
-const invalidJson = 'api.md: A body that is not JSON: 400, message starts with "Invalid JSON: " (POST /tokens/: a Python exception text; there any clear message will do).';
+const invalidJson =
+  'api.md: A body that is not JSON: 400, message starts with "Invalid JSON: " (POST /tokens/: a Python exception text; there any clear message will do).';
 
 export const differences: Readonly<Record<string, Difference>> = {
   status_no_slash: { status: 200, because: bothSlashForms },

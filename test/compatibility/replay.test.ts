@@ -48,20 +48,24 @@ const names = new Names();
 
 beforeAll(async () => {
   root = await temporaryDirectory();
-  const escape = join(root, 'escape');
-  await mkdir(join(escape, 'dir'), { recursive: true });
-  await writeFile(join(escape, 'owned.txt'), 'owned');
+  const outside = join(root, 'escape');
+  await mkdir(join(outside, 'dir'), { recursive: true });
+  await writeFile(join(outside, 'owned.txt'), 'owned');
   const recorded = await readFile(join(data, 'recorded-config.json'), 'utf8');
   const configuration = join(root, 'config.json');
   const parsed = JSON.parse(recorded.replaceAll('@ROOT@', join(root, 'workspaces')));
-  parsed.available_job_types.broken_job = { name: 'Broken Job', job_type: 'LocalTestJob', environment_details: { main_resource: {} } };
+  parsed.available_job_types.broken_job = {
+    name: 'Broken Job',
+    job_type: 'LocalTestJob',
+    environment_details: { main_resource: {} },
+  };
   await writeFile(configuration, JSON.stringify(parsed));
   await mkdir(join(root, 'workspaces'), { recursive: true });
   server = await startServer({
     dataDirectory: join(root, 'data'),
     env: {
       UWS_CONFIG: configuration,
-      UWS_ALLOWED_LINK_ROOTS: escape,
+      UWS_ALLOWED_LINK_ROOTS: outside,
       // The recorded machine had accounts of its users' names; this one need not.
       ...(process.getuid?.() === 0 ? { UWS_ACCOUNTS: 'reserved' } : { UWS_ALLOW_SHARED_ACCOUNT: 'true' }),
     },
@@ -75,7 +79,9 @@ afterAll(async () => {
 
 /** The recorded request, in this server's names. */
 function requestOf(trace: Trace): RequestInit {
-  const headers = Object.fromEntries(Object.entries(trace.request_headers).map(([name, value]) => [name, names.header(value)]));
+  const headers = Object.fromEntries(
+    Object.entries(trace.request_headers).map(([name, value]) => [name, names.header(value)]),
+  );
   const { request_body: body } = trace;
   if (body === null || body === undefined) return { method: trace.method, headers };
   if (typeof body === 'string') {
@@ -89,7 +95,10 @@ function requestOf(trace: Trace): RequestInit {
   }
   const text = JSON.stringify(body)
     .replaceAll('/srv/seed/escape', join(root, 'escape'))
-    .replace(/"client_token":"([0-9a-f]{40})"/, (_, token: string) => `"client_token":"${names.tokens.get(token) ?? token}"`);
+    .replace(
+      /"client_token":"([0-9a-f]{40})"/,
+      (_, token: string) => `"client_token":"${names.tokens.get(token) ?? token}"`,
+    );
   const mapped = JSON.parse(text);
   if (typeof mapped === 'object' && 'original_workspace_id' in mapped) {
     mapped.original_workspace_id = names.workspaces.get(mapped.original_workspace_id) ?? mapped.original_workspace_id;
@@ -120,7 +129,8 @@ function learn(recorded: Json, actual: Json): void {
       const email = at(share, ['shared_workspace_id', 'user_id', 'email']);
       const twin = shares[1].find((other) => at(other, ['shared_workspace_id', 'user_id', 'email']) === email);
       const [from, to] = [at(share, ['shared_workspace_id', 'id']), at(twin, ['shared_workspace_id', 'id'])];
-      if (typeof from === 'number' && typeof to === 'number' && !names.workspaces.has(from)) names.workspaces.set(from, to);
+      if (typeof from === 'number' && typeof to === 'number' && !names.workspaces.has(from))
+        names.workspaces.set(from, to);
     }
   }
 }
@@ -201,4 +211,3 @@ describe('the recorded answers', () => {
     });
   }
 });
-

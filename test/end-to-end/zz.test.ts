@@ -6,6 +6,7 @@ import { putAway } from '../support/put-away.js';
 test('x', async () => {
   const server = await startServer({env: {UWS_FIRST_USER: 'ada', UWS_FIRST_USER_EMAIL: 'ada@example.org'}});
   const ada = await signIn(server);
+  try {
   const link = /http:\S+#token=\S+/.exec(server.output())?.[0] ?? '';
   const browser = await startBrowser();
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
@@ -43,7 +44,8 @@ test('x', async () => {
   await page.getByLabel(/Job type for/).selectOption({ label: 'Jupyter Lab' });
   await page.getByRole('button', { name: 'Start' }).click();
   await page.waitForTimeout(200);
-  const bad = await ada.client.workspaces.create({ name: 'An extraordinarily long workspace name, as people write them to find it', description: 'x' });
+  const bad = await ada.client.workspaces.create({ name: 'An extraordinarily long workspace name, as people write them', description: 'x' });
+  const fj = await ada.client.workspaces.start(bad.id, {job_type: 'web_app', job_details: {command: ['/bin/sh','-c','echo first line; echo cannot open the door >&2; exit 3']}}).catch((e) => console.log(e));
   await page.waitForTimeout(2500);
   await page.screenshot({ path: '/tmp/shots/two.png', fullPage: true });
   await page.emulateMedia({ colorScheme: 'dark' });
@@ -57,5 +59,5 @@ test('x', async () => {
   await page.setViewportSize({ width: 1280, height: 800 });
   await page.screenshot({ path: '/tmp/shots/docs.png' });
   await browser.close();
-  console.log(await putAway(server, [ada]));
+  } finally { console.log(await putAway(server, [ada])); }
 }, 60000);

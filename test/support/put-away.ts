@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processesBelow, type RunningServer, removeDirectory } from './server.js';
@@ -6,43 +6,70 @@ import type { User } from './users.js';
 
 const controlGroups = ['memory/user-workspaces', 'cpu/user-workspaces', 'user-workspaces'].map((name) => `/sys/fs/cgroup/${name}`);
 
-/** Names of the control groups that launches have at present, of all servers of this machine. */
-export async function presentControlGroups(): Promise<string[]> {
-  const lists = await Promise.all(
-    controlGroups.map((directory) => readdir(directory, { withFileTypes: true }).catch(() => [])),
-  );
-  return lists.flatMap((entries) => entries.filter((entry) => entry.isDirectory()).map(({ name }) => name));
+/** The launches that a server keeps records of, by their keys. */
+export async function launchKeys(dataDirectory: string): Promise<string[]> {
+  const launches = join(dataDirectory, 'launches');
+  const resources = await readdir(launches).catch(() => []);
+  const keys = await Promise.all(resources.map((resource) => readdir(join(launches, resource))));
+  return keys.flat().filter((name) => !name.startsWith('.'));
 }
 
 /** Stops every job of the users and waits until they have ended. */
 export async function stopJobs(users: readonly Pick<User, 'client'>[]): Promise<void> {
-  await Promise.all(
-    users.map(async ({ client }) => {
-      for await (const job of client.jobs.list()) {
-        if (job.status === 'complete' || job.status === 'failed') continue;
-        if (job.status !== 'stopping') await client.jobs.stop(job.id);
-        await client.jobs.waitUntilEnded(job.id, { timeoutMs: 30_000 });
-      }
-    }),
-  );
+  for (const { client } of users) {
+    const active = (await client.jobs.list()).items.filter(({ status }) => status !== 'complete' && status !== 'failed');
+    for (const job of active) if (job.status !== 'stopping') await client.jobs.stop(job.id);
+    for (const job of active) await client.jobs.waitUntilEnded(job.id, { timeoutMs: 30_000 });
+  }
 }
 
-/** Stops the users' jobs and the server, removes its directory, and returns the processes that are left: none, if all is well. */
+/**
+ * Stops the users' jobs and the server, removes its directory, and tells what is left on the machine: nothing, if all is well. Processes that
+ * are left are ended all the same, so that a failed test does not burden the next one.
+ */
 export async function putAway(server: RunningServer, users: readonly Pick<User, 'client'>[]): Promise<string[]> {
-  await stopJobs(users);
+  const problems: string[] = [];
+  await stopJobs(users).catch((error: unknown) => problems.push(`The jobs could not be stopped: ${String(error)}`));
+  const keys = await launchKeys(server.dataDirectory);
   await server.stop();
-  const left = await remainingProcesses(server.dataDirectory);
+  problems.push(...(await remains(server.dataDirectory, keys)));
+  for (const pid of await processesBelow(server.dataDirectory, keys)) kill(pid);
   await removeDirectory(dirname(server.dataDirectory));
-  return left;
+  return problems;
 }
 
-/** Processes that still name the directory after a second's patience, as their command lines. */
-export async function remainingProcesses(directory: string): Promise<string[]> {
-  let left: number[] = [];
-  for (let attempt = 0; attempt < 10; attempt++) {
-    left = await processesBelow(directory);
+/** Processes and control groups of a stopped server's jobs that are there after two seconds' patience. */
+export async function remains(dataDirectory: string, keys: readonly string[]): Promise<string[]> {
+  let left: string[] = [];
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const pids = await processesBelow(dataDirectory, keys);
+    const groups = (await presentControlGroups()).filter((path) => keys.some((key) => path.endsWith(key)));
+    left = [...(await Promise.all(pids.map(describeProcess))), ...groups];
     if (left.length === 0) return [];
     await delay(100);
   }
-  return left.map((pid) => `process ${pid} of ${join(directory)}`);
+  return left;
+}
+
+async function presentControlGroups(): Promise<string[]> {
+  const lists = await Promise.all(
+    controlGroups.map(async (directory) => {
+      const names = await readdir(directory).catch(() => []);
+      return names.map((name) => join(directory, name));
+    }),
+  );
+  return lists.flat();
+}
+
+async function describeProcess(pid: number): Promise<string> {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  return `process ${pid}: ${commandLine.replaceAll('\0', ' ')}`;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }

@@ -28,7 +28,9 @@ export function describeWith(needed: readonly Program[], name: string, tests: ()
     return;
   }
   const message = missing
-    .map((program) => `${program} (${programs[program].path}) is missing; install it with: ${programs[program].install}`)
+    .map(
+      (program) => `${program} (${programs[program].path}) is missing; install it with: ${programs[program].install}`,
+    )
     .join('; ');
   if (process.env.CI) throw new Error(`${name}: ${message}`);
   console.warn(`NOT RUN: ${name}: ${message}`);

@@ -87,7 +87,8 @@ export async function startServer(
     },
   };
   for (let attempt = 0; attempt < 300; attempt++) {
-    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`The server ended at its start:\n${output}`);
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`The server ended at its start:\n${output}`);
     const ready = await fetch(`${server.baseUrl}/readyz`).catch(() => undefined);
     if (ready?.ok) return server;
     await delay(100);
@@ -101,15 +102,16 @@ export async function removeDirectory(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** Process ids whose environment or command line names the directory: what a test left running. */
-export async function processesBelow(directory: string): Promise<number[]> {
+/** Process ids whose environment or command line names the directory, or one of the further names: what a test left running. */
+export async function processesBelow(directory: string, furtherNames: readonly string[] = []): Promise<number[]> {
+  const names = [directory, ...furtherNames];
   const found: number[] = [];
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
     const texts = await Promise.all(
-      ['cmdline', 'environ'].map((file) => readFile(`/proc/${name}/${file}`, 'utf8').catch(() => '')),
+      ['cmdline', 'environ'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')),
     );
-    if (texts.some((text) => text.includes(directory))) found.push(Number(name));
+    if (texts.some((text) => names.some((name) => text.includes(name)))) found.push(Number(pid));
   }
   return found;
 }

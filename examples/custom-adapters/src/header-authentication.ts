@@ -15,7 +15,10 @@ export function createHeaderAuthentication(): Authentication {
       const { client_token: clientToken, user_info: user } = body;
       const isPortal = typeof clientToken === 'string' && (await findApiClient(clientToken)) !== undefined;
       if (isPortal && isUser(user)) {
-        return { kind: 'identity', identity: { username: user.username, email: user.email, firstName: '', lastName: '' } };
+        return {
+          kind: 'identity',
+          identity: { username: user.username, email: user.email, firstName: '', lastName: '' },
+        };
       }
       return { kind: 'refused', message: 'Neither the headers of the reverse proxy nor the client token of a portal.' };
     },

@@ -42,7 +42,13 @@ const workspaces = await createServer({
       {
         name: 'Files',
         resources: new Map([
-          ['here', webApplicationJob.configure({ command: ['python3', '-m', 'http.server', '{port}', '--bind', '{host}'] }, 'files')],
+          [
+            'here',
+            webApplicationJob.configure(
+              { command: ['python3', '-m', 'http.server', '{port}', '--bind', '{host}'] },
+              'files',
+            ),
+          ],
         ]),
       },
     ],

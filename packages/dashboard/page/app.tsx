@@ -1,4 +1,4 @@
-import { type Me, UserWorkspaces } from '@user-workspaces/client';
+import { AuthenticationError, type Me, UserWorkspaces } from '@user-workspaces/client';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { messageOf } from './messages.js';
 import { SignIn } from './sign-in.js';
@@ -10,10 +10,18 @@ export function App() {
   const [token, setToken] = useState<string | undefined>(() => takeTokenOfLink() ?? readToken());
   const [me, setMe] = useState<Me>();
   const [problem, setProblem] = useState<string>();
+  const [attempt, setAttempt] = useState(0);
   const client = useMemo(
     () => new UserWorkspaces({ baseUrl: new URL('.', location.href), ...(token !== undefined && { token }) }),
     [token],
   );
+
+  const leave = (reason?: unknown) => {
+    keepToken(undefined);
+    setToken(undefined);
+    setMe(undefined);
+    setProblem(reason === undefined ? undefined : messageOf(reason));
+  };
 
   useEffect(() => {
     if (token === undefined) return;
@@ -27,18 +35,20 @@ export function App() {
       })
       .catch((error: unknown) => {
         if (controller.signal.aborted) return;
-        keepToken(undefined);
-        setToken(undefined);
-        setProblem(messageOf(error));
+        // Only the server's own word ends a sign-in: a network that fails for a moment does not.
+        if (error instanceof AuthenticationError) leave(error);
+        else setProblem(messageOf(error));
       });
     return () => controller.abort();
-  }, [client, token]);
+  }, [client, token, attempt]);
 
   const signOut = async () => {
-    await client.signOut().catch((error: unknown) => setProblem(messageOf(error)));
-    keepToken(undefined);
-    setToken(undefined);
-    setMe(undefined);
+    try {
+      await client.signOut();
+      leave();
+    } catch (error) {
+      leave(error);
+    }
   };
 
   return (
@@ -63,8 +73,22 @@ export function App() {
       </header>
       <main>
         {token === undefined && <SignIn problem={problem} onToken={setToken} />}
-        {token !== undefined && !me && <p role="status">Signing in …</p>}
-        {me && <WorkspaceList client={client} firstEventId={me.event_id} />}
+        {token !== undefined && !me && problem === undefined && <p role="status">Signing in …</p>}
+        {token !== undefined && !me && problem !== undefined && (
+          <p role="alert" class="problem">
+            {problem}{' '}
+            <button
+              type="button"
+              onClick={() => {
+                setProblem(undefined);
+                setAttempt(attempt + 1);
+              }}
+            >
+              Try again
+            </button>
+          </p>
+        )}
+        {me && <WorkspaceList client={client} firstEventId={me.event_id} onSignedOut={leave} />}
       </main>
     </>
   );

@@ -1,6 +1,5 @@
 import type { Job, JobType, UserWorkspaces, Workspace } from '@user-workspaces/client';
 import { useEffect, useReducer } from 'preact/hooks';
-import { messageOf } from './messages.js';
 
 /** What the page shows, as the server says it. */
 export interface LiveState {
@@ -12,16 +11,30 @@ export interface LiveState {
 }
 
 type Action =
-  | { readonly do: 'load'; readonly workspaces: readonly Workspace[]; readonly jobs: readonly Job[]; readonly jobTypes: readonly JobType[] }
+  | {
+      readonly do: 'load';
+      readonly workspaces: readonly Workspace[];
+      readonly jobs: readonly Job[];
+      readonly jobTypes: readonly JobType[];
+    }
   | { readonly do: 'workspace'; readonly workspace: Workspace }
   | { readonly do: 'workspace gone'; readonly id: number }
   | { readonly do: 'job'; readonly job: Job }
   | { readonly do: 'problem'; readonly problem: string | undefined };
 
-const nothing: LiveState = { isLoaded: false, workspaces: new Map(), jobs: new Map(), jobTypes: [], problem: undefined };
+const nothing: LiveState = {
+  isLoaded: false,
+  workspaces: new Map(),
+  jobs: new Map(),
+  jobTypes: [],
+  problem: undefined,
+};
 
 /** Lays a row over the map unless the map has a newer version of it. */
-function newest<T extends { readonly id: number; readonly version: number }>(map: ReadonlyMap<number, T>, row: T): ReadonlyMap<number, T> {
+function newest<T extends { readonly id: number; readonly version: number }>(
+  map: ReadonlyMap<number, T>,
+  row: T,
+): ReadonlyMap<number, T> {
   const present = map.get(row.id);
   return present && present.version > row.version ? map : new Map(map).set(row.id, row);
 }
@@ -51,7 +64,11 @@ function reduce(state: LiveState, action: Action): LiveState {
 }
 
 /** The caller's workspaces and jobs, read once and then followed by the event stream. */
-export function useLiveState(client: UserWorkspaces, firstEventId: number): [LiveState, (action: Action) => void] {
+export function useLiveState(
+  client: UserWorkspaces,
+  firstEventId: number,
+  onProblem: (error: unknown) => void,
+): [LiveState, (action: Action) => void] {
   const [state, dispatch] = useReducer(reduce, nothing);
   useEffect(() => {
     const controller = new AbortController();
@@ -74,7 +91,7 @@ export function useLiveState(client: UserWorkspaces, firstEventId: number): [Liv
       }
     };
     follow().catch((error: unknown) => {
-      if (!signal.aborted) dispatch({ do: 'problem', problem: messageOf(error) });
+      if (!signal.aborted) onProblem(error);
     });
     return () => controller.abort();
   }, [client, firstEventId]);

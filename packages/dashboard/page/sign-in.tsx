@@ -14,11 +14,18 @@ export function SignIn({ problem, onToken }: { problem: string | undefined; onTo
     >
       <h2>Sign in</h2>
       <p>
-        Open the sign-in link that <code>npm start</code> printed, or paste it here. A portal's users come here already signed in.
+        Open the sign-in link that <code>npm start</code> printed, or paste it here. A portal's users come here already
+        signed in.
       </p>
       <label>
         Sign-in link or token
-        <input type="password" autocomplete="off" required value={text} onInput={(event) => setText(event.currentTarget.value)} />
+        <input
+          type="password"
+          autocomplete="off"
+          required
+          value={text}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
       </label>
       {problem !== undefined && <p role="alert">{problem}</p>}
       <button type="submit">Sign in</button>

@@ -1,7 +1,7 @@
 import type { Job, JobType, UserWorkspaces, Workspace } from '@user-workspaces/client';
 import { useState } from 'preact/hooks';
 import { JobRow } from './job-row.js';
-import { sizeText } from './messages.js';
+import { sizeText, timeText } from './messages.js';
 
 /** How many ended jobs are shown. */
 const endedShown = 3;
@@ -51,7 +51,7 @@ export function WorkspaceCard(props: {
       {workspace.status_reason !== null && <p role="alert">{workspace.status_reason}</p>}
       <p class="facts">
         {count === 1 ? '1 entry' : `${count} entries`} · {sizeText(workspace.disk_space)} · created{' '}
-        <time dateTime={workspace.datetime_created}>{new Date(workspace.datetime_created).toLocaleString()}</time>
+        <time dateTime={workspace.datetime_created}>{timeText(workspace.datetime_created)}</time>
       </p>
       {jobs.length > 0 && (
         <ul class="jobs">

@@ -1,13 +1,17 @@
-import type { JobType, UserWorkspaces } from '@user-workspaces/client';
+import { AuthenticationError, type JobType, type UserWorkspaces } from '@user-workspaces/client';
 import { useState } from 'preact/hooks';
 import { useLiveState } from './live-state.js';
 import { messageOf } from './messages.js';
 import { WorkspaceCard } from './workspace-card.js';
 
 /** The user's workspaces, newest first, and the form for another. */
-export function WorkspaceList({ client, firstEventId }: { client: UserWorkspaces; firstEventId: number }) {
-  const [state, dispatch] = useLiveState(client, firstEventId);
-  const report = (error: unknown) => dispatch({ do: 'problem', problem: messageOf(error) });
+export function WorkspaceList(props: { client: UserWorkspaces; firstEventId: number; onSignedOut: (reason: unknown) => void }) {
+  const { client, firstEventId, onSignedOut } = props;
+  const [state, dispatch] = useLiveState(client, firstEventId, (error) => report(error));
+  const report = (error: unknown): void => {
+    if (error instanceof AuthenticationError) onSignedOut(error);
+    else dispatch({ do: 'problem', problem: messageOf(error) });
+  };
   const jobs = [...state.jobs.values()].sort((a, b) => b.id - a.id);
   return (
     <>
@@ -22,7 +26,9 @@ export function WorkspaceList({ client, firstEventId }: { client: UserWorkspaces
       <CreateForm client={client} jobTypes={state.jobTypes} onProblem={report} />
       {!state.isLoaded && <p role="status">Loading …</p>}
       {state.isLoaded && state.workspaces.size === 0 && (
-        <p class="empty">No workspaces yet. Create the first one above: it is a directory that stays, whatever runs in it.</p>
+        <p class="empty">
+          No workspaces yet. Create the first one above: it is a directory that stays, whatever runs in it.
+        </p>
       )}
       <ul class="workspaces">
         {[...state.workspaces.values()]
@@ -42,7 +48,11 @@ export function WorkspaceList({ client, firstEventId }: { client: UserWorkspaces
   );
 }
 
-function CreateForm(props: { client: UserWorkspaces; jobTypes: readonly JobType[]; onProblem: (error: unknown) => void }) {
+function CreateForm(props: {
+  client: UserWorkspaces;
+  jobTypes: readonly JobType[];
+  onProblem: (error: unknown) => void;
+}) {
   const { client, jobTypes, onProblem } = props;
   const [name, setName] = useState('');
   const [description, setDescription] = useState('');

@@ -4,6 +4,7 @@ import {
   chmod,
   chown,
   type FileHandle,
+  link,
   mkdir,
   open,
   readdir,
@@ -89,10 +90,10 @@ export class Records {
     }
   }
 
-  /** Writes a file of a launch unless it is there; false when it is, or when the launch is not known. */
+  /** Writes a file of a launch, whole or not at all, unless it is there; false when it is, or when the launch is not known. */
   async writeOnce(launchKey: string, name: string, line: string): Promise<boolean> {
     try {
-      await writeFile(`${this.directory(launchKey)}/${name}`, `${line}\n`, { mode: 0o600, flag: 'wx' });
+      await this.putInPlace(launchKey, name, line, link);
       return true;
     } catch (error) {
       if (hasCode(error, 'EEXIST', 'ENOENT')) return false;
@@ -100,11 +101,20 @@ export class Records {
     }
   }
 
+  /** Writes a file of a launch, in place of what is there; a reader sees the one or the other. */
   async replace(launchKey: string, name: string, line: string): Promise<void> {
+    await this.putInPlace(launchKey, name, line, rename);
+  }
+
+  private async putInPlace(launchKey: string, name: string, line: string, put: typeof link): Promise<void> {
     const path = `${this.directory(launchKey)}/${name}`;
     const made = `${path}.${randomBytes(6).toString('hex')}`;
     await writeFile(made, `${line}\n`, { mode: 0o600, flag: 'wx' });
-    await rename(made, path);
+    try {
+      await put(made, path);
+    } finally {
+      await rm(made, { force: true });
+    }
   }
 
   /** First line of a file and when it was written; `undefined` while there is none, or none complete. */

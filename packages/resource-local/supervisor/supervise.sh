@@ -22,8 +22,9 @@ set +C
 
 # finish <exit code or -> <e: exited, s: ended by a signal, -: neither> <cause, unless one was recorded before>
 finish() {
-  cause=$3
+  cause=
   { read -r cause < cause; } 2>/dev/null
+  [ -n "$cause" ] || cause=$3
   for cgroup in $cgroups; do
     tries=0
     while [ -d "$cgroup" ] && ! rmdir "$cgroup" 2>/dev/null && [ "$tries" -lt 20 ]; do

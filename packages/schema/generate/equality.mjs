@@ -16,7 +16,9 @@ export function emitEquality(specification) {
         }),
     ),
     ...operations
-      .filter(({ operation }) => contentOf(specification, operation.requestBody).some(([type]) => type === 'application/json'))
+      .filter(({ operation }) =>
+        contentOf(specification, operation.requestBody).some(([type]) => type === 'application/json'),
+      )
       .map(
         ({ id }) =>
           `Same<z.input<typeof schemas.requests.${id}.body>, NonNullable<operations['${id}']['requestBody']>['content']['application/json']>`,

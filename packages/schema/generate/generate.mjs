@@ -36,7 +36,9 @@ for (const [name, text] of Object.entries(outputs)) {
   writeFileSync(path, text);
 }
 if (process.argv.includes('--check') && stale.length > 0) {
-  console.error(`packages/schema: ${stale.join(', ')} differ from the specification. Run \`npm run generate\` and commit.`);
+  console.error(
+    `packages/schema: ${stale.join(', ')} differ from the specification. Run \`npm run generate\` and commit.`,
+  );
   process.exit(1);
 }
 console.log(stale.length === 0 ? 'Generated files are up to date.' : `Written: ${stale.join(', ')}`);

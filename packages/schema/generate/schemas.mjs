@@ -19,7 +19,8 @@ function emitString(schema, error) {
   if (schema.minLength !== undefined) out += `.min(${schema.minLength})`;
   if (schema.maxLength !== undefined) out += `.max(${schema.maxLength})`;
   if (schema.pattern !== undefined) out += `.regex(new RegExp(${text(schema.pattern)}))`;
-  if (schema.format === 'date-time') out += '.refine((time) => !Number.isNaN(Date.parse(time)), { error: "not a time" })';
+  if (schema.format === 'date-time')
+    out += '.refine((time) => !Number.isNaN(Date.parse(time)), { error: "not a time" })';
   return out;
 }
 
@@ -108,7 +109,8 @@ function ordered(components) {
   const done = new Map();
   const visit = (name, trail) => {
     if (done.has(name)) return;
-    if (trail.includes(name)) throw new Error(`The schemas refer to each other in a circle: ${[...trail, name].join(' → ')}`);
+    if (trail.includes(name))
+      throw new Error(`The schemas refer to each other in a circle: ${[...trail, name].join(' → ')}`);
     for (const [, reference] of JSON.stringify(components[name]).matchAll(/"\$ref":"([^"]+)"/g)) {
       visit(referenceName(reference), [...trail, name]);
     }
@@ -129,7 +131,11 @@ export function emitSchemas(specification) {
   for (const [name, schema] of ordered(specification.components.schemas)) {
     lines.push(`export const ${name} = ${emit(schema)};`);
   }
-  lines.push('', '/** What each operation takes: parameters as text, and its JSON body. */', 'export const requests = {');
+  lines.push(
+    '',
+    '/** What each operation takes: parameters as text, and its JSON body. */',
+    'export const requests = {',
+  );
   const operations = listOperations(specification);
   for (const { id, operation, parameters } of operations) {
     const body = contentOf(specification, operation.requestBody).find(([type]) => type === 'application/json');

@@ -41,7 +41,10 @@ export type ParameterEntry = Schema<'Parameter'> & {
 /** Sends the e-mail about a new share. */
 export interface Mailer {
   /** @throws when the mail server did not take the mail; the server tries again. */
-  send(mail: { readonly to: string; readonly subject: string; readonly text: string }, signal: AbortSignal): Promise<void>;
+  send(
+    mail: { readonly to: string; readonly subject: string; readonly text: string },
+    signal: AbortSignal,
+  ): Promise<void>;
 }
 
 /** What {@link createServer} puts together. */

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { AdapterError, type Identity, type JobRow } from '@user-workspaces/contract';
 import { type Schema, specificationVersion, ticketParameter } from '@user-workspaces/schema';
@@ -12,9 +12,9 @@ import { pages } from './http/pages.js';
 import { createMetrics } from './observability/metrics.js';
 import type { ServerOptions } from './options.js';
 import { createSessionProxy, domainBasePath, sessionBasePath } from './proxy/index.js';
-import { Journal } from './records/journal.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { probeSession } from './reconciler/session-probe.js';
+import { Journal } from './records/journal.js';
 import type { ServerContext } from './server-context.js';
 import { routeOf, SessionDirectory } from './services/session-directory.js';
 import { signingKey } from './services/signing-key.js';
@@ -44,7 +44,9 @@ export interface UserWorkspacesServer {
 
 function packageVersion(): string {
   const content: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  return typeof content === 'object' && content !== null && 'version' in content ? String(content.version) : specificationVersion;
+  return typeof content === 'object' && content !== null && 'version' in content
+    ? String(content.version)
+    : specificationVersion;
 }
 
 /**
@@ -221,13 +223,21 @@ function checkOptions(options: ServerOptions): void {
     }
   }
   if (options.prefix && !/^(\/[\w.~-]+)+$/.test(options.prefix)) {
-    throw new AdapterError('misconfigured', `The prefix ${options.prefix} must begin with a slash and not end in one.`, {
-      field: 'prefix',
-    });
+    throw new AdapterError(
+      'misconfigured',
+      `The prefix ${options.prefix} must begin with a slash and not end in one.`,
+      {
+        field: 'prefix',
+      },
+    );
   }
   if (!URL.canParse(options.publicUrl)) {
-    throw new AdapterError('misconfigured', `public_url is ${options.publicUrl}; a URL such as https://portal.example.org is needed.`, {
-      field: 'public_url',
-    });
+    throw new AdapterError(
+      'misconfigured',
+      `public_url is ${options.publicUrl}; a URL such as https://portal.example.org is needed.`,
+      {
+        field: 'public_url',
+      },
+    );
   }
 }

@@ -168,4 +168,3 @@ export type Parameters = z.output<typeof parametersSection>;
 export type AuthenticationEntry = AuthenticationSection[string];
 export type StorageEntry = StorageSection[string];
 export type ConfiguredResource = ResourceSection[string];
-export type ConfiguredJobType = JobTypeSection[string];

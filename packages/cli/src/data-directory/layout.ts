@@ -16,7 +16,7 @@ export interface DataLayout {
   readonly clientToken: string;
   /** Directory of the table of reserved accounts. */
   readonly accounts: string;
-  readonly lock: string;
+  readonly locks: string;
 }
 
 export function layoutOf(root: string): DataLayout {
@@ -29,7 +29,7 @@ export function layoutOf(root: string): DataLayout {
     database: join(server, 'user-workspaces.db'),
     clientToken: join(server, 'client-token'),
     accounts: join(server, 'accounts'),
-    lock: join(server, 'lock'),
+    locks: join(server, 'locks'),
   };
 }
 

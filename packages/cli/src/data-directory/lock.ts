@@ -1,82 +1,87 @@
 import { execFile } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { AdapterError } from '@user-workspaces/contract';
-
-/** A process, told apart from later ones with the same number. */
-interface Holder {
-  readonly pid: number;
-  /** When it started, in the words of the system; on Linux with the boot it belongs to. */
-  readonly start: string;
-}
 
 /** The right to be the only server of a data directory. */
 export interface DataLock {
   release(): Promise<void>;
 }
 
+/** A claim that has stood this long is held; a younger one may be withdrawn. */
+const settledMs = 1000;
+
 /**
- * Takes the lock of a data directory. A lock whose process is gone is taken over, so a crash leaves nothing to clean up.
+ * Takes the lock of a data directory. What a process left that is gone does not count and is removed, so a crash leaves
+ * nothing to clean up.
+ *
+ * Each server puts a claim of its own in `locks`, then looks for those of others: of two that do so at once, at least one
+ * sees the other, withdraws, and tries again. No claim is ever taken from somebody else.
  *
  * Processes in other containers are not seen: give each server a data directory of its own.
  *
+ * @param locks Directory for claims; made if it is missing.
  * @throws AdapterError `conflict` when another server holds it.
  */
-export async function acquireLock(file: string, dataDirectory: string): Promise<DataLock> {
-  const own = `${file}.${process.pid}-${randomBytes(6).toString('hex')}`;
-  const start = await startOf(process.pid);
-  const content = `${JSON.stringify({ pid: process.pid, start: start ?? '' } satisfies Holder)}\n`;
-  await writeFile(own, content, { mode: 0o600, flag: 'wx' });
-  try {
-    // A link appears whole or not at all, and of several only one succeeds.
-    while (!(await attempt(() => link(own, file), 'EEXIST'))) await removeStale(file, dataDirectory);
-  } finally {
-    await unlink(own);
-  }
-  return {
-    async release() {
-      // After a take-over by mistake the file would be another server's.
-      if ((await readText(file)) === content) await unlink(file);
-    },
-  };
-}
-
-async function removeStale(file: string, dataDirectory: string): Promise<void> {
-  const seen = await readText(file);
-  if (seen === undefined) return;
-  const holder = parse(seen);
-  if (holder && (await isAlive(holder))) {
-    throw new AdapterError(
-      'conflict',
-      `Another server (process ${holder.pid}) uses the data directory ${dataDirectory}. Stop it first, or set UWS_DATA_DIR to another directory.`,
-      { field: 'data_dir' },
-    );
-  }
-  const aside = `${file}.stale-${process.pid}-${randomBytes(6).toString('hex')}`;
-  if (!(await attempt(() => rename(file, aside), 'ENOENT'))) return;
-  // Another start may have taken over between reading and renaming: then it gets its lock back.
-  if ((await readText(aside)) !== seen) await attempt(() => link(aside, file), 'EEXIST');
-  await unlink(aside);
-}
-
-function parse(text: string): Holder | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || !('pid' in value) || !('start' in value)) return undefined;
-    const { pid, start } = value;
-    return typeof pid === 'number' && Number.isSafeInteger(pid) && pid > 0 && typeof start === 'string'
-      ? { pid, start }
-      : undefined;
-  } catch {
-    // A crash of the machine can leave an empty file.
-    return undefined;
+export async function acquireLock(locks: string, dataDirectory: string): Promise<DataLock> {
+  await mkdir(locks, { recursive: true, mode: 0o700 });
+  const start = (await startOf(process.pid)) ?? '';
+  for (;;) {
+    const name = `${process.pid}.${digest(start)}.${randomBytes(6).toString('hex')}`;
+    const release = (): Promise<void> => rm(join(locks, name), { force: true });
+    await writeFile(join(locks, name), '', { mode: 0o600, flag: 'wx' });
+    let others: Claim[];
+    try {
+      others = await livingClaims(locks, name);
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    if (others.length === 0) return { release };
+    await release();
+    const holder = others.find(({ ageMs }) => ageMs > settledMs);
+    if (holder) {
+      throw new AdapterError(
+        'conflict',
+        `Another server (process ${holder.pid}) uses the data directory ${dataDirectory}. Stop it first, or set UWS_DATA_DIR to another directory.`,
+        { field: 'data_dir' },
+      );
+    }
+    await delay(20 + Math.random() * 100);
   }
 }
 
-async function isAlive({ pid, start }: Holder): Promise<boolean> {
-  const present = await startOf(pid);
-  return present !== undefined && present === start;
+interface Claim {
+  readonly pid: number;
+  readonly ageMs: number;
+}
+
+/** Claims of others that live; those of processes that are gone are removed. */
+async function livingClaims(locks: string, own: string): Promise<Claim[]> {
+  const living: Claim[] = [];
+  for (const name of await readdir(locks)) {
+    const [, pid, start] = /^(\d{1,10})\.([0-9a-f]{32})\.[0-9a-f]{12}$/.exec(name) ?? [];
+    if (name === own || pid === undefined || start === undefined) continue;
+    const path = join(locks, name);
+    const present = await startOf(Number(pid));
+    if (present === undefined || digest(present) !== start) {
+      await rm(path, { force: true });
+      continue;
+    }
+    const made = await stat(path).catch((error: unknown) => {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    });
+    if (made) living.push({ pid: Number(pid), ageMs: Math.abs(Date.now() - made.mtimeMs) });
+  }
+  return living;
+}
+
+function digest(start: string): string {
+  return createHash('sha256').update(start).digest('hex').slice(0, 32);
 }
 
 /** When a process started; `undefined` when there is none with this number. */
@@ -102,19 +107,11 @@ async function readText(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
-      return undefined;
+    if (isAbsent(error)) return undefined;
     throw error;
   }
 }
 
-/** False when the action fails with this code. */
-async function attempt(action: () => Promise<void>, code: string): Promise<boolean> {
-  try {
-    await action();
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === code) return false;
-    throw error;
-  }
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
 }

@@ -23,7 +23,7 @@ export async function serve(loaded: LoadedConfiguration): Promise<void> {
   const { configuration } = loaded;
   const layout = await prepareDataDirectory(configuration.data_dir, configuration.accounts !== 'own');
   const serverLog = createLog(configuration);
-  const lock = await acquireLock(layout.lock, layout.root);
+  const lock = await acquireLock(layout.locks, layout.root);
   try {
     const listener = await listen(configuration.host, configuration.port);
     try {

@@ -10,7 +10,7 @@ export function toFailure(error: unknown, signal?: AbortSignal | undefined): Use
   if (error instanceof UserWorkspacesError) return error;
   const chain = [...causes(error)];
   for (const cause of chain) {
-    const failure = byCode(textAt(cause, 'code') ?? '', error) ?? byName(textAt(cause, 'name'), error);
+    const failure = ofKind(textAt(cause, 'code') ?? textAt(cause, 'name') ?? '', error);
     if (failure) return failure;
   }
   // `fetch` reports a failed exchange as a TypeError, in browsers without saying more.
@@ -46,9 +46,9 @@ export function aborted(reason: unknown): UserWorkspacesError {
   return new AbortedError('The call was aborted by its signal.', { code: 'aborted', cause: reason });
 }
 
-type Kind = readonly [codes: RegExp, code: ErrorCode, retryable: boolean, sentence: string];
+type Kind = readonly [marks: RegExp, code: ErrorCode, retryable: boolean, sentence: string];
 
-/** The error codes of Node's sockets, resolver, TLS, HTTP parser and fetch; browsers have none. */
+/** Told by the codes of Node's sockets, resolver, TLS, HTTP parser and fetch, or by an error's name where it has no code. */
 const kinds: readonly Kind[] = [
   [/^ECONNREFUSED$/, 'connection_refused', true, 'Nobody listens at baseUrl: is the server running?'],
   [
@@ -59,30 +59,28 @@ const kinds: readonly Kind[] = [
   ],
   [/^(ENOTFOUND|EAI_)/, 'host_not_found', true, 'The host name of baseUrl has no address.'],
   [/^E(NET|HOST)/, 'connection_failed', true, 'The host of baseUrl cannot be reached.'],
-  [/^(ETIMEDOUT|UND_ERR_.*_TIMEOUT)$/, 'timeout', true, 'The server did not answer in time.'],
+  [/^(ETIMEDOUT|UND_ERR_.*_TIMEOUT|TimeoutError)$/, 'timeout', true, 'The server did not answer in time.'],
   [
     /^(ERR_SSL|ERR_TLS|EPROTO|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO)/,
     'tls_failed',
     false,
     "No secure connection: check the scheme of baseUrl and the server's certificate.",
   ],
-  [/^(HPE_|UND_ERR_HEADERS_OVERFLOW)/, 'invalid_answer', false, 'What listens at baseUrl does not speak HTTP.'],
+  [
+    /^(HPE_|HTTPParserError|UND_ERR_HEADERS_OVERFLOW)/,
+    'invalid_answer',
+    false,
+    'What listens at baseUrl does not speak HTTP.',
+  ],
 ];
 
-function byCode(systemCode: string, cause: unknown): UserWorkspacesError | undefined {
-  const kind = kinds.find(([codes]) => codes.test(systemCode));
+function ofKind(mark: string, cause: unknown): UserWorkspacesError | undefined {
+  if (mark === 'AbortError') return aborted(cause);
+  const kind = kinds.find(([marks]) => marks.test(mark));
   if (!kind) return undefined;
   const [, code, retryable, sentence] = kind;
   const Failure = code === 'timeout' ? TimeoutError : ConnectionError;
-  return new Failure(`${sentence} (${systemCode})`, { code, retryable, cause });
-}
-
-function byName(name: string | undefined, cause: unknown): UserWorkspacesError | undefined {
-  if (name === 'AbortError') return aborted(cause);
-  if (name === 'TimeoutError') {
-    return new TimeoutError('The server did not answer in time.', { code: 'timeout', retryable: true, cause });
-  }
-  return undefined;
+  return new Failure(`${sentence} (${mark})`, { code, retryable, cause });
 }
 
 /** The error, what caused it, and so on; the deepest are the most telling, so they come first. */

@@ -137,7 +137,7 @@ export class EventStreams {
 
   #after(userId: number, seq: number): Promise<EventRow[]> {
     return this.#context.database.find('events', {
-      where: { user_id: userId, seq: { gte: seq } },
+      where: { user_id: userId, seq: { gt: seq } },
       orderBy: [['seq', 'asc']],
       limit: batchSize,
     });

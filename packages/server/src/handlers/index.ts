@@ -18,7 +18,12 @@ import { workspaceHandlers } from './workspaces.js';
 /** Every operation's handler. */
 export function createHandlers(
   context: ServerContext,
-  parts: { readonly metrics: Metrics; readonly surveys: Surveys; readonly streams: EventStreams; readonly sockets: JobSockets },
+  parts: {
+    readonly metrics: Metrics;
+    readonly surveys: Surveys;
+    readonly streams: EventStreams;
+    readonly sockets: JobSockets;
+  },
 ): Handlers {
   return {
     ...accountHandlers(context, (tokenId) => {

@@ -20,14 +20,19 @@ async function healthOf(check: (signal: AbortSignal) => Promise<Health>): Promis
     const { connected, message } = await check(AbortSignal.timeout(checkTimeoutMs));
     return connected ? { connected, message: 'Connected successfully.', details: message } : { connected, message };
   } catch (error) {
-    return { connected: false, message: error instanceof Error && error.name === 'TimeoutError' ? 'No answer in time.' : 'The check failed.' };
+    return {
+      connected: false,
+      message: error instanceof Error && error.name === 'TimeoutError' ? 'No answer in time.' : 'The check failed.',
+    };
   }
 }
 
 async function healthOfAll(
   adapters: Iterable<readonly [string, { check(signal?: AbortSignal): Promise<Health> }]>,
 ): Promise<Record<string, Dependency>> {
-  const entries = [...adapters].map(async ([name, adapter]) => [name, await healthOf((signal) => adapter.check(signal))] as const);
+  const entries = [...adapters].map(
+    async ([name, adapter]) => [name, await healthOf((signal) => adapter.check(signal))] as const,
+  );
   return Object.fromEntries(await Promise.all(entries));
 }
 

@@ -25,7 +25,9 @@ type Context = ParameterizedContext<RequestState>;
 
 type Schemas = (typeof schemas.requests)[OperationId];
 
-const handlerIds = Object.keys(operations).filter((id): id is OperationId => operations[id as keyof typeof operations].servedBy === 'handler');
+const handlerIds = Object.keys(operations).filter(
+  (id): id is OperationId => operations[id as keyof typeof operations].servedBy === 'handler',
+);
 
 /** Values of a query as text; of a repeated one the last counts, as in the old service. */
 function queryOf(context: Context): Record<string, string> {

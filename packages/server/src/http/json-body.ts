@@ -52,7 +52,8 @@ export function parseJson(text: string): unknown {
 
 function fieldOf(path: readonly PropertyKey[]): string {
   return path.reduce<string>(
-    (field, key) => (typeof key === 'number' ? `${field}[${key}]` : field === '' ? String(key) : `${field}.${String(key)}`),
+    (field, key) =>
+      typeof key === 'number' ? `${field}[${key}]` : field === '' ? String(key) : `${field}.${String(key)}`,
     '',
   );
 }
@@ -67,7 +68,11 @@ export function validate<T extends z.ZodType>(schema: T, value: unknown): z.outp
   // Messages of our own are sentences; the library's begin with one of these words.
   const isLibraryMessage = /^(Invalid|Too|Unrecognized|not )/.test(message) && !message.endsWith('specified');
   const missing = issue !== undefined && 'input' in issue && issue.input === undefined;
-  throw new ApiError(missing ? 'missing_field' : 'invalid_field', isLibraryMessage && field ? `${field}: ${message}` : message, {
-    ...(field !== '' && { field }),
-  });
+  throw new ApiError(
+    missing ? 'missing_field' : 'invalid_field',
+    isLibraryMessage && field ? `${field}: ${message}` : message,
+    {
+      ...(field !== '' && { field }),
+    },
+  );
 }

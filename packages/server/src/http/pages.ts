@@ -12,7 +12,10 @@ const docsPolicy =
   "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self' data:; worker-src blob:; base-uri 'none'; frame-ancestors 'none'";
 
 /** The specification and the pages for people, at their paths below the prefix. */
-export function pages(options: Pick<ServerOptions, 'pageDirectory' | 'docsDirectory' | 'publicUrl'>, prefix: string): Extra[] {
+export function pages(
+  options: Pick<ServerOptions, 'pageDirectory' | 'docsDirectory' | 'publicUrl'>,
+  prefix: string,
+): Extra[] {
   const text = JSON.stringify({ ...specification, servers: [{ url: options.publicUrl + prefix }] });
   const serveSpecification: Extra = async (context, next) => {
     if (context.path !== `${prefix}/openapi.json` || context.method !== 'GET') return next();

@@ -51,4 +51,3 @@ function decodeCursor(cursor: string, order: string): number {
     field: 'cursor',
   });
 }
-

@@ -27,6 +27,7 @@ function isDisconnect(error: unknown): boolean {
   return (
     error instanceof Error &&
     (error.name === 'AbortError' ||
-      ('code' in error && (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ECONNRESET' || error.code === 'EPIPE')))
+      ('code' in error &&
+        (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ECONNRESET' || error.code === 'EPIPE')))
   );
 }

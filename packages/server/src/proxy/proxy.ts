@@ -1,5 +1,4 @@
 import { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { applicationPath, findTarget, joinAddress, type SessionTarget, takeTicket } from './addresses.js';
 import { answer, type OwnAnswer } from './answers.js';
 import { judge, sessionCookieFor } from './credentials.js';

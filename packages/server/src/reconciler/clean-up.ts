@@ -19,7 +19,10 @@ export async function cleanUp(context: ServerContext, signal: AbortSignal): Prom
     await rows.remove('tokens', { expires_at_ms: { lt: nowMs } });
     await rows.remove('idempotency_keys', { created_at_ms: { lt: nowMs - idempotencyLifetimeMs } });
   });
-  const uploads = await database.find('uploads', { where: { created_at_ms: { lt: nowMs - uploadLifetimeMs } }, limit: 100 });
+  const uploads = await database.find('uploads', {
+    where: { created_at_ms: { lt: nowMs - uploadLifetimeMs } },
+    limit: 100,
+  });
   for (const upload of uploads) {
     const workspace = await database.findOne('workspaces', { id: upload.workspace_id });
     if (workspace) {

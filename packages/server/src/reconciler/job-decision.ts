@@ -105,7 +105,9 @@ function absentEnd(row: JobRow, nowMs: number): LaunchEnd {
     exitCode: null,
     signal: null,
     cause: neverRan && row.status === 'stopping' ? 'stopped' : 'lost',
-    ...(!neverRan && { reason: `The resource ${row.resource} no longer knows this job, so how it ended is not known.` }),
+    ...(!neverRan && {
+      reason: `The resource ${row.resource} no longer knows this job, so how it ended is not known.`,
+    }),
     coreHours: row.core_hours,
   };
 }
@@ -117,23 +119,40 @@ function ending(row: JobRow, end: LaunchEnd): End {
   const wasAsked = row.stop_requested_at_ms !== null;
   switch (end.cause) {
     case 'exited':
-      if (end.exitCode === 0) return { status: 'complete', status_reason: 'finished', status_message: reason('It finished.') };
+      if (end.exitCode === 0)
+        return { status: 'complete', status_reason: 'finished', status_message: reason('It finished.') };
       if (wasAsked) return { status: 'complete', status_reason: 'stopped', status_message: reason('It was stopped.') };
       return end.signal === null
-        ? { status: 'failed', status_reason: 'exit_code', status_message: reason(`It ended with exit code ${end.exitCode}.`) }
+        ? {
+            status: 'failed',
+            status_reason: 'exit_code',
+            status_message: reason(`It ended with exit code ${end.exitCode}.`),
+          }
         : { status: 'failed', status_reason: 'signal', status_message: reason(`It was ended by ${end.signal}.`) };
     case 'stopped':
       return { status: 'complete', status_reason: 'stopped', status_message: reason('It was stopped.') };
     case 'time_limit':
       return { status: 'complete', status_reason: 'time_limit', status_message: reason('Its time limit was reached.') };
     case 'memory_limit':
-      return { status: 'failed', status_reason: 'memory_limit', status_message: reason('It used more memory than its limit.') };
+      return {
+        status: 'failed',
+        status_reason: 'memory_limit',
+        status_message: reason('It used more memory than its limit.'),
+      };
     case 'node_failure':
-      return { status: 'failed', status_reason: 'node_failure', status_message: reason('The machine it ran on failed.') };
+      return {
+        status: 'failed',
+        status_reason: 'node_failure',
+        status_message: reason('The machine it ran on failed.'),
+      };
     case 'launch_failed':
       return { status: 'failed', status_reason: 'launch_failed', status_message: reason('It could not be launched.') };
     case 'lost':
-      return { status: 'failed', status_reason: 'lost', status_message: reason('It was lost: how it ended is not known.') };
+      return {
+        status: 'failed',
+        status_reason: 'lost',
+        status_message: reason('It was lost: how it ended is not known.'),
+      };
   }
 }
 

@@ -7,8 +7,8 @@ import { launchReferenceOf } from '../services/launch-reference.js';
 import { isActive } from '../views/job.js';
 import { retryAtMs } from './backoff.js';
 import { type Decision, decide, finalChanges, readyMessage } from './job-decision.js';
-import { recipeOf, specificationOf } from './launch.js';
 import { lastLogLines } from './last-log-lines.js';
+import { recipeOf, specificationOf } from './launch.js';
 import { released, takeLease } from './lease.js';
 import type { SessionProbe } from './session-probe.js';
 
@@ -106,7 +106,9 @@ export class JobWork {
       if (!workspace || !user) throw new AdapterError('invalid', 'Its workspace is gone.');
       // Files that were accepted with the workspace come before jobs that use them.
       if (workspace.status === 'initializing') {
-        await journal.transaction((transaction) => transaction.touchJob(row, { ...released, due_at_ms: this.#in(500) }));
+        await journal.transaction((transaction) =>
+          transaction.touchJob(row, { ...released, due_at_ms: this.#in(500) }),
+        );
         return this.#in(500);
       }
       const recipe = recipeOf(this.#context, row, user, workspace);
@@ -144,7 +146,9 @@ export class JobWork {
   async #launchFailed(row: JobRow, error: unknown): Promise<number | null> {
     const { clock, journal, log } = this.#context;
     const isFinal = AdapterError.is(error) && error.kind !== 'unavailable' && error.kind !== 'no_space';
-    const message = AdapterError.is(error) ? error.message : 'The launch failed for a reason that the server did not foresee.';
+    const message = AdapterError.is(error)
+      ? error.message
+      : 'The launch failed for a reason that the server did not foresee.';
     log[isFinal ? 'warn' : 'error']({ err: error, jobId: row.id, resource: row.resource }, 'launch failed');
     if (isFinal) {
       this.#metrics.launch(row.resource, 'failed');
@@ -189,7 +193,11 @@ export class JobWork {
     return this.#in(elapsedMs < 5_000 ? 250 : 1_000);
   }
 
-  async #probeSession(found: JobRow, decision: Extract<Decision, { do: 'probe' }>, signal: AbortSignal): Promise<number | null> {
+  async #probeSession(
+    found: JobRow,
+    decision: Extract<Decision, { do: 'probe' }>,
+    signal: AbortSignal,
+  ): Promise<number | null> {
     const { database, clock, journal } = this.#context;
     const row = Object.keys(decision.changes).length > 0 ? await this.#change(found, decision.changes) : found;
     const [workspace, user] = await Promise.all([
@@ -223,7 +231,11 @@ export class JobWork {
     return null;
   }
 
-  async #finish(row: JobRow, { end, changes }: Extract<Decision, { do: 'finish' }>, signal: AbortSignal): Promise<void> {
+  async #finish(
+    row: JobRow,
+    { end, changes }: Extract<Decision, { do: 'finish' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { journal, step } = this.#context;
     const isFailure = end.cause !== 'stopped' && end.exitCode !== 0;
     const lines = isFailure

@@ -34,14 +34,18 @@ async function work(context: ServerContext, row: ShareRow, signal: AbortSignal):
 }
 
 async function rest(context: ServerContext, row: ShareRow): Promise<void> {
-  await context.journal.transaction((transaction) => transaction.touchShare(row, { ...released, due_at_ms: null, attempts: 0 }));
+  await context.journal.transaction((transaction) =>
+    transaction.touchShare(row, { ...released, due_at_ms: null, attempts: 0 }),
+  );
 }
 
 async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSignal): Promise<void> {
   const { database, journal, step } = context;
   const copy = await database.findOne('workspaces', { id: row.shared_workspace_id });
   const original =
-    row.original_workspace_id === null ? undefined : await database.findOne('workspaces', { id: row.original_workspace_id });
+    row.original_workspace_id === null
+      ? undefined
+      : await database.findOne('workspaces', { id: row.original_workspace_id });
   if (!copy || !original) throw new AdapterError('not_found', 'The shared workspace is gone.');
   const from = storageOf(context, original);
   const to = storageOf(context, copy);

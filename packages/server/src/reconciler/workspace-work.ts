@@ -18,7 +18,10 @@ export async function workOnWorkspace(context: ServerContext, found: WorkspaceRo
   } catch (error) {
     signal.throwIfAborted();
     context.log.error({ err: error, workspaceId: row.id }, 'work on a workspace failed, will be tried again');
-    await release(context, row, lease, { due_at_ms: retryAtMs(context.clock, row.attempts), attempts: row.attempts + 1 });
+    await release(context, row, lease, {
+      due_at_ms: retryAtMs(context.clock, row.attempts),
+      attempts: row.attempts + 1,
+    });
   }
 }
 

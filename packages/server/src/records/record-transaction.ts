@@ -83,7 +83,8 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
   };
   const workspaceWrite = async (row: WorkspaceRow, changes: Partial<NewRow<'workspaces'>>): Promise<WorkspaceRow> => {
     const where: Where<'workspaces'> = { id: row.id, version: row.version, lease_fence: row.lease_fence };
-    if ((await rows.update('workspaces', where, changes)) !== 1) throw new StaleRowError(`Workspace ${row.id} changed.`);
+    if ((await rows.update('workspaces', where, changes)) !== 1)
+      throw new StaleRowError(`Workspace ${row.id} changed.`);
     noteDue(changes);
     return { ...row, ...changes };
   };

@@ -16,5 +16,6 @@ export function checkName(name: string, kind: 'file' | 'link', field: string): v
   const isSafe = segments.every(
     (segment) => segment !== '' && segment !== '.' && !segment.includes('\0') && Buffer.byteLength(segment) <= 255,
   );
-  if (!isSafe || Buffer.byteLength(name) > 4096) throw new ApiError('invalid_path', `${invalid[kind]} ${name}`, { field });
+  if (!isSafe || Buffer.byteLength(name) > 4096)
+    throw new ApiError('invalid_path', `${invalid[kind]} ${name}`, { field });
 }

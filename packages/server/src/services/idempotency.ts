@@ -45,10 +45,14 @@ export function idempotency(
       const present = await rows.findOne('idempotency_keys', { scope });
       if (present) {
         check(present);
-        throw new ApiError('idempotency_conflict', 'The first request with this Idempotency-Key is still at work. Ask again.', {
-          field: 'Idempotency-Key',
-          headers: { 'Retry-After': '1' },
-        });
+        throw new ApiError(
+          'idempotency_conflict',
+          'The first request with this Idempotency-Key is still at work. Ask again.',
+          {
+            field: 'Idempotency-Key',
+            headers: { 'Retry-After': '1' },
+          },
+        );
       }
       await rows.insert('idempotency_keys', {
         scope,

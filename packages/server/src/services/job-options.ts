@@ -31,7 +31,10 @@ function problemsOf(parameter: ParameterEntry, value: JsonValue): string[] {
  *
  * @throws ApiError `invalid_options`
  */
-export function checkOptions(parameters: readonly ParameterEntry[], options: Readonly<Record<string, unknown>>): JsonObject {
+export function checkOptions(
+  parameters: readonly ParameterEntry[],
+  options: Readonly<Record<string, unknown>>,
+): JsonObject {
   const accepted: Record<string, JsonValue> = {};
   const problems: string[] = [];
   for (const parameter of parameters) {

@@ -42,7 +42,13 @@ function choose(context: ServerContext, id: string, resourceName: string | undef
 }
 
 /** Lets the job type see the request before anything is stored, so that what it refuses is told at once. */
-function checkDetails(context: ServerContext, caller: Caller, workspace: OpenWorkspace, choice: Choice, jobDetails: JsonObject): void {
+function checkDetails(
+  context: ServerContext,
+  caller: Caller,
+  workspace: OpenWorkspace,
+  choice: Choice,
+  jobDetails: JsonObject,
+): void {
   try {
     choice.jobType.recipe({
       jobId: 0,
@@ -85,7 +91,9 @@ export async function startJob(
   }
   const id = body.job_type ?? workspace.row.default_job_type;
   if (!id) {
-    throw new ApiError('missing_field', 'Missing job_type and no default job type set on workspace.', { field: 'job_type' });
+    throw new ApiError('missing_field', 'Missing job_type and no default job type set on workspace.', {
+      field: 'job_type',
+    });
   }
   const choice = choose(context, id, body.resource);
   const jobDetails = asJson(body.job_details ?? {});
@@ -202,7 +210,9 @@ export async function stopJob(context: ServerContext, caller: Caller, jobId: num
       const row = await transaction.rows.lock('jobs', jobId);
       if (!row) throw new ApiError('not_found', `Job ${jobId} not found for user.`);
       if (row.status !== 'pending' && row.status !== 'running') {
-        throw new ApiError('job_not_active', 'This job is not running or pending.', { details: { status: row.status } });
+        throw new ApiError('job_not_active', 'This job is not running or pending.', {
+          details: { status: row.status },
+        });
       }
       const changed = await requestStop(transaction, row);
       return changed.status === 'complete' ? 'Successful stop.' : 'Job queued to stop.';
@@ -229,7 +239,10 @@ export async function extendJob(
     name === undefined ? {} : { [name]: timeLimitMinutes },
   );
   const now = limitsOf(context.parameters, entry.parameterMapping, row.resource_options).timeLimitMinutes;
-  if (row.ends_at_ms === null || (now !== undefined && row.started_at_ms + timeLimitMinutes * 60_000 <= row.ends_at_ms)) {
+  if (
+    row.ends_at_ms === null ||
+    (now !== undefined && row.started_at_ms + timeLimitMinutes * 60_000 <= row.ends_at_ms)
+  ) {
     throw new ApiError('invalid_field', 'time_limit_minutes: must be above the present time limit.', {
       field: 'time_limit_minutes',
       details: { present: now ?? null },

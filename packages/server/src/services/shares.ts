@@ -165,7 +165,8 @@ export async function createShares(
   });
   const shares = await context.journal.transaction(async (transaction) => {
     const made: ShareRow[] = [];
-    for (const receiver of receivers) made.push(await insertShare(context, storage, transaction, original, receiver, lastJob));
+    for (const receiver of receivers)
+      made.push(await insertShare(context, storage, transaction, original, receiver, lastJob));
     await idempotency?.claim(transaction.rows, { share_ids: made.map((share) => share.id) });
     return made;
   });

@@ -32,7 +32,8 @@ export class Surveys {
       for (const job of jobs.values()) if (isActive(job)) this.#followById(job.workspace_id);
     });
     this.#closing.signal.addEventListener('abort', unsubscribe, { once: true });
-    for (const row of await this.#context.database.find('workspaces', { where: { status: 'active' } })) this.follow(row);
+    for (const row of await this.#context.database.find('workspaces', { where: { status: 'active' } }))
+      this.follow(row);
     void this.#tidyForever();
   }
 
@@ -73,7 +74,9 @@ export class Surveys {
     this.#context.database
       .findOne('workspaces', { id: workspaceId })
       .then((row) => row && this.follow(row))
-      .catch((error: unknown) => this.#context.log.warn({ err: error, workspaceId }, 'a workspace could not be watched'));
+      .catch((error: unknown) =>
+        this.#context.log.warn({ err: error, workspaceId }, 'a workspace could not be watched'),
+      );
   }
 
   #letOldestGo(): void {

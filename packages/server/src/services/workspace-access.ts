@@ -15,7 +15,10 @@ export interface OpenWorkspace {
 export function storageOf(context: ServerContext, row: WorkspaceRow): OpenWorkspace {
   const storage = context.storages.get(row.storage);
   if (!storage) {
-    throw new ApiError('unavailable', `The storage ${row.storage} of workspace ${row.id} is not configured. Ask the operator.`);
+    throw new ApiError(
+      'unavailable',
+      `The storage ${row.storage} of workspace ${row.id} is not configured. Ask the operator.`,
+    );
   }
   return { row, storage, directory: { location: row.location, account: accountOfRow(row.account) } };
 }
@@ -25,7 +28,11 @@ export function storageOf(context: ServerContext, row: WorkspaceRow): OpenWorksp
  *
  * @throws ApiError `not_found` for an unknown or another user's workspace, `share_pending` for a copy not yet accepted.
  */
-export async function openWorkspace(context: ServerContext, caller: Caller, workspaceId: number): Promise<OpenWorkspace> {
+export async function openWorkspace(
+  context: ServerContext,
+  caller: Caller,
+  workspaceId: number,
+): Promise<OpenWorkspace> {
   const row = await context.database.findOne('workspaces', { id: workspaceId, user_id: caller.user.id });
   if (!row) throw new ApiError('not_found', `Workspace ${workspaceId} not found for user.`);
   if (!row.is_listed) {

@@ -86,10 +86,14 @@ export async function createWorkspace(
     });
     if (row && row.status !== 'initializing') return row;
     if (row) {
-      throw new ApiError('idempotency_conflict', 'The first request with this Idempotency-Key is still at work. Ask again.', {
-        field: 'Idempotency-Key',
-        headers: { 'Retry-After': '1' },
-      });
+      throw new ApiError(
+        'idempotency_conflict',
+        'The first request with this Idempotency-Key is still at work. Ask again.',
+        {
+          field: 'Idempotency-Key',
+          headers: { 'Retry-After': '1' },
+        },
+      );
     }
   }
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
@@ -169,7 +173,10 @@ async function undoWorkspace(context: ServerContext, { row, storage, directory }
       if (present) await transaction.removeWorkspace(present);
     });
   } catch (error) {
-    context.log.warn({ err: error, workspaceId: row.id }, 'a failed workspace could not be undone, will be tried again');
+    context.log.warn(
+      { err: error, workspaceId: row.id },
+      'a failed workspace could not be undone, will be tried again',
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { type JsonObject, type JsonValue } from '@user-workspaces/contract';
+import type { JsonObject, JsonValue } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { isJsonObject } from '../options.js';
 
@@ -11,13 +11,24 @@ function names(value: JsonValue | undefined): { name: string }[] {
 
 function links(value: JsonValue | undefined): Schema<'RequestedLink'>[] {
   if (!Array.isArray(value)) return [];
-  return value.filter(isJsonObject).flatMap((link) => (typeof link.name === 'string' ? [{ ...link, name: link.name }] : []));
+  return value
+    .filter(isJsonObject)
+    .flatMap((link) => (typeof link.name === 'string' ? [{ ...link, name: link.name }] : []));
 }
 
 /** The details of a workspace row: `request` holds `files` (names) and `symlinks` (objects), `current` lists of names. */
-export function viewDetails(row: { readonly request_details: JsonObject; readonly current_details: JsonObject }): Details {
+export function viewDetails(row: {
+  readonly request_details: JsonObject;
+  readonly current_details: JsonObject;
+}): Details {
   return {
-    request_workspace_details: { files: names(row.request_details.files), symlinks: links(row.request_details.symlinks) },
-    current_workspace_details: { files: names(row.current_details.files), symlinks: names(row.current_details.symlinks) },
+    request_workspace_details: {
+      files: names(row.request_details.files),
+      symlinks: links(row.request_details.symlinks),
+    },
+    current_workspace_details: {
+      files: names(row.current_details.files),
+      symlinks: names(row.current_details.symlinks),
+    },
   };
 }

@@ -28,7 +28,12 @@ test.each(['{bad', 'nope', '7', '"text"', '[]', 'null'])('the body %s is refused
 test.each([
   [{ description: 'd' }, 'missing_field', 'name', 'Missing required fields.'],
   [{ name: 'n' }, 'missing_field', 'description', 'Missing required fields.'],
-  [{ name: 'n', description: 'd', workspace_details: [] }, 'invalid_field', 'workspace_details', 'Workspace details not JSON.'],
+  [
+    { name: 'n', description: 'd', workspace_details: [] },
+    'invalid_field',
+    'workspace_details',
+    'Workspace details not JSON.',
+  ],
   [
     { name: 'n', description: 'd', workspace_details: { files: {} } },
     'invalid_field',

@@ -247,7 +247,7 @@ test.each([
   const { front, mine } = await started({}, { allowedOrigins: ['https://portal.example.org'] });
   const cookie = await openSession(front, mine);
   const headers: Record<string, string> = { ...given, cookie };
-  if (headers['origin'] === 'SELF') headers['origin'] = front.origin;
+  if (headers.origin === 'SELF') headers.origin = front.origin;
   const answer = await ask(front, `${basePathOf(mine)}/x`, { method, headers });
   expect(answer.status).toBe(status);
 });

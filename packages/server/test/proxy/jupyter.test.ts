@@ -55,7 +55,7 @@ async function startJupyter(basePath: string): Promise<number> {
     {
       stdio: 'ignore',
       env: {
-        PATH: process.env['PATH'],
+        PATH: process.env.PATH,
         HOME: join(directory, 'home'),
         JUPYTER_CONFIG_DIR: join(directory, 'configuration'),
         JUPYTER_DATA_DIR: join(directory, 'data'),

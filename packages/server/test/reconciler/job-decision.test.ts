@@ -111,8 +111,16 @@ describe('a running launch', () => {
 
   test('with a reported session is probed until the session answers', () => {
     const session = { host: '127.0.0.1', port: 4000, path: '/' };
-    const awaiting: JobRow = { ...running, session_base_path: 'strip', current_details: { message: 'Webserver not ready.' } };
-    expect(decide(awaiting, { ...observedRunning, session }, 5_000, false)).toEqual({ do: 'probe', changes: {}, session });
+    const awaiting: JobRow = {
+      ...running,
+      session_base_path: 'strip',
+      current_details: { message: 'Webserver not ready.' },
+    };
+    expect(decide(awaiting, { ...observedRunning, session }, 5_000, false)).toEqual({
+      do: 'probe',
+      changes: {},
+      session,
+    });
     const ready: JobRow = { ...awaiting, session_host: '127.0.0.1', session_port: 4000 };
     expect(decide(ready, { ...observedRunning, session }, 5_000, false)).toEqual({ do: 'nothing' });
   });
@@ -145,7 +153,9 @@ describe('how a launch ended', () => {
     expect(changes.last_log_lines).toEqual(status === 'failed' ? ['last words'] : []);
     if (status === 'failed') {
       expect(changes.current_details).toEqual({
-        message: expect.stringMatching(/^This job has failed\. Support team has been notified and will investigate the error\. ./),
+        message: expect.stringMatching(
+          /^This job has failed\. Support team has been notified and will investigate the error\. ./,
+        ),
       });
     }
   });

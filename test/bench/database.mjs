@@ -1,6 +1,6 @@
 /**
  * Prints single-row transactions and 100-row selects per second of the embedded database, and of an address if one is given:
- * `node packages/database-sql/bench/transactions.mjs [postgres://… | mysql://…]`. Needs a build.
+ * `node test/bench/database.mjs [postgres://… | mysql://…]`. Needs a build.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
