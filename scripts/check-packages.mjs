@@ -2,13 +2,15 @@
 // compiled and a custom adapter and the SDK are used against a running server.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const work = mkdtempSync(join(tmpdir(), 'uws-packages-'));
+// As root, jobs run under other accounts, which must be able to reach their workspaces below it.
+chmodSync(work, 0o711);
 
 function run(command, args, options = {}) {
   const { status, error, stdout } = spawnSync(command, args, {

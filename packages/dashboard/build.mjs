@@ -26,3 +26,4 @@ mkdirSync(here('dist/docs/'), { recursive: true });
 const swagger = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js']) cpSync(join(swagger, name), here(`dist/docs/${name}`));
 cpSync(here('docs/'), here('dist/docs/'), { recursive: true });
+cpSync(here('page/icon.svg'), here('dist/docs/icon.svg'));

@@ -69,7 +69,7 @@ export class Sessions {
     if (typeof report === 'string') return { sessionProblem: report };
     const sockets = machine.listening(report.port);
     if (sockets.size === 0) {
-      return { sessionProblem: `Nothing listens on port ${report.port}, which the session reported.` };
+      return { sessionProblem: `The session is starting: it does not listen on its port ${report.port} yet.` };
     }
     const own = openSockets(processesOf(state, await machine.processes()));
     if (![...sockets].every((socket) => own.has(socket))) {

@@ -111,7 +111,7 @@ describe('the report of a session', () => {
       `Port ${port}, which the session reported, belongs to another process.`,
     );
     server.close();
-    expect(await refusal(web(`\`\${process.env.UWS_SECRET} ${port} /\\n\``))).toContain('Nothing listens');
+    expect(await refusal(web(`\`\${process.env.UWS_SECRET} ${port} /\\n\``))).toContain('does not listen');
   });
 
   it("is refused with the port of the same account's other job", async () => {

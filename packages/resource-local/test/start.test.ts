@@ -40,6 +40,9 @@ describe('starting exactly once', () => {
 
   it('from 20 calls at once', async () => {
     const specification = bench.specification(countStarts);
+    // Recorded already, so that each call finds it unclaimed and spawns a supervisor of its own.
+    const order = { recordsDirectory: bench.recordsDirectory, specification, call: 'launch' } as const;
+    await child.run({ ...order, dieAt: 'launch.record:after' });
     const answers = await Promise.all(Array.from({ length: 20 }, () => bench.resource.launch(specification)));
     expect(new Set(answers.map(({ handle }) => handle)).size).toBe(1);
     await running(bench.resource, specification);

@@ -158,6 +158,8 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     directory.refresh(context).catch((error: unknown) => log.warn({ err: error }, 'sessions could not be read anew'));
   }, refreshRoutesMs).unref();
   metrics.gauge('uws_sessions', 'Sessions that can be opened', () => directory.size);
+  metrics.gauge('uws_session_requests', 'Requests to sessions under way', () => proxy.metrics().openRequests);
+  metrics.gauge('uws_session_sockets', 'WebSockets to sessions', () => proxy.metrics().openSockets);
   metrics.gauge('uws_event_streams', 'Open event streams', () => streams.size);
   for (const status of ['pending', 'running', 'stopping'] as const) {
     metrics.gauge(`uws_jobs_${status}`, `Jobs that are ${status}`, () => database.count('jobs', { status }));

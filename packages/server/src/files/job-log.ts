@@ -90,7 +90,7 @@ async function* followed(
       position = chunk.offsetBytes + chunk.content.length;
       yield chunk.content;
     }
-    return;
+    if (signal.aborted || !isActive(present)) return;
     // The resource knew no more, but the job has not ended: its launch is still under way, or its end not yet written.
     await context.clock.sleep(pauseMs, signal);
     present = await context.database.findOne('jobs', { id: row.id });
