@@ -63,7 +63,8 @@ export class Monitor {
 
   remove(launchKey: string): void {
     this.awaited.delete(launchKey);
-    if (this.living.delete(launchKey)) this.ended(launchKey);
+    this.living.delete(launchKey);
+    this.ended(launchKey);
   }
 
   /** Looks at short intervals whether the session of a launch has reported, until it is found or the launch ends. */

@@ -17,7 +17,6 @@ import type { Monitor } from './monitor.js';
 import { nameOf, observationOf } from './observation.js';
 import { type Records, uptimeSeconds } from './records.js';
 import { MachineView, type Sessions } from './sessions.js';
-import type { LaunchState } from './state.js';
 import { isLaunchKey } from './validation.js';
 
 /** How many launches are looked at together: each takes a few file descriptors for a moment. */
@@ -52,7 +51,8 @@ export class LocalResource implements Resource {
   async launch(specification: LaunchSpecification, signal?: AbortSignal): Promise<Launched> {
     signal?.throwIfAborted();
     const state = await answering(() => this.parts.launcher.launch(specification));
-    if (!state.result) {
+    if (state.result) this.parts.monitor.remove(state.launchKey);
+    else {
       this.parts.monitor.add(state);
       if (specification.session) this.parts.monitor.awaitReport(state);
     }

@@ -3,18 +3,7 @@ import { truncate } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cgroups } from '../src/cgroups.js';
-import {
-  type Bench,
-  ended,
-  isRoot,
-  logText,
-  makeBench,
-  observe,
-  processesNaming,
-  referenceTo,
-  running,
-  until,
-} from './support.js';
+import { type Bench, ended, isRoot, logText, makeBench, observe, referenceTo, running, until } from './support.js';
 
 const ways = [
   ['the strongest means', {}],

@@ -11,7 +11,6 @@ import {
   makeBench,
   observe,
   observeUntil,
-  processesNaming,
   referenceTo,
   running,
   until,

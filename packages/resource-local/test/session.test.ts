@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the templates are evaluated in the programs of the jobs
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { lchown, mkdir, rename, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';

@@ -156,10 +156,6 @@ export function allProcesses(): number[] {
     .map(Number);
 }
 
-export function statusOf(pid: number): string {
-  return readFileSync(`/proc/${pid}/status`, 'utf8');
-}
-
 export function cgroupsOf(launchKey: string): string[] {
   return ['memory', 'cpu', '.']
     .map((controller) => `/sys/fs/cgroup/${controller}/user-workspaces/${launchKey}`)

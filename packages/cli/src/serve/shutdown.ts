@@ -3,6 +3,9 @@ import type { Server } from 'node:http';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** How often connections that browsers keep for later are closed: they would hold up the end after their last answer. */
+const idleSweepMs = 50;
+
 /** Resolves with the first SIGINT or SIGTERM; a second one ends the process at once. */
 export function untilSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -24,10 +27,11 @@ export function untilSignal(): Promise<NodeJS.Signals> {
 export async function closeListener(http: Server, closeServer: () => Promise<void>, drainMs = 10_000): Promise<void> {
   const closed = http.listening ? once(http, 'close') : Promise.resolve();
   http.close();
-  http.closeIdleConnections();
+  const sweeping = setInterval(() => http.closeIdleConnections(), idleSweepMs);
   const timer = new AbortController();
   const deadline = delay(drainMs, undefined, { signal: timer.signal }).catch(() => {});
   await Promise.race([Promise.all([closeServer(), closed]), deadline]);
   timer.abort();
+  clearInterval(sweeping);
   http.closeAllConnections();
 }

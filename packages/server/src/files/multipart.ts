@@ -4,9 +4,9 @@ import type { Readable } from 'node:stream';
 import busboy, { type Busboy } from 'busboy';
 import { ApiError } from '../http/api-error.js';
 import { checkName } from '../services/file-names.js';
-import type { NewFile } from '../services/pending-changes.js';
 import { Doorbell } from './doorbell.js';
 import { bodyOf } from './request-body.js';
+import type { NewFile } from './staged-files.js';
 
 const maxFiles = 1_000;
 const maxParts = 2_000;

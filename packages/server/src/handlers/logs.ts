@@ -1,4 +1,4 @@
-import { openJobLog } from '../files/job-log.js';
+import { openJobLog } from '../events/job-log.js';
 import type { Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
 import { findJob } from '../services/jobs.js';

@@ -1,6 +1,7 @@
 import type { UploadRow } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { appendChunk } from '../files/append-chunk.js';
+import { matchesStrongly, parseTags } from '../files/entity-tags.js';
 import { findEntry } from '../files/find-entry.js';
 import { filesOfRequest } from '../files/multipart.js';
 import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
@@ -41,7 +42,10 @@ export function uploadHandlers(
       if (present?.kind === 'directory') {
         throw new ApiError('conflict', `${filePath} is a directory. Choose another name.`, { field: 'path' });
       }
-      const isWanted = if_match === undefined || (if_match === null ? !present : present?.etag === if_match);
+      // Either as JSON answers show it or as the header ETag does.
+      const expected = typeof if_match === 'string' ? parseTags(if_match, 'if_match') : undefined;
+      const isExpected = expected && present && matchesStrongly(expected, present.etag);
+      const isWanted = if_match === undefined || (if_match === null ? !present : isExpected);
       if (!isWanted) throw preconditionFailed(filePath, present);
       const row = await context.database.transaction((rows) =>
         rows.insert('uploads', {
@@ -50,7 +54,7 @@ export function uploadHandlers(
           workspace_id: path.workspace_id,
           path: filePath,
           size_bytes,
-          if_match: if_match === null ? onlyCreate : (if_match ?? null),
+          if_match: if_match === null ? onlyCreate : expected && present ? present.etag : null,
           created_at_ms: context.clock.now(),
         }),
       );

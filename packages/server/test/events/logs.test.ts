@@ -91,7 +91,12 @@ describe('the output of a job', () => {
   });
 
   it('is what the row keeps, once the resource has forgotten', async () => {
-    const kept = { last_log_lines: ['first', 'last'], is_remembered: false, status: 'failed', launch_begun: true } as const;
+    const kept = {
+      last_log_lines: ['first', 'last'],
+      is_remembered: false,
+      status: 'failed',
+      launch_begun: true,
+    } as const;
     const job = await server.addJob(kept);
     await expectLog(await read(job.id), 0, 'first\nlast\n');
     await expectLog(await read(job.id, '?tail_bytes=5&follow=true'), 6, 'last\n');

@@ -31,7 +31,9 @@ interface Opened {
 
 function open(path: string, options: { token?: string; protocols?: string[]; headers?: object } = {}): Opened {
   const headers = options.headers ?? { 'UWS-Authorization': `Token ${options.token ?? server.token}` };
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, options.protocols ?? [], { headers: { ...headers } });
+  const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, options.protocols ?? [], {
+    headers: { ...headers },
+  });
   sockets.push(socket);
   const states: Opened['states'] = [];
   socket.on('message', (data) => states.push(JSON.parse(String(data))));
@@ -75,30 +77,33 @@ function refusal(path: string, headers: Record<string, string> = {}): Promise<{ 
 }
 
 describe('the WebSocket of a job', () => {
-  it.each(['/jobs/ID/', '/jobs/ID', '/jobs/ID/?x=1'])('tells the state at %s, then every change, until the end', async (path) => {
-    const job = await server.addJob();
-    const { states, closed } = open(path.replace('ID', String(job.id)));
-    await until(() => states.length === 1);
-    await change(job, { status: 'running', current_details: { message: 'Webserver not ready.' } });
-    await change(job, { session_host: 'node', session_port: 80, session_path: '/' });
-    await change(job, { status: 'stopping' });
-    await change(job, { status: 'complete', status_reason: 'stopped' });
-    expect(await closed).toBe(1000);
-    expect(states).toEqual([
-      { status: 'pending', current_job_details: {} },
-      { status: 'running', current_job_details: { message: 'Webserver not ready.' } },
-      {
-        status: 'running',
-        current_job_details: {
-          message: 'Webserver not ready.',
-          proxy_details: { hostname: 'node', port: 80, path: '/' },
-          connection_details: { url_domain: 'http://sessions', url_path: `/session/${job.id}` },
+  it.each(['/jobs/ID/', '/jobs/ID', '/jobs/ID/?x=1'])(
+    'tells the state at %s, then every change, until the end',
+    async (path) => {
+      const job = await server.addJob();
+      const { states, closed } = open(path.replace('ID', String(job.id)));
+      await until(() => states.length === 1);
+      await change(job, { status: 'running', current_details: { message: 'Webserver not ready.' } });
+      await change(job, { session_host: 'node', session_port: 80, session_path: '/' });
+      await change(job, { status: 'stopping' });
+      await change(job, { status: 'complete', status_reason: 'stopped' });
+      expect(await closed).toBe(1000);
+      expect(states).toEqual([
+        { status: 'pending', current_job_details: {} },
+        { status: 'running', current_job_details: { message: 'Webserver not ready.' } },
+        {
+          status: 'running',
+          current_job_details: {
+            message: 'Webserver not ready.',
+            proxy_details: { hostname: 'node', port: 80, path: '/' },
+            connection_details: { url_domain: 'http://sessions', url_path: `/session/${job.id}` },
+          },
         },
-      },
-      { status: 'stopping', current_job_details: { message: 'Webserver not ready.' } },
-      { status: 'complete', current_job_details: { message: 'Webserver not ready.' } },
-    ]);
-  });
+        { status: 'stopping', current_job_details: { message: 'Webserver not ready.' } },
+        { status: 'complete', current_job_details: { message: 'Webserver not ready.' } },
+      ]);
+    },
+  );
 
   it('tells the last state of a job that has ended, and closes', async () => {
     const job = await server.addJob({ status: 'failed' });
@@ -151,7 +156,10 @@ describe('the WebSocket of a job', () => {
       body: { error: { code: 'invalid_token' } },
     });
     const headers = { Authorization: `Token ${bob.token}` };
-    expect(await refusal(`/jobs/${job.id}/`, headers)).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
+    expect(await refusal(`/jobs/${job.id}/`, headers)).toMatchObject({
+      status: 404,
+      body: { error: { code: 'not_found' } },
+    });
     expect(await refusal('/jobs/999999/', headers)).toMatchObject({ status: 404 });
     expect((await refusal('/jobs/x/', headers)).status).toBeNaN();
   });
@@ -179,7 +187,10 @@ describe('the WebSocket of a job', () => {
     const { socket, states, closed } = open(`/jobs/${job.id}/`);
     await until(() => states.length === 1);
     socket.pong = () => undefined;
+    const silentSince = Date.now();
     expect(await closed).toBe(1006);
+    // Two pings at a hundredth of their time.
+    expect(Date.now() - silentSince).toBeLessThan(3_000);
     const talker = open(`/jobs/${job.id}/`);
     await until(() => talker.states.length === 1);
     talker.socket.send('x'.repeat(2_000));

@@ -17,7 +17,10 @@ export class StreamReader {
   #rest = '';
   #wake: () => void = () => undefined;
 
-  constructor(server: Fixture, options: { lastEventId?: number; query?: string; token?: string; paused?: boolean } = {}) {
+  constructor(
+    server: Fixture,
+    options: { lastEventId?: number; query?: string; token?: string; paused?: boolean } = {},
+  ) {
     this.#request = request(
       {
         port: server.port,

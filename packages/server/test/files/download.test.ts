@@ -17,7 +17,10 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const read = (path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Response> =>
-  server.call(`/workspaces/${server.workspace.id}/files/content/?path=${encodeURIComponent(path)}`, { headers, method });
+  server.call(`/workspaces/${server.workspace.id}/files/content/?path=${encodeURIComponent(path)}`, {
+    headers,
+    method,
+  });
 
 describe('reading a file', () => {
   it('gives all of it, as something that no browser shows', async () => {

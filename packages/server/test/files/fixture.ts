@@ -94,7 +94,7 @@ export async function startFixture(
   const metrics = createMetrics();
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
-  const handlers = createHandlers(context, { metrics, surveys: new Surveys(context), streams });
+  const handlers = createHandlers(context, { metrics, surveys: new Surveys(context), streams, sockets });
   const application = createApplication(context, handlers, metrics, { validateAnswers: true, extras: [] });
   const server: Server = createServer(application.callback());
   server.on('upgrade', (request, socket, head) => {

@@ -170,7 +170,7 @@ describe('files of a form', () => {
     return data;
   };
   const raw = (...parts: string[]): [string, Record<string, string>] => [
-    parts.map((part) => `--b\r\n${part}\r\n`).join('') + '--b--\r\n',
+    `${parts.map((part) => `--b\r\n${part}\r\n`).join('')}--b--\r\n`,
     { 'Content-Type': 'multipart/form-data; boundary=b' },
   ];
   const file = (name: string): string => `Content-Disposition: form-data; name="f"; filename="${name}"\r\n\r\nx`;
@@ -259,6 +259,26 @@ describe('files of a form', () => {
     const answer = await put(form(['a', 'first', 'x'], ['b', 'folder', 'y']));
     expect([answer.status, await answer.json()]).toMatchObject([409, { error: { code: 'conflict' } }]);
     expect(await readdir(server.directory)).toEqual(['folder']);
+  });
+
+  it('keeps the connection usable after a refusal in the middle of a body', async () => {
+    const [body, { 'Content-Type': type = '' }] = raw(file('a..b'), file('later').replace(/x$/, 'y'.repeat(500_000)));
+    const head = (method: string, path: string, more = ''): string =>
+      `${method} ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Token ${server.token}\r\n${more}\r\n`;
+    const socket = connect(server.port, '127.0.0.1');
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    const path = `/workspaces/${server.workspace.id}/upload/`;
+    socket.write(head('PUT', path, `Content-Type: ${type}\r\nContent-Length: ${body.length}\r\n`));
+    socket.write(body.slice(0, 200));
+    await until(() => text.includes('invalid_path'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.write(body.slice(200));
+    socket.write(head('GET', '/me/tokens/'));
+    await until(() => text.includes('"tokens"'));
+    socket.destroy();
   });
 
   it('answers a refusal while the caller is still sending', async () => {

@@ -1,9 +1,9 @@
 import type { JobRow, LaunchReference, LogChunk, Resource } from '@user-workspaces/contract';
-import { watchJob } from '../events/watch-job.js';
 import { ApiError } from '../http/api-error.js';
 import type { ServerContext } from '../server-context.js';
 import { launchReferenceOf } from '../services/launch-reference.js';
 import { isActive } from '../views/job.js';
+import { watchJob } from './watch-job.js';
 
 /** Which part of the output is wanted first. */
 export type LogStart = { readonly fromByte: number } | { readonly tailBytes: number };
