@@ -35,6 +35,11 @@ async function runScript(script: string, options: Record<string, number> = {}): 
   return (await startJob(ada, request)).job;
 }
 
+/** Processes that have the job's own directory in their environment. */
+function processesOf(job: Job): Promise<number[]> {
+  return processesBelow(join(server.dataDirectory, 'workspaces', 'ada', `${job.workspace_id}`, `.${job.id}`));
+}
+
 function end(job: Job): Promise<Job> {
   return ada.client.jobs.waitUntilEnded(job.id, { timeoutMs: 40_000 });
 }
@@ -134,11 +139,11 @@ describe('the end of a job', () => {
   test('on request stops what it started, and is not a failure', async () => {
     const stubborn = 'trap "" TERM; setsid sh -c "trap : TERM; exec sleep 601" & while :; do sleep 1; done';
     const job = await runScript(stubborn);
-    for await (const { status } of ada.client.jobs.watch(job.id)) if (status === 'running') break;
+    await expect.poll(() => processesOf(job)).toHaveLength(3);
     await ada.client.jobs.stop(job.id);
     const ended = await end(job);
     expect(ended).toMatchObject({ status: 'complete', status_reason: 'stopped' });
-    expect(await processesBelow('sleep\x00601')).toEqual([]);
+    expect(await processesOf(job)).toEqual([]);
     await expect(ada.client.jobs.stop(job.id)).rejects.toMatchObject({ code: 'job_not_active', status: 400 });
   });
 });
@@ -168,7 +173,7 @@ describe('a time limit', () => {
     expect(before).toMatchObject({ status: 'running' });
     const limitMs = Date.parse(before.datetime_time_limit ?? '') - Date.parse(before.datetime_start ?? '');
     expect(limitMs).toBe(60_000);
-    expect(await processesBelow(`/.${limited.id}`)).not.toEqual([]);
+    expect(await processesOf(limited)).not.toEqual([]);
 
     const ended = await ada.client.jobs.waitUntilEnded(limited.id, { timeoutMs: 80_000 });
     expect(ended).toMatchObject({ status: 'complete', status_reason: 'time_limit' });
@@ -176,7 +181,7 @@ describe('a time limit', () => {
     const ranMs = Date.parse(ended.datetime_end ?? '') - Date.parse(ended.datetime_start ?? '');
     expect(ranMs).toBeGreaterThanOrEqual(60_000);
     expect(ranMs).toBeLessThan(66_000);
-    expect(await processesBelow(`/.${limited.id}`)).toEqual([]);
+    expect(await processesOf(limited)).toEqual([]);
     if (!longLived) throw new Error('The job that was to be extended is missing.');
     expect(await ada.client.jobs.get(longLived.id)).toMatchObject({ status: 'running' });
   });

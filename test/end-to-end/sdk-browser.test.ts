@@ -146,6 +146,24 @@ describeWith(['chromium'], "the SDK's browser bundle on a page of another origin
     expect(chunks).toBeGreaterThanOrEqual(6);
   });
 
+  test('takes an upload as complete whose last answer is lost', async () => {
+    const workspace = await ada.client.workspaces.create({ name: 'Lost answer', description: '' });
+    let lost = 0;
+    await page.context().route('**/uploads/*/*', async (route) => {
+      if (route.request().method() !== 'PUT' || lost > 0) return route.continue();
+      lost += 1;
+      await route.fetch();
+      return route.abort('connectionreset');
+    });
+    const file = await page.evaluate(
+      async (workspaceId) => (await client.files.upload(workspaceId, 'small.txt', new Blob(['all of it']))).size_bytes,
+      workspace.id,
+    );
+    await page.context().unroute('**/uploads/*/*');
+    expect([file, lost]).toEqual([9, 1]);
+    expect(await ada.client.files.readText(workspace.id, 'small.txt')).toBe('all of it');
+  });
+
   test('follows a job over a WebSocket until it is ready, and opens its session', async () => {
     const sockets: string[] = [];
     page.on('websocket', (socket) => sockets.push(socket.url()));

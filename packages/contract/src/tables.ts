@@ -178,6 +178,8 @@ export interface UploadRow {
   path: string;
   size_bytes: number;
   if_match: string | null;
+  /** Entity tag of the file once it was put in place: whoever lost the answer to the last chunk can ask. */
+  finished_etag: string | null;
   created_at_ms: number;
 }
 
@@ -384,6 +386,7 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       path: 'text',
       size_bytes: 'integer',
       if_match: nullable('name'),
+      finished_etag: nullable('name'),
       created_at_ms: 'integer',
     },
     unique: [['upload_id']],

@@ -1,11 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the templates are evaluated in the programs of the jobs
-import { symlinkSync, writeFileSync } from 'node:fs';
-import { lchown, mkdir, rename, rm } from 'node:fs/promises';
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lchown, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LaunchSpecification, Observation } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Bench, isRoot, makeBench, observe, observeUntil, referenceTo, running } from './support.js';
+import { type Bench, isRoot, makeBench, observe, observeUntil, referenceTo, running, until } from './support.js';
 
 const secret = 'abcdefghijklmnopqrstuvwxyz0123456789_-ABCDE';
 const session = { secret };
@@ -71,19 +71,23 @@ describe('the report of a session', () => {
 
   it('is awaited, and then pushed within a second', async () => {
     const abort = new AbortController();
-    const specification = bench.specification(['sh', '-c', 'sleep 1; exec "$@"', '-', ...web()], { session });
-    const told: number[] = [];
-    bench.resource.watch((keys) => {
-      if (keys.includes(specification.launchKey)) told.push(performance.now());
-    }, abort.signal);
+    const script = 'while [ ! -e go ]; do sleep 0.05; done; exec "$@"';
+    const specification = bench.specification(['sh', '-c', script, '-', ...web()], { session });
+    const reference = referenceTo(specification);
+    const found = new Promise<number>((resolve) => {
+      bench.resource.watch(async (keys) => {
+        if (!keys.includes(specification.launchKey)) return;
+        if (hasSession(await observe(bench.resource, reference))) resolve(Date.now());
+      }, abort.signal);
+    });
     await bench.resource.launch(specification);
     const first = await running(bench.resource, specification);
     expect(first.sessionProblem).toBe('The session has not reported its port yet.');
-    await sleep(500);
-    const before = told.length;
-    await sleep(1500);
-    expect(told.length).toBeGreaterThan(before);
-    expect(hasSession(await observe(bench.resource, referenceTo(specification)))).toBe(true);
+    await sleep(300);
+    writeFileSync(`${bench.workspacePath}/go`, '');
+    const foundAtMs = await found;
+    const { mtimeMs } = await stat(`${bench.workspacePath}/.${specification.jobId}/session`);
+    expect(foundAtMs - mtimeMs).toBeLessThan(1000);
     abort.abort();
   });
 
@@ -132,7 +136,7 @@ describe('the report of a session', () => {
       if (isRoot) await lchown(path, 12345, 12346);
     };
     await give(`${outside}/session`);
-    await sleep(100);
+    await until(() => existsSync(directory));
 
     symlinkSync(`${outside}/session`, `${directory}/session`);
     await give(`${directory}/session`);
@@ -153,11 +157,12 @@ describe('the report of a session', () => {
 
   it('counts only as long as the same sockets listen', async () => {
     const specification = await launch(
-      web(undefined, 'setTimeout(() => server.close(), 600); setTimeout(() => {}, 100000);'),
+      web(undefined, 'setInterval(() => { if (require("fs").existsSync("close")) server.close(); }, 20);'),
     );
     const reference = referenceTo(specification);
     const first = await observeUntil(bench.resource, reference, hasSession);
     const port = first.kind === 'running' ? first.session?.port : undefined;
+    writeFileSync(`${bench.workspacePath}/close`, '');
     await observeUntil(bench.resource, reference, (seen) => !hasSession(seen));
     const server = createServer().listen(port, '127.0.0.1');
     servers.push(server);

@@ -59,6 +59,12 @@ export interface ServerOptions {
   readonly jobTypes: ReadonlyMap<string, JobTypeEntry>;
   readonly parameters: readonly ParameterEntry[];
 
+  /**
+   * Name of this server in its leases, at most 255 characters. With a name that stays the same, a start takes over at once what the process
+   * before it had under way; otherwise that waits until the leases have run out, a minute. No two processes may use one name at a time.
+   * @default a random one
+   */
+  readonly instance?: string;
   /** Scheme, host and port under which browsers reach this server, without a trailing slash. */
   readonly publicUrl: string;
   /** Path under which the server is mounted in a Koa application. @default '' */

@@ -12,6 +12,7 @@ import { pages } from './http/pages.js';
 import { createMetrics } from './observability/metrics.js';
 import type { ServerOptions } from './options.js';
 import { createSessionProxy, domainBasePath, sessionBasePath } from './proxy/index.js';
+import { releaseFormerLeases } from './reconciler/lease.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { probeSession } from './reconciler/session-probe.js';
 import { Journal } from './records/journal.js';
@@ -107,7 +108,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     clock,
     log,
     step: options.step ?? (() => {}),
-    instance: Buffer.from(clock.random(8)).toString('hex'),
+    instance: options.instance ?? Buffer.from(clock.random(8)).toString('hex'),
     connectionOf: (row) => connectionOf(row),
     basePathOf: ({ id }) => (passthroughDomain === undefined ? sessionBasePath(prefix, '{host}', id) : domainBasePath),
     settings: {
@@ -153,6 +154,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   journal.onCommitted(({ jobs }) => {
     for (const row of jobs.values()) directory.update(row);
   });
+  await releaseFormerLeases(context);
   await directory.refresh(context);
   const refreshing = setInterval(() => {
     directory.refresh(context).catch((error: unknown) => log.warn({ err: error }, 'sessions could not be read anew'));

@@ -77,7 +77,8 @@ export class WorkspaceWatch {
       }
       return 'read';
     } catch (error) {
-      return failed(error);
+      // A reading that the end of the watch cut short is no failure.
+      return this.signal.aborted ? 'gone' : failed(error);
     } finally {
       await workspace.close();
     }

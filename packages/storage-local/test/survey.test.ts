@@ -145,3 +145,21 @@ it('counts a hard link at each of its names', async () => {
   await link(f.at('one'), f.at('two'));
   expect((await f.storage.survey(f.workspace)).diskSpaceBytes).toBe(6);
 });
+
+it('ends quietly when the watch ends in the middle of a reading', async () => {
+  for (let index = 0; index < 200; index++) {
+    await mkdir(f.at(`d${index}`));
+    await writeFile(f.at(`d${index}/file`), '1');
+  }
+  const rejections: unknown[] = [];
+  const note = (reason: unknown): unknown => rejections.push(reason);
+  process.on('unhandledRejection', note);
+  for (let delayMs = 0; delayMs < 40; delayMs += 2) {
+    const { abort } = watched();
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    abort.abort();
+  }
+  await f.storage.close();
+  process.off('unhandledRejection', note);
+  expect(rejections).toEqual([]);
+});

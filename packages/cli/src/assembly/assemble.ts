@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
 import { AdapterError, type Storage } from '@user-workspaces/contract';
 import { docsDirectory, pageDirectory } from '@user-workspaces/dashboard';
 import { installTerminalRuntime } from '@user-workspaces/job-types';
@@ -105,6 +107,7 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
     ...(smtpUrl !== undefined && mailFrom !== undefined && { mailer: createMailer(smtpUrl, mailFrom) }),
     pageDirectory,
     docsDirectory,
+    instance: instanceName(layout.root),
     log,
   };
 }
@@ -116,4 +119,9 @@ function mainFirst(section: Readonly<Record<string, unknown>>, main: string): st
 function notEmpty<T>([first, ...rest]: readonly T[]): [T, ...T[]] {
   if (first === undefined) throw new AdapterError('misconfigured', 'The configuration has an empty section.');
   return [first, ...rest];
+}
+
+/** The same at every start on this data directory of this machine, of which the lock lets only one process be the server. */
+function instanceName(dataDirectory: string): string {
+  return createHash('sha256').update(`${hostname()}\n${dataDirectory}`).digest('hex').slice(0, 32);
 }

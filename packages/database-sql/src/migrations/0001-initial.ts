@@ -163,6 +163,7 @@ const tables: Readonly<Record<string, TableSketch>> = {
       path: 'text',
       size_bytes: 'integer',
       if_match: 'name?',
+      finished_etag: 'name?',
       created_at_ms: 'integer',
     },
     unique: [['upload_id']],

@@ -31,13 +31,13 @@ export function createHandlers(
       parts.sockets.closeToken(tokenId);
     }),
     ...workspaceHandlers(context, parts.surveys),
-    ...fileHandlers(context),
+    ...fileHandlers(context, (row) => parts.surveys.follow(row)),
     ...archiveHandlers(context),
-    ...uploadHandlers(context),
+    ...uploadHandlers(context, (row) => parts.surveys.follow(row)),
     ...jobHandlers(context),
     ...logHandlers(context),
     ...shareHandlers(context),
-    ...eventHandlers(context, parts.streams),
+    ...eventHandlers(parts.streams),
     ...catalogueHandlers(context),
     ...operationHandlers(context, parts.metrics),
   };

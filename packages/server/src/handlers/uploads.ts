@@ -1,5 +1,5 @@
 import type { UploadRow } from '@user-workspaces/contract';
-import type { Schema } from '@user-workspaces/schema';
+import type { Answer, Schema } from '@user-workspaces/schema';
 import { appendChunk } from '../files/append-chunk.js';
 import { matchesStrongly, parseTags } from '../files/entity-tags.js';
 import { findEntry } from '../files/find-entry.js';
@@ -12,6 +12,7 @@ import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller, Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
 import { changeFiles } from '../services/pending-changes.js';
+import type { OpenWorkspace } from '../services/workspace-access.js';
 
 type UploadOperations = 'createUpload' | 'getUpload' | 'appendUpload' | 'abandonUpload' | 'uploadFiles';
 
@@ -27,12 +28,18 @@ export function uploadHandlers(
   const find = async (caller: Caller, workspaceId: number, uploadId: string): Promise<UploadRow> => {
     const where = { upload_id: uploadId, workspace_id: workspaceId, user_id: caller.user.id };
     const row = await context.database.findOne('uploads', where);
-    if (!row)
-      throw new ApiError('not_found', `Upload ${uploadId} not found: it is complete, given up, or never began.`);
+    if (!row) throw new ApiError('not_found', `Upload ${uploadId} not found: it was given up, or never began.`);
     return row;
   };
   const remove = (row: UploadRow): Promise<number> =>
     context.database.transaction((rows) => rows.remove('uploads', { id: row.id }));
+
+  /** The answer to the last chunk again; without the file if it was removed since. */
+  const finished = async (open: OpenWorkspace, row: UploadRow, signal: AbortSignal): Promise<Answer<'getUpload'>> => {
+    const entry = await findEntry(open, row.path, signal);
+    const upload = { ...viewUpload(row, row.size_bytes), ...(entry && { file: viewFile(entry) }) };
+    return { message: 'Upload complete.', success: true, data: { upload } };
+  };
 
   return {
     async createUpload({ caller, path, body, signal }) {
@@ -55,24 +62,29 @@ export function uploadHandlers(
           path: filePath,
           size_bytes,
           if_match: if_match === null ? onlyCreate : expected && present ? present.etag : null,
+          finished_etag: null,
           created_at_ms: context.clock.now(),
         }),
       );
       return { message: 'Upload begun.', success: true, data: { upload: viewUpload(row, 0) } };
     },
     async getUpload({ caller, path, signal }) {
-      const { storage, directory } = await openFiles(context, caller, path.workspace_id);
+      const open = await openFiles(context, caller, path.workspace_id);
       const row = await find(caller, path.workspace_id, path.upload_id);
-      const offset = await storage.uploadedBytes(directory, row.upload_id, signal);
+      if (row.finished_etag !== null) return finished(open, row, signal);
+      const offset = await open.storage.uploadedBytes(open.directory, row.upload_id, signal);
       return { message: 'Successful.', success: true, data: { upload: viewUpload(row, offset) } };
     },
     async appendUpload({ caller, path, query, request, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
       const row = await find(caller, path.workspace_id, path.upload_id);
+      if (row.finished_etag !== null && query.offset === row.size_bytes) return finished(open, row, signal);
       const appending = appendChunk(open, row, query.offset, request, conditionsOf(row), signal);
       const { offset, entry } = await whileReceiving(signal, withPathErrors(appending));
       if (!entry) return { message: 'Stored.', success: true, data: { upload: viewUpload(row, offset) } };
-      await remove(row);
+      await context.database.transaction((rows) =>
+        rows.update('uploads', { id: row.id }, { finished_etag: entry.etag }),
+      );
       await noteModified(context, path.workspace_id, changed);
       return {
         message: 'Upload complete.',

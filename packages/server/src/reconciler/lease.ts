@@ -13,13 +13,15 @@ export const leaseDurationMs = 60_000;
 /** What a write at the end of leased work sets, so that the row is free again. */
 export const released = { lease_owner: null, lease_until_ms: 0 } as const;
 
+/** @param expectedMs Only a lease that ends by then is changed. */
 function updateLease(
   rows: DatabaseTransaction,
   table: LeasedTable,
   row: { readonly id: number; readonly lease_fence: number },
   changes: Partial<Lease>,
+  expectedMs = Number.MAX_SAFE_INTEGER,
 ): Promise<number> {
-  const where = { id: row.id, lease_fence: row.lease_fence };
+  const where = { id: row.id, lease_fence: row.lease_fence, lease_until_ms: { lte: expectedMs } };
   switch (table) {
     case 'workspaces':
       return rows.update('workspaces', where, changes);
@@ -48,8 +50,22 @@ export async function takeLease(
     lease_until_ms: nowMs + leaseDurationMs,
     lease_fence: row.lease_fence + 1,
   };
-  const taken = await context.database.transaction((rows) => updateLease(rows, table, row, lease));
+  const taken = await context.database.transaction((rows) => updateLease(rows, table, row, lease, nowMs));
   return taken === 1 ? lease : undefined;
+}
+
+/**
+ * Frees what a former process of this instance's name held when it ended, and makes it due. Only for a start: no other process may use the
+ * name at that time.
+ */
+export async function releaseFormerLeases(context: ServerContext): Promise<void> {
+  const where = { lease_owner: context.instance };
+  const free = { ...released, due_at_ms: context.clock.now() };
+  await context.database.transaction(async (rows) => {
+    await rows.update('workspaces', where, free);
+    await rows.update('jobs', where, free);
+    await rows.update('shares', where, free);
+  });
 }
 
 /** Runs `work` while the lease of `row` is kept alive; its signal aborts when the lease is lost. */

@@ -22,6 +22,9 @@ const batchSize = 500;
 
 const cleanUpMs = 60_000;
 
+/** A job that waits longer is told to the operator, where its resource does not say otherwise. */
+const pendingWarningMs = 600_000;
+
 /**
  * Drives the world towards the rows: launches, observes and stops jobs, deletes workspaces, copies shares.
  *
@@ -38,6 +41,8 @@ export class Reconciler {
   readonly #pushed = new Set<string>();
   readonly #nextSweepMs = new Map<string, number>();
   readonly #busy = new Set<string>();
+  /** Jobs of which the operator was told that they wait too long. */
+  readonly #warned = new Set<number>();
   #nextCleanUpMs = 0;
   #wake: AbortController = new AbortController();
   #running: Promise<void> | undefined;
@@ -116,6 +121,7 @@ export class Reconciler {
     const startedAt = performance.now();
     const rows = await this.#dueJobs(nowMs);
     if (rows.length === 0) return;
+    this.#warnOfLongWaits(rows, nowMs);
     const observations = await this.#observe(rows, signal);
     await eachLimited(rows, concurrency, async (row) => {
       if (signal.aborted) return;
@@ -147,6 +153,22 @@ export class Reconciler {
     for (const id of ids) this.#soon.delete(id);
     if (ids.length > 0) add(await database.find('jobs', { where: { status, id: { in: ids } } }));
     return [...found.values()];
+  }
+
+  /** Tells the operator, once for each job, of those that wait longer than they should. */
+  #warnOfLongWaits(rows: readonly JobRow[], nowMs: number): void {
+    for (const row of rows) {
+      if (row.status !== 'pending') this.#warned.delete(row.id);
+      else if (!this.#warned.has(row.id)) {
+        const limitMs = this.#context.resources.get(row.resource)?.pendingWarningMs ?? pendingWarningMs;
+        if (nowMs - row.created_at_ms < limitMs) continue;
+        this.#warned.add(row.id);
+        this.#context.log.error(
+          { jobId: row.id, resource: row.resource, reason: row.queue_reason },
+          'a job waits too long',
+        );
+      }
+    }
   }
 
   /** One question per resource for all its launches. */

@@ -1,7 +1,7 @@
-import type { WorkspaceRow } from '@user-workspaces/contract';
+import { AdapterError, type WorkspaceRow } from '@user-workspaces/contract';
+import { abandonUploads, applyPendingChanges, readPendingChanges } from '../files/staged-files.js';
 import type { ServerContext } from '../server-context.js';
 import { launchReferenceOf } from '../services/launch-reference.js';
-import { applyPendingChanges, readPendingChanges } from '../services/pending-changes.js';
 import { storageOf } from '../services/workspace-access.js';
 import { activeJobStatuses } from '../views/job.js';
 import { retryAtMs } from './backoff.js';
@@ -32,7 +32,18 @@ async function work(context: ServerContext, row: WorkspaceRow, signal: AbortSign
   const changes = readPendingChanges(row.pending_changes);
   if (changes) {
     if (row.status === 'initializing') await open.storage.create(open.directory, signal);
-    await applyPendingChanges(open, changes, step, signal);
+    try {
+      await applyPendingChanges(open, changes, step, signal);
+    } catch (error) {
+      if (!isFinal(error)) throw error;
+      // Nothing will ever make it fit: whoever sent it got no answer, and the rest of the workspace must not wait for it.
+      context.log.warn(
+        { err: error, workspaceId: row.id },
+        'accepted files could not be put in place and are given up',
+      );
+      const uploadIds = changes.files.map((file) => file.upload_id);
+      await abandonUploads(context, open, uploadIds);
+    }
     await context.journal.transaction((transaction) =>
       transaction.changeWorkspace(row, {
         ...released,
@@ -55,6 +66,11 @@ async function work(context: ServerContext, row: WorkspaceRow, signal: AbortSign
   await context.journal.transaction((transaction) =>
     transaction.touchWorkspace(row, { ...released, due_at_ms: null, attempts: 0 }),
   );
+}
+
+/** True for errors that trying again cannot mend. */
+function isFinal(error: unknown): boolean {
+  return AdapterError.is(error) && error.kind !== 'unavailable' && error.kind !== 'no_space';
 }
 
 async function deleteWorkspace(context: ServerContext, row: WorkspaceRow, signal: AbortSignal): Promise<void> {

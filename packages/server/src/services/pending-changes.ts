@@ -14,14 +14,6 @@ import { type RecordTransaction, StaleRowError } from '../records/record-transac
 import type { ServerContext } from '../server-context.js';
 import type { OpenWorkspace } from './workspace-access.js';
 
-export {
-  applyPendingChanges,
-  type FileChanges,
-  type PendingChanges,
-  readPendingChanges,
-  stageFiles,
-} from '../files/staged-files.js';
-
 type Columns = Partial<Pick<WorkspaceRow, 'name' | 'description' | 'default_job_type'>>;
 
 /**
@@ -93,6 +85,7 @@ async function announceUpload(
     path,
     size_bytes: 0,
     if_match: null,
+    finished_etag: null,
     created_at_ms: nowMs,
   });
 }

@@ -1,5 +1,6 @@
 import { AdapterError, type JsonObject, type Storage, type WorkspaceRow } from '@user-workspaces/contract';
 import type { RequestBody, Schema } from '@user-workspaces/schema';
+import { applyPendingChanges, type FileChanges, stageFiles } from '../files/staged-files.js';
 import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import { rowOfAccount } from '../options.js';
@@ -8,7 +9,7 @@ import type { ServerContext } from '../server-context.js';
 import { checkName } from './file-names.js';
 import type { Idempotency } from './idempotency.js';
 import { checkJobType, requestStop } from './jobs.js';
-import { applyPendingChanges, changeFiles, type FileChanges, stageFiles } from './pending-changes.js';
+import { changeFiles } from './pending-changes.js';
 import { retryStale } from './retry-stale.js';
 import { accountOfUser } from './users.js';
 import type { OpenWorkspace } from './workspace-access.js';

@@ -92,33 +92,33 @@ describe('a directory as an archive', () => {
     });
   }
 
-  it.each(['?format=tar.gz', '?format=zip'])(
-    'stays whole when files change while they are read (%s)',
-    async (query) => {
-      await withReading((storage) => async (directory, path, ...rest) => {
-        const file = await storage.read(directory, path, ...rest);
-        if (path === 'shorter') await truncate(join(server.directory, path), 100_000);
-        if (path === 'longer') await writeFile(join(server.directory, path), 'n'.repeat(900_000));
-        if (path === 'vanished') throw new AdapterError('not_found', 'It is gone.');
-        if (path === 'denied') throw new AdapterError('denied', 'It is not yours.');
-        return file;
-      });
-      for (const name of ['shorter', 'longer', 'vanished', 'denied', 'zz-last']) {
-        await writeFile(join(server.directory, name), 'o'.repeat(500_000));
-      }
-      const target = await unpack(query);
-      expect((await readdir(target)).sort()).toEqual(['NOT-IN-THIS-ARCHIVE.txt', 'longer', 'shorter', 'zz-last']);
-      const shorter = await readFile(join(target, 'shorter'));
-      expect(shorter.length).toBe(500_000);
-      expect(shorter.subarray(100_000).every((byte) => byte === 0)).toBe(true);
-      expect((await readFile(join(target, 'longer'))).length).toBe(500_000);
-      expect(await readFile(join(target, 'zz-last'), 'utf8')).toBe('o'.repeat(500_000));
-      const notice = await readFile(join(target, 'NOT-IN-THIS-ARCHIVE.txt'), 'utf8');
-      expect(notice).toContain('denied: It is not yours.');
-      expect(notice).toContain('shorter: became shorter');
-      expect(notice).not.toContain('vanished');
-    },
-  );
+  it.each([
+    '?format=tar.gz',
+    '?format=zip',
+  ])('stays whole when files change while they are read (%s)', async (query) => {
+    await withReading((storage) => async (directory, path, ...rest) => {
+      const file = await storage.read(directory, path, ...rest);
+      if (path === 'shorter') await truncate(join(server.directory, path), 100_000);
+      if (path === 'longer') await writeFile(join(server.directory, path), 'n'.repeat(900_000));
+      if (path === 'vanished') throw new AdapterError('not_found', 'It is gone.');
+      if (path === 'denied') throw new AdapterError('denied', 'It is not yours.');
+      return file;
+    });
+    for (const name of ['shorter', 'longer', 'vanished', 'denied', 'zz-last']) {
+      await writeFile(join(server.directory, name), 'o'.repeat(500_000));
+    }
+    const target = await unpack(query);
+    expect((await readdir(target)).sort()).toEqual(['NOT-IN-THIS-ARCHIVE.txt', 'longer', 'shorter', 'zz-last']);
+    const shorter = await readFile(join(target, 'shorter'));
+    expect(shorter.length).toBe(500_000);
+    expect(shorter.subarray(100_000).every((byte) => byte === 0)).toBe(true);
+    expect((await readFile(join(target, 'longer'))).length).toBe(500_000);
+    expect(await readFile(join(target, 'zz-last'), 'utf8')).toBe('o'.repeat(500_000));
+    const notice = await readFile(join(target, 'NOT-IN-THIS-ARCHIVE.txt'), 'utf8');
+    expect(notice).toContain('denied: It is not yours.');
+    expect(notice).toContain('shorter: became shorter');
+    expect(notice).not.toContain('vanished');
+  });
 
   it.each(['?format=tar.gz', '?format=zip'])('breaks off when the storage fails (%s)', async (query) => {
     await withReading((storage) => async (directory, path, ...rest) => {

@@ -2,13 +2,8 @@ import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { AdapterError } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  applyPendingChanges,
-  changeFiles,
-  type FileChanges,
-  readPendingChanges,
-  stageFiles,
-} from '../../src/services/pending-changes.js';
+import { applyPendingChanges, type FileChanges, readPendingChanges, stageFiles } from '../../src/files/staged-files.js';
+import { changeFiles } from '../../src/services/pending-changes.js';
 import { type OpenWorkspace, storageOf } from '../../src/services/workspace-access.js';
 import { type Fixture, startFixture } from './fixture.js';
 
