@@ -30,8 +30,8 @@ beforeAll(async () => {
   server = await startServer();
   ada = await signIn(server);
   workspace = await ada.client.workspaces.create({ name: 'Large', description: '' });
-  // What any first transfer loads is not growth.
-  const warm = new Blob([pattern]);
+  // What any first transfer loads, of whatever size, is not growth.
+  const warm = new Blob(Array.from({ length: 64 }, () => pattern));
   await ada.client.files.upload(workspace.id, 'warm.bin', warm);
   await ada.client.files.write(workspace.id, 'warm.bin', warm.stream());
   for await (const _ of await ada.client.files.read(workspace.id, 'warm.bin'));

@@ -5,7 +5,11 @@ import { messageOf } from './messages.js';
 import { WorkspaceCard } from './workspace-card.js';
 
 /** The user's workspaces, newest first, and the form for another. */
-export function WorkspaceList(props: { client: UserWorkspaces; firstEventId: number; onSignedOut: (reason: unknown) => void }) {
+export function WorkspaceList(props: {
+  client: UserWorkspaces;
+  firstEventId: number;
+  onSignedOut: (reason: unknown) => void;
+}) {
   const { client, firstEventId, onSignedOut } = props;
   const [state, dispatch] = useLiveState(client, firstEventId, (error) => report(error));
   const report = (error: unknown): void => {

@@ -152,14 +152,16 @@ describe('a connection', () => {
     await new TerminalClient(base, {}, forwarded).opened();
   });
 
-  test.for(['{"type":"resize","columns":0,"rows":1e9}', '{"type":"other"}', 'no JSON', '[]'])(
-    'that does not speak the protocol is closed: %s',
-    async (text) => {
-      const client = await opened();
-      client.sendText(text);
-      expect(await client.wait(() => client.closed)).toMatchObject({ code: 4003 });
-    },
-  );
+  test.for([
+    '{"type":"resize","columns":0,"rows":1e9}',
+    '{"type":"other"}',
+    'no JSON',
+    '[]',
+  ])('that does not speak the protocol is closed: %s', async (text) => {
+    const client = await opened();
+    client.sendText(text);
+    expect(await client.wait(() => client.closed)).toMatchObject({ code: 4003 });
+  });
 });
 
 describe('the program', () => {

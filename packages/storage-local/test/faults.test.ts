@@ -129,41 +129,41 @@ describe('a crash before each single step', () => {
     }
   });
 
-  it.each(['create', 'copy', 'destroy', 'abandon'] as const)(
-    'of %s is made good by calling it again',
-    async (operation) => {
-      await atEachStep(async (crash, { storage, workspace, root, data, other }) => {
-        const copy = other();
-        const run = async (): Promise<void> => {
-          if (operation === 'create') await storage.create(workspace);
-          else if (operation === 'copy') await storage.copy(workspace, copy);
-          else if (operation === 'destroy') await storage.destroy(workspace);
-          else await storage.abandonUpload(workspace, uploadId);
-        };
-        if (operation === 'create') await storage.destroy(workspace);
-        else {
-          await storage.create(workspace);
-          await storage.write(workspace, 'd/e/a.txt', bytes('content'));
-          await storage.link(workspace, 'd/l', data);
-          await storage.appendUpload(workspace, uploadId, 0, bytes('x'));
-        }
-        const isCrashed = await crash(run);
-        await run();
-        if (operation === 'create') await storage.write(workspace, 'a', bytes('x'));
-        if (operation === 'copy')
-          expect(await pathsOf(storage.walk(copy, ''))).toEqual(['d', 'd/e', 'd/e/a.txt', 'd/l']);
-        if (operation === 'abandon') expect(await storage.uploadedBytes(workspace, uploadId)).toBe(0);
-        if (operation === 'destroy') {
-          expect(await refusal(storage.stat(workspace, ''))).toMatchObject({ kind: 'not_found' });
-          expect(await staged(root)).toEqual([]);
-        }
-        await storage.destroy(copy);
-        if (operation !== 'create') await storage.destroy(workspace);
-        return isCrashed;
-      });
-    },
-    40_000,
-  );
+  it.each([
+    'create',
+    'copy',
+    'destroy',
+    'abandon',
+  ] as const)('of %s is made good by calling it again', async (operation) => {
+    await atEachStep(async (crash, { storage, workspace, root, data, other }) => {
+      const copy = other();
+      const run = async (): Promise<void> => {
+        if (operation === 'create') await storage.create(workspace);
+        else if (operation === 'copy') await storage.copy(workspace, copy);
+        else if (operation === 'destroy') await storage.destroy(workspace);
+        else await storage.abandonUpload(workspace, uploadId);
+      };
+      if (operation === 'create') await storage.destroy(workspace);
+      else {
+        await storage.create(workspace);
+        await storage.write(workspace, 'd/e/a.txt', bytes('content'));
+        await storage.link(workspace, 'd/l', data);
+        await storage.appendUpload(workspace, uploadId, 0, bytes('x'));
+      }
+      const isCrashed = await crash(run);
+      await run();
+      if (operation === 'create') await storage.write(workspace, 'a', bytes('x'));
+      if (operation === 'copy') expect(await pathsOf(storage.walk(copy, ''))).toEqual(['d', 'd/e', 'd/e/a.txt', 'd/l']);
+      if (operation === 'abandon') expect(await storage.uploadedBytes(workspace, uploadId)).toBe(0);
+      if (operation === 'destroy') {
+        expect(await refusal(storage.stat(workspace, ''))).toMatchObject({ kind: 'not_found' });
+        expect(await staged(root)).toEqual([]);
+      }
+      await storage.destroy(copy);
+      if (operation !== 'create') await storage.destroy(workspace);
+      return isCrashed;
+    });
+  }, 40_000);
 });
 
 describe('a full disk', () => {

@@ -77,33 +77,34 @@ function refusal(path: string, headers: Record<string, string> = {}): Promise<{ 
 }
 
 describe('the WebSocket of a job', () => {
-  it.each(['/jobs/ID/', '/jobs/ID', '/jobs/ID/?x=1'])(
-    'tells the state at %s, then every change, until the end',
-    async (path) => {
-      const job = await server.addJob();
-      const { states, closed } = open(path.replace('ID', String(job.id)));
-      await until(() => states.length === 1);
-      await change(job, { status: 'running', current_details: { message: 'Webserver not ready.' } });
-      await change(job, { session_host: 'node', session_port: 80, session_path: '/' });
-      await change(job, { status: 'stopping' });
-      await change(job, { status: 'complete', status_reason: 'stopped' });
-      expect(await closed).toBe(1000);
-      expect(states).toEqual([
-        { status: 'pending', current_job_details: {} },
-        { status: 'running', current_job_details: { message: 'Webserver not ready.' } },
-        {
-          status: 'running',
-          current_job_details: {
-            message: 'Webserver not ready.',
-            proxy_details: { hostname: 'node', port: 80, path: '/' },
-            connection_details: { url_domain: 'http://sessions', url_path: `/session/${job.id}` },
-          },
+  it.each([
+    '/jobs/ID/',
+    '/jobs/ID',
+    '/jobs/ID/?x=1',
+  ])('tells the state at %s, then every change, until the end', async (path) => {
+    const job = await server.addJob();
+    const { states, closed } = open(path.replace('ID', String(job.id)));
+    await until(() => states.length === 1);
+    await change(job, { status: 'running', current_details: { message: 'Webserver not ready.' } });
+    await change(job, { session_host: 'node', session_port: 80, session_path: '/' });
+    await change(job, { status: 'stopping' });
+    await change(job, { status: 'complete', status_reason: 'stopped' });
+    expect(await closed).toBe(1000);
+    expect(states).toEqual([
+      { status: 'pending', current_job_details: {} },
+      { status: 'running', current_job_details: { message: 'Webserver not ready.' } },
+      {
+        status: 'running',
+        current_job_details: {
+          message: 'Webserver not ready.',
+          proxy_details: { hostname: 'node', port: 80, path: '/' },
+          connection_details: { url_domain: 'http://sessions', url_path: `/session/${job.id}` },
         },
-        { status: 'stopping', current_job_details: { message: 'Webserver not ready.' } },
-        { status: 'complete', current_job_details: { message: 'Webserver not ready.' } },
-      ]);
-    },
-  );
+      },
+      { status: 'stopping', current_job_details: { message: 'Webserver not ready.' } },
+      { status: 'complete', current_job_details: { message: 'Webserver not ready.' } },
+    ]);
+  });
 
   it('tells the last state of a job that has ended, and closes', async () => {
     const job = await server.addJob({ status: 'failed' });

@@ -24,9 +24,11 @@ test('descending pages go on below the last row', () => {
   });
 });
 
-test.each(['', 'x', Buffer.from('["id","1"]').toString('base64url'), Buffer.from('["-id",1]').toString('base64url')])(
-  'the cursor %j is refused in ascending order',
-  (cursor) => {
-    expect(() => pageOrder({ cursor })).toThrow(/not a cursor/);
-  },
-);
+test.each([
+  '',
+  'x',
+  Buffer.from('["id","1"]').toString('base64url'),
+  Buffer.from('["-id",1]').toString('base64url'),
+])('the cursor %j is refused in ascending order', (cursor) => {
+  expect(() => pageOrder({ cursor })).toThrow(/not a cursor/);
+});

@@ -63,23 +63,30 @@ test('under a mount prefix the prefix is part of the base path, of the cookie an
   expect((await ask(front, '/passthrough/127.0.0.1/7/x', { headers: { cookie } })).status).toBe(418);
 });
 
-test.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'MKCOL', 'REPORT'])(
-  '%s and its body arrive',
-  async (method) => {
-    const app = await mirror();
-    const route = routeTo(app.port);
-    const front = await startFront([route]);
-    const cookie = await openSession(front, route);
-    for (const headers of [
-      { cookie, 'content-length': '5' },
-      { cookie, 'transfer-encoding': 'chunked' },
-    ]) {
-      const answer = await ask(front, `${basePathOf(route)}/m`, { method, headers, body: 'héy!'.slice(0, 4) });
-      expect(answer.status).toBe(200);
-      expect(seenIn(answer.body)).toMatchObject({ method, body: 'héy!' });
-    }
-  },
-);
+test.each([
+  'GET',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'PROPFIND',
+  'MKCOL',
+  'REPORT',
+])('%s and its body arrive', async (method) => {
+  const app = await mirror();
+  const route = routeTo(app.port);
+  const front = await startFront([route]);
+  const cookie = await openSession(front, route);
+  for (const headers of [
+    { cookie, 'content-length': '5' },
+    { cookie, 'transfer-encoding': 'chunked' },
+  ]) {
+    const answer = await ask(front, `${basePathOf(route)}/m`, { method, headers, body: 'héy!'.slice(0, 4) });
+    expect(answer.status).toBe(200);
+    expect(seenIn(answer.body)).toMatchObject({ method, body: 'héy!' });
+  }
+});
 
 test('heads tell the application who asks and where, and hold nothing of ours or of one connection', async () => {
   const app = await mirror();
