@@ -19,6 +19,7 @@ const server = http.createServer((request, response) => {
   if (path.endsWith('/redirect')) return response.writeHead(302, { Location: '/elsewhere' }).end();
   if (path.endsWith('/cookie')) return response.writeHead(200, { 'Set-Cookie': ['theme=dark; Path=/; Domain=example.org', 'plain=1'] }).end();
   if (path.endsWith('/die')) return process.exit(1);
+  if (path.endsWith('/deaf')) return server.close(), setInterval(() => undefined, 1000), server.closeAllConnections();
   if (path.endsWith('/drip')) {
     response.writeHead(200, { 'Content-Type': 'text/plain' });
     let count = 0;
@@ -260,6 +261,23 @@ describe('sessions below the path of the server', () => {
     expect(await program.json()).toMatchObject({ success: false, message: expect.stringMatching(/\.$/), error: {} });
     const ended = await ada.client.jobs.waitUntilEnded(job.id, { timeoutMs: 5_000 });
     expect(ended).toMatchObject({ status: 'failed', exit_code: 1 });
+  });
+
+  test('a session whose server has stopped listening says so, while its job goes on', async () => {
+    const { session, job } = await startSession(ada, { job_type: 'web_app' }, files);
+    const opened = await visit(session.url);
+    await fetch(`${session.url.split('?')[0]}/deaf`, { headers: { Cookie: opened.cookie } }).catch(() => undefined);
+    const { host, pathname } = new URL(opened.url);
+    const person = await ask(server.port, host, pathname, { Cookie: opened.cookie, Accept: 'text/html' });
+    expect(person.status).toBe(502);
+    expect(person.text).toContain('<h1>The session does not answer</h1>');
+    expect(person.text).toContain(`job ${job.id}`);
+    const program = await fetch(opened.url, { headers: { Cookie: opened.cookie, Accept: 'application/json' } });
+    expect(program.status).toBe(502);
+    expect(program.headers.get('retry-after')).toBe('10');
+    expect(await program.json()).toMatchObject({ success: false, error: { code: 'session_unreachable' } });
+    expect((await ada.client.jobs.get(job.id)).status).toBe('running');
+    await ada.client.jobs.stop(job.id);
   });
 
   test('a stopped job’s session is closed at once, WebSockets included', async () => {

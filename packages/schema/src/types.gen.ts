@@ -1284,7 +1284,7 @@ export interface components {
         path: string;
         /** @description Relative to the workspace, `/`-separated; absent: the workspace itself */
         optional_path: string;
-        /** @description The same key with the same body gives the first answer again, for 24 hours; with another body 409 */
+        /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; with another body 409 */
         idempotency_key: string;
     };
     requestBodies: never;
@@ -1450,7 +1450,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key with the same body gives the first answer again, for 24 hours; with another body 409 */
+                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; with another body 409 */
                 "Idempotency-Key"?: components["parameters"]["idempotency_key"];
             };
             path?: never;
@@ -1554,7 +1554,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key with the same body gives the first answer again, for 24 hours; with another body 409 */
+                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; with another body 409 */
                 "Idempotency-Key"?: components["parameters"]["idempotency_key"];
             };
             path: {
@@ -2100,7 +2100,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same key with the same body gives the first answer again, for 24 hours; with another body 409 */
+                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; with another body 409 */
                 "Idempotency-Key"?: components["parameters"]["idempotency_key"];
             };
             path?: never;
