@@ -6,12 +6,13 @@ import type { User } from './users.js';
 
 const controlGroups = ['memory/user-workspaces', 'cpu/user-workspaces', 'user-workspaces'].map((name) => `/sys/fs/cgroup/${name}`);
 
-/** The launches that a server keeps records of, by their keys. */
+/** A launch's key, which no other process of the machine has in its command line by chance. */
+const launchKey = /^[0-9a-f]{32}$/;
+
+/** The launches that a server keeps records of, by their keys: directly, or by resource. */
 export async function launchKeys(dataDirectory: string): Promise<string[]> {
-  const launches = join(dataDirectory, 'launches');
-  const resources = await readdir(launches).catch(() => []);
-  const keys = await Promise.all(resources.map((resource) => readdir(join(launches, resource))));
-  return keys.flat().filter((name) => !name.startsWith('.'));
+  const entries = await readdir(join(dataDirectory, 'launches'), { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory() && launchKey.test(entry.name)).map(({ name }) => name);
 }
 
 /** Stops every job of the users and waits until they have ended. */

@@ -8,6 +8,7 @@ const programs = {
     path: '/usr/bin/jupyter-notebook',
     install: 'apt-get install --no-install-recommends jupyter-notebook python3-ipykernel',
   },
+  python3: { path: '/usr/bin/python3', install: 'apt-get install --no-install-recommends python3' },
 } as const;
 
 export type Program = keyof typeof programs;

@@ -105,6 +105,9 @@ export async function removeDirectory(directory: string): Promise<void> {
 /** Process ids whose environment or command line names the directory, or one of the further names: what a test left running. */
 export async function processesBelow(directory: string, furtherNames: readonly string[] = []): Promise<number[]> {
   const names = [directory, ...furtherNames];
+  // A short name would find, and a clean-up end, what belongs to others.
+  const vague = names.find((name) => name.length < 16);
+  if (vague !== undefined) throw new Error(`"${vague}" does not tell the processes of a test from others.`);
   const found: number[] = [];
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;

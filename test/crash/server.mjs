@@ -1,0 +1,183 @@
+// The server as a crash test runs it: everything is real, and it ends itself by SIGKILL at the step it was told.
+//
+//   POST /.crash?step=<name>&count=<n>   from now on steps are counted; at the n-th of this name the process dies. Without a name nothing dies.
+//   GET  /.crash                         the steps since then, in order
+import { appendFileSync, mkdirSync } from 'node:fs';
+import promises from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import { createLocalAuthentication, createOwnAccount, createReservedAccounts } from '@user-workspaces/auth-local';
+import { createSqlDatabase } from '@user-workspaces/database-sql';
+import { createLocalResource } from '@user-workspaces/resource-local';
+import { createServer } from '@user-workspaces/server';
+import { createLocalStorage } from '@user-workspaces/storage-local';
+
+const port = Number(process.env.UWS_PORT);
+const data = process.env.UWS_DATA_DIR ?? '';
+const isRoot = process.getuid?.() === 0;
+
+const steps = [];
+let armed = { step: '', count: 0 };
+
+function step(name) {
+  steps.push(name);
+  if (name !== armed.step) return;
+  armed.count -= 1;
+  if (armed.count === 0) process.kill(process.pid, 'SIGKILL');
+}
+
+watchFiles();
+for (const [name, mode] of [
+  ['', 0o711],
+  ['server', 0o700],
+  ['workspaces', 0o711],
+  ['launches', 0o711],
+  ['links', 0o755],
+  ['starts', 0o1777],
+]) {
+  mkdirSync(join(data, name), { recursive: true });
+  await promises.chmod(join(data, name), mode);
+}
+
+const database = watchRows(createSqlDatabase({ client: 'sqlite', file: join(data, 'server', 'database.sqlite') }));
+const storage = await createLocalStorage({
+  name: 'files',
+  rootDirectory: join(data, 'workspaces'),
+  allowedLinkRoots: [join(data, 'links')],
+  ownership: isRoot ? 'chown' : 'none',
+});
+const resource = await createLocalResource({
+  name: 'here',
+  recordsDirectory: join(data, 'launches'),
+  steps: (name) => step(name.replace(/^(.*):(before|after)$/, '$2 $1')),
+});
+
+/** Leaves a line each time it starts, outside the workspace, so that it outlives it; `job_details`: seconds to live, exit code. */
+const countingJob = {
+  recipe: ({ jobId, jobDetails }) => ({
+    command: [
+      '/bin/sh',
+      '-c',
+      'echo started >> "$1"; sleep "$2"; exit "$3"',
+      'counting',
+      join(data, 'starts', String(jobId)),
+      String(Number(jobDetails.seconds ?? 60)),
+      String(Number(jobDetails.exit_code ?? 0)),
+    ],
+    files: [],
+    environment: {},
+  }),
+};
+
+const server = await createServer({
+  authentication: createLocalAuthentication({ name: 'portal' }),
+  accounts: isRoot ? createReservedAccounts({ directory: join(data, 'server', 'accounts') }) : createOwnAccount(),
+  database,
+  storages: [storage],
+  resources: [{ resource, parameterMapping: { time_limit_minutes: 'time_limit' } }],
+  jobTypes: new Map([['counting', { name: 'Counting', resources: new Map([['here', countingJob]]) }]]),
+  parameters: [
+    {
+      display_name: 'Time limit',
+      description: '',
+      variable_name: 'time_limit_minutes',
+      default_value: 10,
+      validation: { type: 'int', min: 1, max: 720, required: false },
+    },
+  ],
+  // The first look at a mail is what a crash may repeat, so it is written where the test can count it.
+  mailer: { send: async ({ to }) => appendFileSync(join(data, 'mails'), `${to}\n`) },
+  instance: 'crash-test',
+  publicUrl: `http://127.0.0.1:${port}`,
+  stopGraceMs: 1_000,
+  step,
+});
+await server.setApiClient('portal', process.env.UWS_CLIENT_TOKEN ?? '');
+
+const http = createHttpServer((request, response) => {
+  if (!request.url?.startsWith('/.crash')) return server.handler(request, response);
+  if (request.method === 'POST') {
+    const query = new URL(request.url, 'http://localhost').searchParams;
+    armed = { step: query.get('step') ?? '', count: Number(query.get('count') ?? 0) };
+    steps.length = 0;
+  }
+  response.end(JSON.stringify(steps));
+});
+server.attach(http);
+http.listen(port, '127.0.0.1');
+
+process.once('SIGTERM', async () => {
+  http.close();
+  http.closeAllConnections();
+  await server.close();
+  await Promise.all([storage.close(), resource.close(), database.close()]);
+});
+
+/** A step before and after the end of each transaction that wrote rows, named after what it wrote. */
+function watchRows(real) {
+  const transaction = async (work, signal) => {
+    let name = '';
+    const result = await real.transaction(async (rows) => {
+      const written = new Set();
+      const noting = (verb) => (table, ...rest) => {
+        written.add(`${verb} ${table}`);
+        return rows[verb](table, ...rest);
+      };
+      const watched = {
+        find: (...given) => rows.find(...given),
+        findOne: (...given) => rows.findOne(...given),
+        count: (...given) => rows.count(...given),
+        lock: (...given) => rows.lock(...given),
+        insert: noting('insert'),
+        update: noting('update'),
+        increment: noting('increment'),
+        remove: noting('remove'),
+      };
+      const answer = await work(watched);
+      // A user's counter is raised with every event.
+      name = [...written].filter((words) => words !== 'increment users' && words !== 'insert events').sort().join(', ');
+      if (name !== '') step(`before rows: ${name}`);
+      return answer;
+    }, signal);
+    if (name !== '') step(`after rows: ${name}`);
+    return result;
+  };
+  return {
+    capabilities: real.capabilities,
+    find: (...given) => real.find(...given),
+    findOne: (...given) => real.findOne(...given),
+    count: (...given) => real.count(...given),
+    migrate: (...given) => real.migrate(...given),
+    check: (...given) => real.check(...given),
+    close: () => real.close(),
+    transaction,
+  };
+}
+
+/** A step before each change that the storage makes; what comes after it is before the next one. */
+function watchFiles() {
+  const isStorage = (path) => typeof path === 'string' && path.startsWith('/proc/self/fd/');
+  for (const name of ['mkdir', 'rename', 'link', 'symlink', 'unlink', 'rmdir', 'chown', 'lchown', 'chmod']) {
+    const real = promises[name];
+    promises[name] = (...given) => {
+      if (given.some(isStorage)) step(`before files: ${name}`);
+      return real(...given);
+    };
+  }
+  const open = promises.open;
+  promises.open = async (path, flags, ...rest) => {
+    const makes = typeof flags === 'number' && (flags & 0o100) !== 0;
+    if (makes && isStorage(path)) step('before files: create');
+    const handle = await open(path, flags, ...rest);
+    if (makes && isStorage(path)) {
+      const write = handle.write;
+      handle.write = (...given) => {
+        step('before files: write');
+        return write.apply(handle, given);
+      };
+    }
+    return handle;
+  };
+  syncBuiltinESMExports();
+}
