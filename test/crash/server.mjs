@@ -1,8 +1,9 @@
 // The server as a crash test runs it: everything is real, and it ends itself by SIGKILL at the step it was told.
 //
-//   POST /.crash?step=<name>&count=<n>   from now on steps are counted; at the n-th of this name the process dies. Without a name nothing dies.
+//   CRASH_STEP, CRASH_COUNT              steps are counted from the start; at the n-th of this name the process dies
+//   POST /.crash?step=<name>&count=<n>   the same from now on; without a name nothing dies
 //   GET  /.crash                         the steps since then, in order
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { appendFileSync, lstatSync, mkdirSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
@@ -18,7 +19,7 @@ const data = process.env.UWS_DATA_DIR ?? '';
 const isRoot = process.getuid?.() === 0;
 
 const steps = [];
-let armed = { step: '', count: 0 };
+let armed = { step: process.env.CRASH_STEP ?? '', count: Number(process.env.CRASH_COUNT ?? 1) };
 
 function step(name) {
   steps.push(name);
@@ -86,7 +87,6 @@ const server = await createServer({
       validation: { type: 'int', min: 1, max: 720, required: false },
     },
   ],
-  // The first look at a mail is what a crash may repeat, so it is written where the test can count it.
   mailer: { send: async ({ to }) => appendFileSync(join(data, 'mails'), `${to}\n`) },
   instance: 'crash-test',
   publicUrl: `http://127.0.0.1:${port}`,
@@ -161,7 +161,10 @@ function watchFiles() {
   for (const name of ['mkdir', 'rename', 'link', 'symlink', 'unlink', 'rmdir', 'chown', 'lchown', 'chmod']) {
     const real = promises[name];
     promises[name] = (...given) => {
-      if (given.some(isStorage)) step(`before files: ${name}`);
+      // What changes nothing is no step: a directory that is there already, a file that is gone already.
+      const isThere = lstatSync(given[0], { throwIfNoEntry: false }) !== undefined;
+      const changes = name === 'symlink' || (name === 'mkdir' ? !isThere : isThere);
+      if (changes && given.some(isStorage)) step(`before files: ${name}`);
       return real(...given);
     };
   }

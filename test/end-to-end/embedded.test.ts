@@ -19,7 +19,10 @@ const example = (path: string): string => fileURLToPath(new URL(`../../examples/
 const prefix = '/workspaces-api';
 
 /** Starts a program that is no `uws serve`: its settings travel in variables of its own. */
-async function startExample(path: string, env: (port: number, dataDirectory: string) => Record<string, string>): Promise<RunningServer> {
+async function startExample(
+  path: string,
+  env: (port: number, dataDirectory: string) => Record<string, string>,
+): Promise<RunningServer> {
   const [port, root] = await Promise.all([freePort(), temporaryDirectory()]);
   const dataDirectory = join(root, 'data');
   return startServer({ command: [example(path)], port, dataDirectory, env: env(port, dataDirectory) });
@@ -53,14 +56,20 @@ describeWith(['python3'], 'mounted into a Koa application', () => {
     for (const path of ['/workspaces', '/workspaces/']) expect((await ada.request(path)).status).toBe(200);
     const unknown = await ada.request('/no-such-thing');
     expect([unknown.status, unknown.headers.get('content-type')]).toEqual([404, 'application/json; charset=utf-8']);
-    const specification: { servers: { url: string }[] } = await (await fetch(`${server.baseUrl}${prefix}/openapi.json`)).json();
+    const specification: { servers: { url: string }[] } = await (
+      await fetch(`${server.baseUrl}${prefix}/openapi.json`)
+    ).json();
     expect(specification.servers).toEqual([{ url: server.baseUrl + prefix }]);
   });
 
   test('the SDK works below the prefix: files, events, WebSocket, and a session whose address has it', async () => {
     const { event_id } = await ada.client.me();
-    const { session, job } = await startSession(ada, { job_type: 'files' }, [{ name: 'hello.txt', content: 'Hello, portal!' }]);
-    expect(session.url).toMatch(new RegExp(`^${server.baseUrl}${prefix}/passthrough/127\\.0\\.0\\.1/${job.id}\\?uws_ticket=`));
+    const { session, job } = await startSession(ada, { job_type: 'files' }, [
+      { name: 'hello.txt', content: 'Hello, portal!' },
+    ]);
+    expect(session.url).toMatch(
+      new RegExp(`^${server.baseUrl}${prefix}/passthrough/127\\.0\\.0\\.1/${job.id}\\?uws_ticket=`),
+    );
     const opened = await visit(session.url);
     expect(await opened.response.text()).toContain('hello.txt');
     const file = await fetch(`${server.baseUrl}${prefix}/passthrough/127.0.0.1/${job.id}/hello.txt`, {
@@ -88,7 +97,12 @@ describe('adapters of one’s own', () => {
   });
 
   afterAll(async () => {
-    expect(await putAway(server, users.map((client) => ({ client })))).toEqual([]);
+    expect(
+      await putAway(
+        server,
+        users.map((client) => ({ client })),
+      ),
+    ).toEqual([]);
   });
 
   test('the sign-in by a reverse proxy’s headers, and a job type that greets', async () => {
@@ -129,7 +143,10 @@ describeWith(['python3'], 'a configuration of one’s own', () => {
     await writeFile(join(root, 'config.json'), text);
     // As root its users need accounts of the machine, which the machine of a test does not have.
     const accounts = process.getuid?.() === 0 ? { UWS_ACCOUNTS: 'reserved' } : {};
-    server = await startServer({ dataDirectory: join(root, 'data'), env: { ...accounts, UWS_CONFIG: join(root, 'config.json') } });
+    server = await startServer({
+      dataDirectory: join(root, 'data'),
+      env: { ...accounts, UWS_CONFIG: join(root, 'config.json') },
+    });
     user = await signIn(server);
   });
 
@@ -138,7 +155,11 @@ describeWith(['python3'], 'a configuration of one’s own', () => {
   });
 
   test('starts, offers its job types, links to its data sets alone, and runs a job that reads them', async () => {
-    expect(Object.keys(await user.client.catalogue.jobTypes()).sort()).toEqual(['dashboard', 'jupyter_lab', 'terminal']);
+    expect(Object.keys(await user.client.catalogue.jobTypes()).sort()).toEqual([
+      'dashboard',
+      'jupyter_lab',
+      'terminal',
+    ]);
     const workspace = await user.client.workspaces.create({
       name: 'With data',
       description: '',
@@ -181,7 +202,12 @@ describeWith(['chromium'], 'a page of a portal', () => {
     const port = await freePort();
     const portal = spawn(process.execPath, [example('browser-page/serve.mjs')], {
       cwd: dirname(dirname(example('browser-page/serve.mjs'))),
-      env: { PATH: process.env.PATH ?? '', UWS_URL: server.baseUrl, UWS_CLIENT_TOKEN: server.clientToken, PORT: String(port) },
+      env: {
+        PATH: process.env.PATH ?? '',
+        UWS_URL: server.baseUrl,
+        UWS_CLIENT_TOKEN: server.clientToken,
+        PORT: String(port),
+      },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {
@@ -199,7 +225,8 @@ describeWith(['chromium'], 'a page of a portal', () => {
       await context.close();
     } finally {
       portal.kill();
-      if (portal.exitCode === null && portal.signalCode === null) await Promise.race([once(portal, 'exit'), delay(5_000)]);
+      if (portal.exitCode === null && portal.signalCode === null)
+        await Promise.race([once(portal, 'exit'), delay(5_000)]);
     }
   });
 });

@@ -8,15 +8,13 @@ import { putAway } from '../support/put-away.js';
 import { type RunningServer, startServer } from '../support/server.js';
 import { signIn, startJob, startSession, type User } from '../support/users.js';
 
-const env = { UWS_ALLOW_SHARED_ACCOUNT: 'true' };
-
 let server: RunningServer;
 let link: BreakingLink;
 let ada: User;
 let bob: User;
 
 beforeAll(async () => {
-  server = await startServer({ env });
+  server = await startServer();
   link = await openBreakingLink(server.port);
   [ada, bob] = await Promise.all([signIn(server, 'ada'), signIn(server, 'bob')]);
 });
@@ -51,7 +49,8 @@ function believe(events: readonly Event[]) {
   const jobs = new Map<number, Job>();
   const versions: string[] = [];
   const newer = (kind: string, before: { version: number } | undefined, now: { id: number; version: number }): void => {
-    if (before && before.version >= now.version) versions.push(`${kind} ${now.id}: ${before.version} then ${now.version}`);
+    if (before && before.version >= now.version)
+      versions.push(`${kind} ${now.id}: ${before.version} then ${now.version}`);
   };
   for (const event of events) {
     if (event.type === 'workspace.changed') {
@@ -69,7 +68,9 @@ function believe(events: readonly Event[]) {
 
 async function live(user: User, round: number): Promise<void> {
   const { client } = user;
-  const { workspace, job } = await startJob(user, { job_type: 'local_test_job' }, [{ name: 'a.txt', content: `${round}` }]);
+  const { workspace, job } = await startJob(user, { job_type: 'local_test_job' }, [
+    { name: 'a.txt', content: `${round}` },
+  ]);
   await client.workspaces.update(workspace.id, { name: `Round ${round}` });
   const session = await startJob(user, { job_type: 'terminal' });
   await client.files.write(workspace.id, 'b.txt', 'b');
@@ -83,7 +84,11 @@ async function live(user: User, round: number): Promise<void> {
 describe('two users’ event streams over a network that breaks, and a server that is killed', () => {
   test('tell every change once and in order, and each user’s own alone', { timeout: 90_000 }, async () => {
     const marks = await Promise.all([ada, bob].map(async ({ client }) => (await client.me()).event_id));
-    const listening = [ada, bob].map((user, index) => ({ user, mark: marks[index] ?? 0, ...listen(user, marks[index] ?? 0) }));
+    const listening = [ada, bob].map((user, index) => ({
+      user,
+      mark: marks[index] ?? 0,
+      ...listen(user, marks[index] ?? 0),
+    }));
     let isLiving = true;
     const cutting = (async () => {
       while (isLiving) {
@@ -95,9 +100,12 @@ describe('two users’ event streams over a network that breaks, and a server th
 
     // The server itself is killed while jobs start.
     const { port, dataDirectory } = server;
-    const started = await Promise.all([startJob(ada, { job_type: 'terminal' }), startJob(bob, { job_type: 'terminal' })]);
+    const started = await Promise.all([
+      startJob(ada, { job_type: 'terminal' }),
+      startJob(bob, { job_type: 'terminal' }),
+    ]);
     await server.stop('SIGKILL');
-    server = await startServer({ port, dataDirectory, env });
+    server = await startServer({ port, dataDirectory });
     await Promise.all([ada, bob].map(({ client }, index) => client.jobs.waitUntilReady(started[index]?.job.id ?? 0)));
 
     const original = await ada.client.workspaces.create({
@@ -128,12 +136,14 @@ describe('two users’ event streams over a network that breaks, and a server th
       expect(backwards).toEqual([]);
       const listed = [...(await user.client.workspaces.list()).items];
       expect([...workspaces.values()].sort((a, b) => a.id - b.id)).toEqual(listed.sort((a, b) => a.id - b.id));
-      const states = (list: Iterable<Job>) => [...list].map(({ id, status, version }) => ({ id, status, version })).sort((a, b) => a.id - b.id);
+      const states = (list: Iterable<Job>) =>
+        [...list].map(({ id, status, version }) => ({ id, status, version })).sort((a, b) => a.id - b.id);
       expect(states(jobs.values())).toEqual(states((await user.client.jobs.list()).items));
     }
     const types = listening.map(({ events }) => new Set(events.map(({ type }) => type)));
     for (const seen of types) {
-      for (const type of ['workspace.changed', 'workspace.deleted', 'job.changed', 'share.changed']) expect(seen).toContain(type);
+      for (const type of ['workspace.changed', 'workspace.deleted', 'job.changed', 'share.changed'])
+        expect(seen).toContain(type);
     }
     expect(link.connections).toBeGreaterThan(10);
   });
@@ -179,11 +189,18 @@ describe('two users’ event streams over a network that breaks, and a server th
 describe('the old WebSocket of a job', () => {
   interface State {
     readonly status: string;
-    readonly current_job_details: { readonly message?: string; readonly connection_details?: { readonly url_path: string } };
+    readonly current_job_details: {
+      readonly message?: string;
+      readonly connection_details?: { readonly url_path: string };
+    };
   }
 
   /** The messages of a job's WebSocket until the server ends it. */
-  async function messages(jobId: number, headers: Record<string, string>, protocols: string[] = []): Promise<State[] | number> {
+  async function messages(
+    jobId: number,
+    headers: Record<string, string>,
+    protocols: string[] = [],
+  ): Promise<State[] | number> {
     const socket = new WebSocket(`${server.baseUrl.replace('http', 'ws')}/jobs/${jobId}/`, protocols, { headers });
     const states: State[] = [];
     return new Promise((resolve, reject) => {

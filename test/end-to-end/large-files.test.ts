@@ -64,7 +64,8 @@ async function check(chunks: AsyncIterable<Uint8Array>): Promise<number> {
       const offset = position % MiB;
       if (offset === 0) expected = piece(position / MiB);
       const length = Math.min(rest.length, MiB - offset);
-      if (rest.compare(expected, offset, offset + length, 0, length) !== 0) throw new Error(`Byte ${position} or one after it is wrong.`);
+      if (rest.compare(expected, offset, offset + length, 0, length) !== 0)
+        throw new Error(`Byte ${position} or one after it is wrong.`);
       position += length;
       rest = rest.subarray(length);
     }

@@ -32,7 +32,7 @@ test('jobs of every way to end, transfers that broke, deleted workspaces: no pro
     shell('exit 0'),
     shell('exit 9'),
     shell('kill -KILL $$'),
-    shell('x=$(head -c 200M /dev/zero | tr "\\0" x); echo ${#x}', 32),
+    shell('x=$(head -c 200M /dev/zero | tr "\\0" x); echo "$x" | wc -c', 32),
     shell('trap "" TERM; (setsid sh -c "trap : TERM; sleep 700") & sleep 700; sleep 700'),
     startJob(ada, { job_type: 'web_app', job_details: { command: ['no-such-program'] } }),
     startJob(ada, { job_type: 'terminal' }),

@@ -22,7 +22,9 @@ beforeAll(async () => {
     env: { UWS_CONFIG: await writeTestConfiguration(root), UWS_STOP_GRACE_SECONDS: '1' },
   });
   ada = await signIn(server);
-  limited = await runScript('(setsid sh -c "while :; do sleep 1; done") & while :; do sleep 1; done', { time_limit_minutes: 1 });
+  limited = await runScript('(setsid sh -c "while :; do sleep 1; done") & while :; do sleep 1; done', {
+    time_limit_minutes: 1,
+  });
 });
 
 afterAll(async () => {
@@ -31,7 +33,11 @@ afterAll(async () => {
 
 /** A job that runs a shell script. */
 async function runScript(script: string, options: Record<string, number> = {}): Promise<Job> {
-  const request = { job_type: 'web_app', job_details: { command: ['/bin/sh', '-c', script] }, resource_options: options };
+  const request = {
+    job_type: 'web_app',
+    job_details: { command: ['/bin/sh', '-c', script] },
+    resource_options: options,
+  };
   return (await startJob(ada, request)).job;
 }
 
@@ -57,7 +63,10 @@ describe('memory', () => {
   test('a job that allocates twice its limit ends with that reason, and its neighbour lives', async () => {
     const files = [{ name: 'app.cjs', content: server64 }];
     const options = { job_type: 'web_app', resource_options: { memory_mb: 64 } };
-    const [greedy, neighbour] = await Promise.all([startSession(ada, options, files), startSession(ada, options, files)]);
+    const [greedy, neighbour] = await Promise.all([
+      startSession(ada, options, files),
+      startSession(ada, options, files),
+    ]);
     const opened = await visit(neighbour.session.url);
     expect(await opened.response.text()).toBe('served 0');
     const asked = await visit(greedy.session.open('/allocate')).catch((error: Error) => error);
@@ -112,7 +121,9 @@ describe('the end of a job', () => {
   });
 
   test('with an exit code tells it, and the last lines of its output', async () => {
-    const ended = await end(await runScript('for i in $(seq 30); do echo line $i; done; echo "no space left" >&2; exit 17'));
+    const ended = await end(
+      await runScript('for i in $(seq 30); do echo line $i; done; echo "no space left" >&2; exit 17'),
+    );
     expect(ended).toMatchObject({ status: 'failed', status_reason: 'exit_code', exit_code: 17, signal: null });
     expect(ended.status_message).toContain('17');
     expect(ended.last_log_lines).toHaveLength(20);
@@ -130,7 +141,10 @@ describe('the end of a job', () => {
   });
 
   test('that could not begin says why', async () => {
-    const missing = await startJob(ada, { job_type: 'web_app', job_details: { command: ['no-such-program', '--flag'] } });
+    const missing = await startJob(ada, {
+      job_type: 'web_app',
+      job_details: { command: ['no-such-program', '--flag'] },
+    });
     const ended = await end(missing.job);
     expect(ended).toMatchObject({ status: 'failed', exit_code: 127 });
     expect(ended.last_log_lines.join('\n')).toContain('no-such-program');
@@ -168,7 +182,9 @@ describe('what a start asks for', () => {
 });
 
 describe('a time limit', () => {
-  test('ends a job, and all that it started, with that reason; one that was extended goes on', { timeout: 90_000 }, async () => {
+  test('ends a job, and all that it started, with that reason; one that was extended goes on', {
+    timeout: 90_000,
+  }, async () => {
     const before = await ada.client.jobs.get(limited.id);
     expect(before).toMatchObject({ status: 'running' });
     const limitMs = Date.parse(before.datetime_time_limit ?? '') - Date.parse(before.datetime_start ?? '');

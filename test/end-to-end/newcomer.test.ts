@@ -8,7 +8,13 @@ import { UserWorkspaces } from '@user-workspaces/client';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { putAway } from '../support/put-away.js';
-import { processesBelow, type RunningServer, removeDirectory, startServer, temporaryDirectory } from '../support/server.js';
+import {
+  processesBelow,
+  type RunningServer,
+  removeDirectory,
+  startServer,
+  temporaryDirectory,
+} from '../support/server.js';
 import { signIn, startSession, type User } from '../support/users.js';
 import { visit } from '../support/visit.js';
 
@@ -32,6 +38,7 @@ async function run(command: string, args: readonly string[], env: Readonly<Recor
     cwd: root,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', LANG: 'C.UTF-8', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 30_000,
   });
   const texts = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => (texts.stdout += chunk.toString()));
@@ -81,7 +88,11 @@ describe('the start', () => {
     server = await startServer({ dataDirectory: server.dataDirectory, env: { UWS_CLIENT_TOKEN: '' } });
     expect(server.output()).not.toContain(kept);
     expect((await signIn({ baseUrl: server.baseUrl, clientToken: kept }, 'grace')).token).toBeTruthy();
-    const log = server.output().split('\n').filter((line) => line.startsWith('{')).join('\n');
+    const log = server
+      .output()
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .join('\n');
     expect(log).toContain('"path":"/tokens');
     expect(log).not.toContain(kept);
     expect(log).not.toMatch(/uws_[\w-]{20}/);
@@ -110,7 +121,14 @@ describe('the start', () => {
   test('helps', async () => {
     const help = await run(process.execPath, [uws, 'serve', '--help'], {});
     expect(help.code).toBe(0);
-    for (const name of ['UWS_CONFIG', 'UWS_HOST', 'UWS_PORT', 'UWS_DATA_DIR', 'UWS_CLIENT_TOKEN', 'UWS_ALLOWED_LINK_ROOTS']) {
+    for (const name of [
+      'UWS_CONFIG',
+      'UWS_HOST',
+      'UWS_PORT',
+      'UWS_DATA_DIR',
+      'UWS_CLIENT_TOKEN',
+      'UWS_ALLOWED_LINK_ROOTS',
+    ]) {
       expect(help.stdout).toContain(name);
     }
   });
@@ -128,7 +146,10 @@ describe('a wrong setting stops the start with one message', () => {
   ];
   test.each(wrong)('%s=%s', async (name, value, allowed) => {
     const directory = await temporaryDirectory();
-    const outcome = await run(process.execPath, [uws, 'serve'], { UWS_DATA_DIR: join(directory, 'data'), [name]: value });
+    const outcome = await run(process.execPath, [uws, 'serve'], {
+      UWS_DATA_DIR: join(directory, 'data'),
+      [name]: value,
+    });
     await removeDirectory(directory);
     expect(outcome.code).toBe(2);
     expect(outcome.stdout).toBe('');
@@ -227,10 +248,15 @@ describe('the three ways in of the README', () => {
     const { code, stdout, stderr } = await run(process.execPath, ['examples/sdk/start.mjs'], env);
     expect(stderr).toBe('');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^(pending\n)?running\n(running\n)*Open http:\/\/127\.0\.0\.1:\d+\/passthrough\/\S+uws_ticket=\S+\n$/);
+    expect(stdout).toMatch(
+      /^(pending\n)?running\n(running\n)*Open http:\/\/127\.0\.0\.1:\d+\/passthrough\/\S+uws_ticket=\S+\n$/,
+    );
     const [job] = (await user.client.jobs.list({ order: '-id' })).items;
     if (!job) throw new Error('The example made no job.');
-    expect(await user.client.jobs.waitUntilEnded(job.id)).toMatchObject({ status: 'complete', status_reason: 'stopped' });
+    expect(await user.client.jobs.waitUntilEnded(job.id)).toMatchObject({
+      status: 'complete',
+      status_reason: 'stopped',
+    });
     expect(await user.client.files.readText(job.workspace_id ?? 0, 'hello.txt')).toBe('Hello!\n');
   });
 

@@ -8,10 +8,11 @@ import { type RunningServer, startServer } from '../support/server.js';
 import { signIn, startSession, type User } from '../support/users.js';
 
 const notebook = {
-  cells: [
-    { cell_type: 'code', id: 'first', execution_count: null, metadata: {}, outputs: [], source: ['print(6*7)'] },
-  ],
-  metadata: { kernelspec: { display_name: 'Python 3', language: 'python', name: 'python3' }, language_info: { name: 'python' } },
+  cells: [{ cell_type: 'code', id: 'first', execution_count: null, metadata: {}, outputs: [], source: ['print(6*7)'] }],
+  metadata: {
+    kernelspec: { display_name: 'Python 3', language: 'python', name: 'python3' },
+    language_info: { name: 'python' },
+  },
   nbformat: 4,
   nbformat_minor: 5,
 };
@@ -37,11 +38,17 @@ describeWith(['chromium', 'jupyter'], 'a notebook', () => {
     expect(await putAway(server, [ada])).toEqual([]);
   });
 
-  test('opens at the address with two slashes, and a cell computes over the WebSocket', { timeout: 90_000 }, async () => {
+  test('opens at the address with two slashes, and a cell computes over the WebSocket', {
+    timeout: 90_000,
+  }, async () => {
     const files = [{ name: 'analysis.ipynb', content: JSON.stringify(notebook) }];
     const { workspace, job } = await startSession(ada, { job_type: 'jupyter_lab' }, files);
     const answer: {
-      data: { jobs: { job_details: { current_job_details: { connection_details: { url_domain: string; url_path: string } } } }[] };
+      data: {
+        jobs: {
+          job_details: { current_job_details: { connection_details: { url_domain: string; url_path: string } } };
+        }[];
+      };
     } = await (await ada.request(`/jobs/${job.id}`)).json();
     const connection = answer.data.jobs[0]?.job_details.current_job_details.connection_details;
     if (!connection) throw new Error('The running job has no connection details.');
@@ -70,7 +77,9 @@ describeWith(['chromium', 'jupyter'], 'a notebook', () => {
     await page.locator('#kernel_indicator_icon.kernel_idle_icon').waitFor({ state: 'attached' });
     await page.keyboard.press('Shift+Enter');
     await page.locator('.output_stdout').getByText('42', { exact: true }).waitFor();
-    expect(sockets).toEqual([expect.stringMatching(`^/passthrough/127.0.0.1/${job.id}/api/kernels/[0-9a-f-]+/channels$`)]);
+    expect(sockets).toEqual([
+      expect.stringMatching(`^/passthrough/127.0.0.1/${job.id}/api/kernels/[0-9a-f-]+/channels$`),
+    ]);
     expect(refused).toEqual([]);
 
     // What the kernel did is in the notebook that is saved into the workspace.

@@ -91,6 +91,7 @@ describeWith(['chromium'], 'the page', () => {
     await terminal.getByText('Connected').waitFor();
     await terminal.keyboard.type('echo the answer is $((6*7))\n');
     await terminal.locator('.xterm-rows').getByText('the answer is 42', { exact: true }).waitFor();
+    expect(await terminal.locator('.xterm-rows').innerText()).not.toContain('I have no name');
     expect(await terminal.evaluate(() => window.opener)).toBeNull();
     await terminal.close();
 
@@ -153,7 +154,8 @@ describeWith(['chromium'], 'the page', () => {
         const [label, visible] = await page.evaluate(() => {
           const element = document.activeElement;
           if (!(element instanceof HTMLElement)) return ['', false] as const;
-          const labels = element instanceof HTMLInputElement || element instanceof HTMLSelectElement ? element.labels : null;
+          const labels =
+            element instanceof HTMLInputElement || element instanceof HTMLSelectElement ? element.labels : null;
           const outline = getComputedStyle(element);
           return [labels?.[0]?.innerText ?? element.innerText, outline.outlineStyle !== 'none'] as const;
         });
@@ -197,12 +199,17 @@ describeWith(['chromium'], 'the page', () => {
     await page.setViewportSize({ width: 360, height: 640 });
     await page.goto(link);
     await create('A name that is about as long as a name is allowed to be, at 64');
-    const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    const overflow = () =>
+      page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     const overlapping = () =>
       page.evaluate(() => {
-        const boxes = [...document.querySelectorAll('input, select, button')].map((element) => element.getBoundingClientRect());
+        const boxes = [...document.querySelectorAll('input, select, button')].map((element) =>
+          element.getBoundingClientRect(),
+        );
         return boxes.filter((a, index) =>
-          boxes.slice(index + 1).some((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom),
+          boxes
+            .slice(index + 1)
+            .some((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom),
         ).length;
       });
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -232,7 +239,10 @@ describeWith(['chromium'], 'the page', () => {
     await page.goto(link);
     await card('Deleted elsewhere').waitFor();
     await context.route('**/workspaces/*/start/', (route) =>
-      route.fulfill({ status: 429, json: { success: false, message: 'You have no core hours left.', error: { code: 'quota_exceeded' } } }),
+      route.fulfill({
+        status: 429,
+        json: { success: false, message: 'You have no core hours left.', error: { code: 'quota_exceeded' } },
+      }),
     );
     await card('Deleted elsewhere').getByRole('button', { name: 'Start' }).click();
     const refusal = page.getByRole('alert').filter({ hasText: 'You have no core hours left.' });
@@ -292,7 +302,8 @@ function lowestContrast(): number {
     return getComputedStyle(document.documentElement).backgroundColor;
   };
   const texts = [...document.querySelectorAll('h1, h2, h3, p, small, span, a, button, label, time')].filter(
-    (element) => element instanceof HTMLElement && element.innerText.trim() !== '' && !element.closest('.hidden, :disabled'),
+    (element) =>
+      element instanceof HTMLElement && element.innerText.trim() !== '' && !element.closest('.hidden, :disabled'),
   );
   const ratios = texts.map((element) => {
     const [a, b] = [luminance(getComputedStyle(element).color), luminance(ground(element))];

@@ -98,7 +98,7 @@ describe('sessions below the path of the server', () => {
     const root = await temporaryDirectory();
     server = await startServer({
       dataDirectory: join(root, 'data'),
-      env: { UWS_CONFIG: await writeTestConfiguration(root), UWS_ALLOW_SHARED_ACCOUNT: 'true' },
+      env: { UWS_CONFIG: await writeTestConfiguration(root) },
     });
     [ada, eve] = await Promise.all([signIn(server, 'ada'), signIn(server, 'eve')]);
     const { session, job } = await startSession(ada, { job_type: 'web_app' }, files);
@@ -142,7 +142,11 @@ describe('sessions below the path of the server', () => {
       ['another user', 403, { headers: { 'UWS-Authorization': `Token ${eve.token}` } }],
       ['an unknown token', 401, { headers: { 'UWS-Authorization': 'Token uws_nobody' } }],
       ['a page of another site', 403, { method: 'POST', headers: { Cookie: cookie, Origin: 'https://evil.example' } }],
-      ['an embedded request', 403, { headers: { Cookie: cookie, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors' } }],
+      [
+        'an embedded request',
+        403,
+        { headers: { Cookie: cookie, 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'no-cors' } },
+      ],
     ];
     for (const [name, status, init] of attempts) {
       expect([name, (await fetch(`${base}/x`, init)).status]).toEqual([name, status]);
@@ -154,7 +158,11 @@ describe('sessions below the path of the server', () => {
     const cookies = (await visit(other.session.url)).cookie;
     expect((await fetch(`${base}/x`, { headers: { Cookie: cookies } })).status).toBe(401);
     // A made-up host or number is no session, and no way to another address.
-    for (const path of ['/passthrough/127.0.0.1/999999/', `/passthrough/localhost/${jobId}/`, '/passthrough/evil.example/1/']) {
+    for (const path of [
+      '/passthrough/127.0.0.1/999999/',
+      `/passthrough/localhost/${jobId}/`,
+      '/passthrough/evil.example/1/',
+    ]) {
       expect((await ada.request(path)).status).toBe(404);
     }
     expect((await ada.request(`/passthrough/127.0.0.1/${jobId}/x`)).status).toBe(200);
@@ -196,7 +204,11 @@ describe('sessions below the path of the server', () => {
       },
     });
     const { headers } = await echoOf(response);
-    expect(headers).toMatchObject({ cookie: 'own=1', authorization: 'Bearer of-the-application', referer: `${base}/y` });
+    expect(headers).toMatchObject({
+      cookie: 'own=1',
+      authorization: 'Bearer of-the-application',
+      referer: `${base}/y`,
+    });
     expect(JSON.stringify(headers)).not.toContain(ada.token);
     expect(JSON.stringify(headers)).not.toContain(ticket);
     expect(headers['uws-authorization']).toBeUndefined();
@@ -243,7 +255,10 @@ describe('sessions below the path of the server', () => {
     const opened = await visit(session.open('/tree//x'));
     const echo = await echoOf(opened.response);
     expect(echo).toMatchObject({ url: `${path}/tree//x`, base: path });
-    const moved = await fetch(`${server.baseUrl}${path}/redirect`, { headers: { Cookie: opened.cookie }, redirect: 'manual' });
+    const moved = await fetch(`${server.baseUrl}${path}/redirect`, {
+      headers: { Cookie: opened.cookie },
+      redirect: 'manual',
+    });
     expect(moved.status).toBe(302);
   });
 
@@ -252,7 +267,11 @@ describe('sessions below the path of the server', () => {
     const opened = await visit(session.url);
     await fetch(`${session.url.split('?')[0]}/die`, { headers: { Cookie: opened.cookie } }).catch(() => undefined);
     const { host, pathname } = new URL(opened.url);
-    const person = await ask(server.port, host, pathname, { Cookie: opened.cookie, Accept: 'text/html', 'Sec-Fetch-Mode': 'navigate' });
+    const person = await ask(server.port, host, pathname, {
+      Cookie: opened.cookie,
+      Accept: 'text/html',
+      'Sec-Fetch-Mode': 'navigate',
+    });
     expect([502, 404]).toContain(person.status);
     expect(person.headers['content-type']).toMatch(/^text\/html/);
     expect(person.text).toMatch(/<h1>[^<]+<\/h1>/);
@@ -283,7 +302,9 @@ describe('sessions below the path of the server', () => {
   test('a stopped job’s session is closed at once, WebSockets included', async () => {
     const { session, job } = await startSession(ada, { job_type: 'web_app' }, files);
     const opened = await visit(session.url);
-    const socket = new WebSocket(`${session.url.split('?')[0]?.replace('http', 'ws')}/s`, { headers: { Cookie: opened.cookie } });
+    const socket = new WebSocket(`${session.url.split('?')[0]?.replace('http', 'ws')}/s`, {
+      headers: { Cookie: opened.cookie },
+    });
     await once(socket, 'open');
     const closed = once(socket, 'close');
     await ada.client.jobs.stop(job.id);
@@ -330,7 +351,9 @@ describe('sessions under host names of their own', () => {
     expect((await ask(server.port, url.host, '/')).status).toBe(401);
     expect((await ask(server.port, '127-0-0-1-1.sessions.test', '/', { Cookie: cookie })).status).toBe(404);
     // The API does not appear under a session's name, nor the session's cookie open the API.
-    expect(JSON.parse((await ask(server.port, url.host, '/workspaces/', { Cookie: cookie })).text)).toMatchObject({ method: 'GET' });
+    expect(JSON.parse((await ask(server.port, url.host, '/workspaces/', { Cookie: cookie })).text)).toMatchObject({
+      method: 'GET',
+    });
     expect((await ask(server.port, `127.0.0.1:${server.port}`, '/workspaces/', { Cookie: cookie })).status).toBe(401);
     await ada.client.jobs.stop(job.id);
   });

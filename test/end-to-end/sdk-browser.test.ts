@@ -85,7 +85,9 @@ describeWith(['chromium'], "the SDK's browser bundle on a page of another origin
       const seen: string[] = [];
       for await (const event of client.events.stream()) {
         if (event.type === 'hello') void client.workspaces.create({ name: 'From the browser', description: '' });
-        seen.push(event.type === 'workspace.changed' ? `${event.workspace.name} is ${event.workspace.status}` : event.type);
+        seen.push(
+          event.type === 'workspace.changed' ? `${event.workspace.name} is ${event.workspace.status}` : event.type,
+        );
         if (event.type === 'workspace.changed' && event.workspace.status === 'idle') break;
       }
       return seen;
@@ -109,7 +111,9 @@ describeWith(['chromium'], "the SDK's browser bundle on a page of another origin
     });
     const result = await page.evaluate(async (workspaceId) => {
       const hex = async (bytes: BufferSource): Promise<string> =>
-        [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+        [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))]
+          .map((byte) => byte.toString(16).padStart(2, '0'))
+          .join('');
       const block = new Uint8Array(65_536);
       crypto.getRandomValues(block);
       const sizeBytes = 5_000_001;

@@ -4,21 +4,27 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { processesBelow, type RunningServer, removeDirectory } from './server.js';
 import type { User } from './users.js';
 
-const controlGroups = ['memory/user-workspaces', 'cpu/user-workspaces', 'user-workspaces'].map((name) => `/sys/fs/cgroup/${name}`);
+const controlGroups = ['memory/user-workspaces', 'cpu/user-workspaces', 'user-workspaces'].map(
+  (name) => `/sys/fs/cgroup/${name}`,
+);
 
 /** A launch's key, which no other process of the machine has in its command line by chance. */
 const launchKey = /^[0-9a-f]{32}$/;
 
 /** The launches that a server keeps records of, by their keys: directly, or by resource. */
 export async function launchKeys(dataDirectory: string): Promise<string[]> {
-  const entries = await readdir(join(dataDirectory, 'launches'), { recursive: true, withFileTypes: true }).catch(() => []);
+  const entries = await readdir(join(dataDirectory, 'launches'), { recursive: true, withFileTypes: true }).catch(
+    () => [],
+  );
   return entries.filter((entry) => entry.isDirectory() && launchKey.test(entry.name)).map(({ name }) => name);
 }
 
 /** Stops every job of the users and waits until they have ended. */
 export async function stopJobs(users: readonly Pick<User, 'client'>[]): Promise<void> {
   for (const { client } of users) {
-    const active = (await client.jobs.list()).items.filter(({ status }) => status !== 'complete' && status !== 'failed');
+    const active = (await client.jobs.list()).items.filter(
+      ({ status }) => status !== 'complete' && status !== 'failed',
+    );
     for (const job of active) if (job.status !== 'stopping') await client.jobs.stop(job.id);
     for (const job of active) await client.jobs.waitUntilEnded(job.id, { timeoutMs: 30_000 });
   }

@@ -62,6 +62,8 @@ export async function startServer(
       UWS_DATA_DIR: dataDirectory,
       UWS_PORT: String(port),
       UWS_CLIENT_TOKEN: clientToken,
+      // Without root all jobs share an account, and a server then admits one user only, unless told otherwise.
+      UWS_ALLOW_SHARED_ACCOUNT: 'true',
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

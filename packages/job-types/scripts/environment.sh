@@ -20,8 +20,9 @@ use_environment() {
     build_environment || fail 1 "The environment $UWS_ENVIRONMENT_NAME could not be prepared; the lines above say why."
     : >"$environment/.complete"
     trap - EXIT TERM INT HUP
-    [ -e "$visible" ] || rm -f "$visible"
-    ln -sn "$own" "$visible" 2>/dev/null || rm -rf "$environment"
+    # Only a link that leads nowhere is replaced: one that another job has just made must stay.
+    ln -sn "$own" "$visible" 2>/dev/null || [ -e "$visible" ] || ln -sfn "$own" "$visible"
+    [ "$(readlink "$visible")" = "$own" ] || rm -rf "$environment"
   fi
   environment=$(cd -P "$visible" && pwd -P) || fail 1 "The environment $visible cannot be entered."
 }

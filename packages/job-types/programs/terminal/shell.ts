@@ -9,6 +9,8 @@ const maxScrollbackBytes = 256 * 1024;
 /** The shell is held when the page is this far behind, and let go when it has caught up to the lower mark. */
 const holdAtBytes = 512 * 1024;
 const releaseAtBytes = 128 * 1024;
+/** Bash greets an account that the machine has no name for with "I have no name!": then its prompt shows the name of the job's user. */
+const namedPrompt = "id -un >/dev/null 2>&1 || PS1='$USER@\\h:\\w\\$ '; unset PROMPT_COMMAND";
 
 /** One shell on a pseudo-terminal: outlives the connections of its page and replays what they missed. */
 export class Shell {
@@ -34,7 +36,7 @@ export class Shell {
       cols: columns,
       rows,
       cwd: process.cwd(),
-      env: { ...process.env, TERM: 'xterm-256color', COLORTERM: 'truecolor' },
+      env: { PROMPT_COMMAND: namedPrompt, ...process.env, TERM: 'xterm-256color', COLORTERM: 'truecolor' },
     });
     this.pty.onData((text) => this.take(Buffer.from(text)));
     this.pty.onExit(({ exitCode, signal }) => {

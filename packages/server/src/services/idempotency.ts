@@ -12,8 +12,13 @@ export const idempotencyLifetimeMs = 24 * 60 * 60 * 1000;
 export interface Idempotency {
   /** What the first request with this key claimed, or `undefined` for the first. @throws ApiError `idempotency_conflict` when its body was another. */
   earlier(): Promise<IdempotencyRow | undefined>;
-  /** Claims the key for what the transaction makes. @throws ApiError `idempotency_conflict` when another request was faster. */
-  claim(rows: DatabaseTransaction, subject: JsonObject): Promise<void>;
+  /**
+   * Claims the key for what the transaction makes.
+   *
+   * @param undone An earlier claim whose effect was undone: it counts no longer.
+   * @throws ApiError `idempotency_conflict` when another request was faster.
+   */
+  claim(rows: DatabaseTransaction, subject: JsonObject, undone?: IdempotencyRow): Promise<void>;
 }
 
 /** @param bodyText The body as it came, with what else makes the request this request (its path). */
@@ -40,7 +45,8 @@ export function idempotency(
       });
       return row && check(row);
     },
-    async claim(rows, subject) {
+    async claim(rows, subject, undone) {
+      if (undone) await rows.remove('idempotency_keys', { id: undone.id });
       await rows.remove('idempotency_keys', { scope, created_at_ms: { lte: nowMs - idempotencyLifetimeMs } });
       const present = await rows.findOne('idempotency_keys', { scope });
       if (present) {

@@ -239,11 +239,9 @@ export async function extendJob(
     name === undefined ? {} : { [name]: timeLimitMinutes },
   );
   const now = limitsOf(context.parameters, entry.parameterMapping, row.resource_options).timeLimitMinutes;
-  if (
-    row.ends_at_ms === null ||
-    (now !== undefined && row.started_at_ms + timeLimitMinutes * 60_000 <= row.ends_at_ms)
-  ) {
-    throw new ApiError('invalid_field', 'time_limit_minutes: must be above the present time limit.', {
+  // The present limit again is no mistake: who got no answer asks again.
+  if (row.ends_at_ms === null || (now !== undefined && timeLimitMinutes < now)) {
+    throw new ApiError('invalid_field', 'time_limit_minutes: must not be below the present time limit.', {
       field: 'time_limit_minutes',
       details: { present: now ?? null },
     });

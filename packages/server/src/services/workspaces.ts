@@ -129,7 +129,8 @@ export async function createWorkspace(
       attempts: 0,
     });
     const location = storage.locate(account, inserted.id);
-    await idempotency?.claim(transaction.rows, { workspace_id: inserted.id });
+    // An earlier one that is there no longer was undone, by its request or after a crash.
+    await idempotency?.claim(transaction.rows, { workspace_id: inserted.id }, earlier);
     return transaction.touchWorkspace(inserted, { location });
   });
   step('after workspace.insert');

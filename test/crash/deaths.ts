@@ -1,0 +1,119 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { processesBelow, removeDirectory } from '../support/server.js';
+import type { Bench, Point } from './bench.js';
+import { namesIn, settled, violations } from './invariants.js';
+import type { Operation, Prepared } from './operations.js';
+
+/** How long after a request its server may live before it counts as not hit. */
+const patienceMs = 3_000;
+
+/** What a death, and what came after it, has shown to be wrong; nothing, if all is well. */
+export interface Death {
+  readonly point: Point;
+  readonly wasHit: boolean;
+  readonly problems: readonly string[];
+}
+
+/** Lets an operation come to its end, and gives the steps on the way. */
+export async function record(bench: Bench, operation: Operation): Promise<string[]> {
+  const prepared = await operation.prepare(bench);
+  await bench.arm();
+  const answer = await prepared.act();
+  if (answer?.status !== 200) throw new Error(`${operation.name}: ${JSON.stringify(answer)}`);
+  await settled(bench);
+  await delay(300);
+  const steps = await bench.steps();
+  const effect = await prepared.look();
+  const problems = await violations(bench);
+  if (effect !== 'done' || problems.length > 0) throw new Error(`${operation.name}: ${effect}; ${problems.join('; ')}`);
+  await stopAll(bench);
+  return steps;
+}
+
+/** Every occurrence of every step. */
+export function pointsOf(steps: readonly string[]): Point[] {
+  const counts = new Map<string, number>();
+  return steps.map((step) => {
+    const count = (counts.get(step) ?? 0) + 1;
+    counts.set(step, count);
+    return { step, count };
+  });
+}
+
+/**
+ * Lets the server die at a point of an operation, starts it again, and looks what has become of the operation.
+ *
+ * @param again Where it is to die once more, while it recovers.
+ */
+export async function die(bench: Bench, operation: Operation, point: Point, again?: Point): Promise<Death> {
+  const prepared = await operation.prepare(bench);
+  await bench.arm(point);
+  const answer = await prepared.act();
+  let wasHit = await bench.hasDied(patienceMs);
+  if (wasHit && again) {
+    wasHit = await diesAgain(bench, again);
+  }
+  if (!bench.isAlive) await bench.start();
+  else await bench.arm();
+  const problems = await problemsAfter(bench, prepared, answer?.status).catch((error: unknown) => [String(error)]);
+  await stopAll(bench);
+  return { point: again ?? point, wasHit, problems };
+}
+
+async function diesAgain(bench: Bench, point: Point): Promise<boolean> {
+  // Dead before it was ready is dead as well.
+  await bench.start(point).catch(() => undefined);
+  return bench.hasDied(patienceMs);
+}
+
+async function problemsAfter(bench: Bench, prepared: Prepared, status: number | undefined): Promise<string[]> {
+  await settled(bench);
+  const problems: string[] = [];
+  const effect = await prepared.look();
+  if (status !== undefined && status !== 200) problems.push(`it was answered with ${status}`);
+  if (status === 200 && effect === 'undone') problems.push('it was answered with success and did not happen');
+  if (status === undefined && (effect === 'undone' || prepared.repeatable)) {
+    const answer = await prepared.act();
+    if (answer?.status !== 200) problems.push(`repeated, it was answered ${JSON.stringify(answer)}`);
+    await settled(bench);
+    if ((await prepared.look()) !== 'done') problems.push('repeated, it did not happen');
+  }
+  return [...problems, ...(await violations(bench))];
+}
+
+async function stopAll(bench: Bench): Promise<void> {
+  const running = await bench.database.find('jobs', { where: { status: 'running' } });
+  for (const { id } of running) await bench.send('ada', 'PUT', `/jobs/${id}/stop/`);
+  if (running.length > 0) await settled(bench);
+}
+
+/** Deletes all there is, ends the server, and tells what is left although nothing should be. */
+export async function putAwayBench(bench: Bench): Promise<string[]> {
+  if (!bench.isAlive) await bench.start();
+  const problems: string[] = [];
+  for (const { shared_workspace_id } of await bench.database.find('shares', { where: { is_accepted: false } })) {
+    await bench.send('ben', 'DELETE', `/shared_workspaces/${shared_workspace_id}/`);
+  }
+  await settled(bench);
+  const ada = await bench.user('ada');
+  for (const { id, user_id } of await bench.database.find('workspaces', {})) {
+    const person = user_id === ada.id ? 'ada' : 'ben';
+    const answer = await bench.send(person, 'DELETE', `/workspaces/${id}/?force=true`);
+    if (answer?.status !== 200) problems.push(`workspace ${id} was not deleted: ${JSON.stringify(answer)}`);
+  }
+  await settled(bench);
+  problems.push(...(await violations(bench)));
+  await bench.close();
+  for (const place of ['workspaces/.staging', 'workspaces/ada', 'workspaces/ben', 'launches']) {
+    const names = (await namesIn(join(bench.data, place))).filter((name) => !name.startsWith('.'));
+    if (names.length > 0) problems.push(`left in ${place}: ${names.join(', ')}`);
+  }
+  const left = await processesBelow(bench.data);
+  for (const pid of left) {
+    problems.push(`left running: ${pid} ${await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')}`);
+  }
+  await removeDirectory(dirname(bench.data));
+  return problems;
+}

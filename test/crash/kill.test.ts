@@ -1,0 +1,135 @@
+// Kills the server at each step of each operation, starts it again, and looks whether each thing has happened once or was undone.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Bench, type Point } from './bench.js';
+import { type Death, die, pointsOf, putAwayBench, record } from './deaths.js';
+import * as operations from './operations.js';
+import type { Operation } from './operations.js';
+
+const serverSources = fileURLToPath(new URL('../../packages/server/src', import.meta.url));
+
+/** Longest first, so that both benches end at about the same time. */
+const all: readonly Operation[] = [
+  operations.createWorkspace,
+  operations.updateWorkspace,
+  operations.share,
+  operations.uploadFiles,
+  operations.deleteRunning,
+  operations.deleteWorkspace,
+  operations.startWorkspace,
+  operations.cancelShare,
+  operations.stopJob,
+  operations.jobEnds,
+  operations.extendJob,
+  operations.acceptShare,
+];
+
+/** Where a first death leaves work to the next start, which then dies itself at each of its own steps. */
+const recoveries: readonly (readonly [string, Operation, Point])[] = [
+  ['undoing a workspace', operations.createWorkspace, { step: 'after files.stage', count: 1 }],
+  ['finishing a workspace', operations.createWorkspace, { step: 'before files.put', count: 1 }],
+  ['launching a job', operations.startWorkspace, { step: 'before resource.launch', count: 1 }],
+  ['copying a share', operations.share, { step: 'before share.copy', count: 1 }],
+  ['deleting a workspace', operations.deleteRunning, { step: 'after resource.stop', count: 1 }],
+];
+
+/** Two servers, each with a data directory of its own; tests take turns on them. */
+const free: Bench[] = [];
+const waiting: ((bench: Bench) => void)[] = [];
+
+async function onBench<T>(work: (bench: Bench) => Promise<T>): Promise<T> {
+  const bench = free.pop() ?? (await new Promise<Bench>((resolve) => waiting.push(resolve)));
+  try {
+    return await work(bench);
+  } finally {
+    const next = waiting.shift();
+    if (next) next(bench);
+    else free.push(bench);
+  }
+}
+
+const table: { readonly operation: string; readonly deaths: readonly Death[] }[] = [];
+
+function report(operation: string, deaths: readonly Death[]): void {
+  table.push({ operation, deaths });
+  const problems = deaths.flatMap(({ point, problems: found }) =>
+    found.map((problem) => `${operation}, at ${point.step} #${point.count}: ${problem}`),
+  );
+  expect(problems).toEqual([]);
+}
+
+beforeAll(async () => {
+  free.push(...(await Promise.all([Bench.open(), Bench.open()])));
+});
+
+afterAll(async () => {
+  printTable();
+});
+
+describe('after a death at each step, each thing has happened once or was undone:', () => {
+  for (const operation of all) {
+    test.concurrent(operation.name, { timeout: 240_000 }, () =>
+      onBench(async (bench) => {
+        const deaths: Death[] = [];
+        for (const point of pointsOf(await record(bench, operation))) deaths.push(await die(bench, operation, point));
+        report(operation.name, deaths);
+      }),
+    );
+  }
+
+  for (const [name, operation, first] of recoveries) {
+    test.concurrent(`${name}, after a second death`, { timeout: 240_000 }, () =>
+      onBench(async (bench) => {
+        const recovery = await recordRecovery(bench, operation, first);
+        const deaths: Death[] = [];
+        for (const point of recovery) deaths.push(await die(bench, operation, first, point));
+        report(`${name} (second death)`, deaths);
+      }),
+    );
+  }
+});
+
+/** The named steps of the start after a first death. */
+async function recordRecovery(bench: Bench, operation: Operation, first: Point): Promise<Point[]> {
+  const { wasHit, problems } = await die(bench, operation, first);
+  expect({ wasHit, problems }).toEqual({ wasHit: true, problems: [] });
+  const steps = await bench.steps();
+  return pointsOf(steps.filter((step) => !/ (rows|files): /.test(step)));
+}
+
+test('every step that the server and its resource name was hit', async () => {
+  const hit = new Set(table.flatMap(({ deaths }) => deaths.filter(({ wasHit }) => wasHit).map(({ point }) => point.step)));
+  const named = await namedSteps();
+  expect(named.length).toBeGreaterThan(30);
+  expect(named.filter((name) => !hit.has(name))).toEqual([]);
+});
+
+test('and nothing is left once all is deleted', { timeout: 60_000 }, async () => {
+  const problems = await Promise.all(free.map(putAwayBench));
+  expect(problems.flat()).toEqual([]);
+});
+
+/** The names of steps in the server's sources. */
+async function namedSteps(): Promise<string[]> {
+  const files = (await readdir(serverSources, { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const texts = await Promise.all(files.map((name) => readFile(join(serverSources, name), 'utf8')));
+  return [...new Set(texts.flatMap((text) => [...text.matchAll(/\bstep\('([^']+)'\)/g)].map(([, name = '']) => name)))].sort();
+}
+
+function printTable(): void {
+  const lines = table.flatMap(({ operation, deaths }) => {
+    const steps = new Map<string, { hit: number; missed: number }>();
+    for (const { point, wasHit } of deaths) {
+      const counts = steps.get(point.step) ?? { hit: 0, missed: 0 };
+      steps.set(point.step, wasHit ? { ...counts, hit: counts.hit + 1 } : { ...counts, missed: counts.missed + 1 });
+    }
+    return [
+      operation,
+      ...[...steps].map(([step, { hit, missed }]) => `  ${step} ×${hit}${missed > 0 ? ` (${missed} times not reached)` : ''}`),
+    ];
+  });
+  const deaths = table.flatMap((entry) => entry.deaths).filter(({ wasHit }) => wasHit).length;
+  console.log([`The server was killed ${deaths} times, at these steps:`, ...lines].join('\n'));
+}
