@@ -14,6 +14,8 @@ export interface Death {
   readonly point: Point;
   readonly wasHit: boolean;
   readonly problems: readonly string[];
+  /** Steps of the start after it, until all had come to rest. */
+  readonly recovery: readonly string[];
 }
 
 /** Lets an operation come to its end, and gives the steps on the way. */
@@ -57,9 +59,17 @@ export async function die(bench: Bench, operation: Operation, point: Point, agai
   }
   if (!bench.isAlive) await bench.start();
   else await bench.arm();
-  const problems = await problemsAfter(bench, prepared, answer?.status).catch((error: unknown) => [String(error)]);
-  await stopAll(bench);
-  return { point: again ?? point, wasHit, problems };
+  const problems: string[] = [];
+  let recovery: string[] = [];
+  try {
+    await settled(bench);
+    recovery = await bench.steps();
+    problems.push(...(await problemsAfter(bench, prepared, answer?.status)));
+    await stopAll(bench);
+  } catch (error) {
+    problems.push(String(error));
+  }
+  return { point: again ?? point, wasHit, problems, recovery };
 }
 
 async function diesAgain(bench: Bench, point: Point): Promise<boolean> {
@@ -69,7 +79,6 @@ async function diesAgain(bench: Bench, point: Point): Promise<boolean> {
 }
 
 async function problemsAfter(bench: Bench, prepared: Prepared, status: number | undefined): Promise<string[]> {
-  await settled(bench);
   const problems: string[] = [];
   const effect = await prepared.look();
   if (status !== undefined && status !== 200) problems.push(`it was answered with ${status}`);

@@ -1,10 +1,10 @@
 // A server that did all it can do and was stopped leaves nothing on the machine.
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { writeTestConfiguration } from '../support/configuration.js';
-import { launchKeys, remains } from '../support/put-away.js';
-import { removeDirectory, startServer, temporaryDirectory } from '../support/server.js';
+import { launchKeys, putAway, remains } from '../support/put-away.js';
+import { startServer, temporaryDirectory } from '../support/server.js';
 import { signIn, startJob, startSession } from '../support/users.js';
 import { visit } from '../support/visit.js';
 
@@ -21,6 +21,9 @@ test('jobs of every way to end, transfers that broke, deleted workspaces: no pro
   const dataDirectory = join(root, 'data');
   const env = { UWS_CONFIG: await writeTestConfiguration(root), UWS_STOP_GRACE_SECONDS: '1', TMPDIR: temporary };
   let server = await startServer({ dataDirectory, env });
+  onTestFinished(async () => {
+    await putAway(server, []);
+  });
   const ada = await signIn(server);
   const shell = (script: string, memoryMb = 256) =>
     startJob(ada, {
@@ -75,5 +78,4 @@ test('jobs of every way to end, transfers that broke, deleted workspaces: no pro
   expect(await filesBelow(temporary)).toEqual([]);
   expect(await filesBelow(join(dataDirectory, 'launches'))).toEqual(['main_resource', 'main_resource/.changed']);
   expect(await filesBelow(join(dataDirectory, 'workspaces'))).toEqual(['.staging', 'ada']);
-  await removeDirectory(root);
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UserWorkspaces } from '@user-workspaces/client';
 import ts from 'typescript';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { putAway } from '../support/put-away.js';
 import {
   processesBelow,
@@ -163,6 +163,9 @@ describe('a wrong setting stops the start with one message', () => {
 describe('Ctrl-C', () => {
   test('leaves running jobs alone, and the next start finds them', async () => {
     const first = await startServer();
+    onTestFinished(async () => {
+      await putAway(first, []);
+    });
     const ada = await signIn(first);
     const { job, session, workspace } = await startSession(ada, { job_type: 'terminal' });
     const opened = await visit(session.url);
@@ -181,6 +184,7 @@ describe('Ctrl-C', () => {
     expect(await startOf(pid)).toBe(born);
 
     const second = await startServer({ dataDirectory: first.dataDirectory, port: first.port });
+    onTestFinished(() => second.stop());
     expect(await startOf(pid)).toBe(born);
     const found = (await ada.client.jobs.list()).items;
     expect(found).toMatchObject([{ id: job.id, status: 'running', workspace_id: workspace.id, resource_job_id: pid }]);

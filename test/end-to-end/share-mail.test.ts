@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { dirname } from 'node:path';
 import { UserWorkspaces } from '@user-workspaces/client';
 import { SMTPServer } from 'smtp-server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -45,7 +46,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await server.stop();
   await new Promise<void>((resolve) => smtp.close(() => resolve()));
-  await removeDirectory(server.dataDirectory);
+  await removeDirectory(dirname(server.dataDirectory));
 });
 
 async function signIn(username: string): Promise<UserWorkspaces> {

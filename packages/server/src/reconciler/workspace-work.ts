@@ -1,6 +1,7 @@
 import { AdapterError, type WorkspaceRow } from '@user-workspaces/contract';
 import { abandonUploads, applyPendingChanges, readPendingChanges } from '../files/staged-files.js';
 import type { ServerContext } from '../server-context.js';
+import { settleWorkspace } from '../services/jobs.js';
 import { launchReferenceOf } from '../services/launch-reference.js';
 import { storageOf } from '../services/workspace-access.js';
 import { activeJobStatuses } from '../views/job.js';
@@ -44,15 +45,17 @@ async function work(context: ServerContext, row: WorkspaceRow, signal: AbortSign
       const uploadIds = changes.files.map((file) => file.upload_id);
       await abandonUploads(context, open, uploadIds);
     }
-    await context.journal.transaction((transaction) =>
-      transaction.changeWorkspace(row, {
+    await context.journal.transaction(async (transaction) => {
+      await transaction.changeWorkspace(row, {
         ...released,
         pending_changes: null,
         due_at_ms: null,
         attempts: 0,
         ...(row.status === 'initializing' ? { status: 'idle' } : { last_modified_at_ms: transaction.nowMs }),
-      }),
-    );
+      });
+      // Jobs may have been started in it before it was complete.
+      await settleWorkspace(transaction, row.id);
+    });
     return;
   }
   if (row.status === 'initializing') {

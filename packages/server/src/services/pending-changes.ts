@@ -91,7 +91,7 @@ async function announceUpload(
 }
 
 /** The row under our lease, locked. @throws StaleRowError when another has taken over. */
-async function lockLeased(transaction: RecordTransaction, leased: WorkspaceRow): Promise<WorkspaceRow> {
+export async function lockLeased(transaction: RecordTransaction, leased: WorkspaceRow): Promise<WorkspaceRow> {
   const present = await transaction.rows.lock('workspaces', leased.id);
   if (present?.lease_fence === leased.lease_fence) return present;
   throw new StaleRowError(`The lease of workspaces ${leased.id} was lost.`);

@@ -154,25 +154,44 @@ async function fillWorkspace(
   await open.storage.create(open.directory, signal);
   step('after workspace.create');
   const pending = await withPathErrors(stageFiles(context, open, changes, signal));
-  const staged = await journal.transaction((transaction) =>
-    transaction.touchWorkspace(open.row, { pending_changes: pending }),
+  await journal.transaction(async (transaction) =>
+    transaction.touchWorkspace(await lockMade(transaction, open.row), { pending_changes: pending }),
   );
   await withPathErrors(applyPendingChanges(open, pending, step, signal));
   step('before workspace.ready');
-  const ready = await journal.transaction((transaction) =>
-    transaction.changeWorkspace(staged, { ...released, pending_changes: null, due_at_ms: null, status: 'idle' }),
-  );
+  const ready = await journal.transaction(async (transaction) => {
+    const made = await lockMade(transaction, open.row);
+    const idle = await transaction.changeWorkspace(made, {
+      ...released,
+      pending_changes: null,
+      due_at_ms: null,
+      status: 'idle',
+    });
+    await settleWorkspace(transaction, idle.id);
+    return (await transaction.rows.findOne('workspaces', { id: idle.id })) ?? idle;
+  });
   step('after workspace.ready');
   return ready;
+}
+
+/** The row under our lease, which its user may have changed meanwhile: renamed it, started a job in it, or deleted it. */
+async function lockMade(transaction: RecordTransaction, made: WorkspaceRow): Promise<WorkspaceRow> {
+  const present = await lockLeased(transaction, made);
+  if (present.status === 'initializing') return present;
+  throw new ApiError('conflict', `Workspace ${made.id} was deleted before it was complete.`);
 }
 
 /** The request failed: nothing of the workspace stays. If this fails too, the reconciler undoes it later. */
 async function undoWorkspace(context: ServerContext, { row, storage, directory }: OpenWorkspace): Promise<void> {
   try {
+    const found = await context.database.findOne('workspaces', { id: row.id });
+    // Who has taken it over decides what becomes of it.
+    if (found?.lease_fence !== row.lease_fence) return;
     await storage.destroy(directory);
     await context.journal.transaction(async (transaction) => {
-      const present = await transaction.rows.lock('workspaces', row.id);
-      if (present) await transaction.removeWorkspace(present);
+      const present = await lockLeased(transaction, row);
+      if (present.status === 'initializing') await transaction.removeWorkspace(present);
+      else await transaction.touchWorkspace(present, { ...released, due_at_ms: transaction.nowMs });
     });
   } catch (error) {
     context.log.warn(
