@@ -15,8 +15,10 @@ export type FilesChanged = (row: WorkspaceRow) => void;
 export async function openFiles(context: ServerContext, caller: Caller, workspaceId: number): Promise<OpenWorkspace> {
   const open = await openWorkspace(context, caller, workspaceId);
   if (open.row.status === 'deleting') throw new ApiError('conflict', `Workspace ${workspaceId} is being deleted.`);
-  if (open.row.location === '') {
-    throw new ApiError('conflict', `Workspace ${workspaceId} is still being made. Try again in a moment.`);
+  if (open.row.status === 'initializing') {
+    throw new ApiError('conflict', `Workspace ${workspaceId} is still being made. Try again in a moment.`, {
+      headers: { 'Retry-After': '1' },
+    });
   }
   return open;
 }
