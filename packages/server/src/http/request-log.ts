@@ -18,12 +18,13 @@ export function answerErrors(server: ServerContext): Middleware<RequestState> {
       }
     } catch (error) {
       answerError(context, toApiError(error), requestId);
-      if (context.status >= 500) context.state.log.error({ err: error, path: context.path }, 'request failed');
+      if (context.status >= 500)
+        context.state.log.error({ err: error, path: pathWithoutTokens(context.path) }, 'request failed');
     } finally {
       context.state.log.info(
         {
           method: context.method,
-          path: context.path,
+          path: pathWithoutTokens(context.path),
           operation: context.state.operation,
           status: context.respond === false ? context.res.statusCode : context.status,
           durationMs: Math.round(performance.now() - startedAt),
@@ -32,6 +33,11 @@ export function answerErrors(server: ServerContext): Middleware<RequestState> {
       );
     }
   };
+}
+
+/** A token belongs in a header; a client that puts one into the path (`/me/tokens/<token>/`) must not bring it into the log. */
+function pathWithoutTokens(path: string): string {
+  return path.replaceAll(/uws_[\w-]+/g, 'uws_…');
 }
 
 function answerError(context: Context, error: ApiError, requestId: string): void {

@@ -4,7 +4,7 @@ import { applyPendingChanges, type FileChanges, stageFiles } from '../files/stag
 import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import { rowOfAccount } from '../options.js';
-import { leaseDurationMs, released } from '../reconciler/lease.js';
+import { keepLease, leaseDurationMs, released } from '../reconciler/lease.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
 import { checkName } from './file-names.js';
@@ -137,7 +137,9 @@ export async function createWorkspace(
   step('after workspace.insert');
   const open: OpenWorkspace = { row, storage, directory: { location: row.location, account } };
   try {
-    return await fillWorkspace(context, open, changes, signal);
+    return await keepLease(context, 'workspaces', row, signal, (leased) =>
+      fillWorkspace(context, open, changes, leased),
+    );
   } catch (error) {
     await undoWorkspace(context, open);
     throw error;
