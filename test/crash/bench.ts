@@ -17,7 +17,11 @@ export interface Point {
 /** An answer; a request without one gives `undefined`. */
 export interface Answered {
   readonly status: number;
-  readonly body: { readonly message?: string; readonly data?: Readonly<Record<string, unknown>>; readonly token?: string };
+  readonly body: {
+    readonly message?: string;
+    readonly data?: Readonly<Record<string, unknown>>;
+    readonly token?: string;
+  };
 }
 
 export interface SendOptions {
@@ -91,7 +95,12 @@ export class Bench {
   }
 
   /** One request over a connection of its own. */
-  send(person: Person | undefined, method: string, path: string, options: SendOptions = {}): Promise<Answered | undefined> {
+  send(
+    person: Person | undefined,
+    method: string,
+    path: string,
+    options: SendOptions = {},
+  ): Promise<Answered | undefined> {
     const { body } = options;
     const text = typeof body === 'object' ? JSON.stringify(body) : body;
     const token = person && this.#tokens.get(person);

@@ -34,13 +34,23 @@ export async function record(bench: Bench, operation: Operation): Promise<string
   return steps;
 }
 
-/** Every occurrence of every step. */
+/**
+ * Every occurrence of every step, but for rows that are written at a step with a name of its own: before a named step and before the first row
+ * after it are one moment, and so are after a row and after the step that it ends.
+ */
 export function pointsOf(steps: readonly string[]): Point[] {
   const counts = new Map<string, number>();
-  return steps.map((step) => {
+  const points = steps.map((step) => {
     const count = (counts.get(step) ?? 0) + 1;
     counts.set(step, count);
     return { step, count };
+  });
+  const isRow = (step: string | undefined): boolean => step?.includes(' rows: ') ?? false;
+  return points.filter(({ step }, index) => {
+    const neighbour = steps[step.startsWith('before ') ? index - 1 : index + 1];
+    const isSameMoment =
+      neighbour?.startsWith(step.slice(0, 6)) && !isRow(neighbour) && !neighbour.includes(' files: ');
+    return !(isRow(step) && isSameMoment);
   });
 }
 

@@ -23,11 +23,13 @@ export async function startsOf(bench: Bench, jobId: number): Promise<number> {
 
 /** Waits until nothing is under way any more: what the rows say has been done. */
 export async function settled(bench: Bench): Promise<void> {
-  await until('the work comes to rest', async () => ((await underWay(bench)).length === 0 ? true : undefined), 20_000).catch(
-    async (error: unknown) => {
-      throw new Error(`${String(error)} Still under way: ${(await underWay(bench)).join('; ')}`);
-    },
-  );
+  await until(
+    'the work comes to rest',
+    async () => ((await underWay(bench)).length === 0 ? true : undefined),
+    20_000,
+  ).catch(async (error: unknown) => {
+    throw new Error(`${String(error)} Still under way: ${(await underWay(bench)).join('; ')}`);
+  });
 }
 
 async function underWay(bench: Bench): Promise<string[]> {
@@ -115,7 +117,9 @@ async function launchProblems({ data, database }: Bench, jobs: readonly JobRow[]
   return [
     ...differences('launch record', new Set(names), new Set(wanted.map(({ launch_key }) => launch_key))),
     ...left.map((pid) => `process ${pid} belongs to a job that does not run`),
-    ...wanted.filter(({ workspace_id }) => !workspaces.has(workspace_id)).map(({ id }) => `job ${id} was not forgotten`),
+    ...wanted
+      .filter(({ workspace_id }) => !workspaces.has(workspace_id))
+      .map(({ id }) => `job ${id} was not forgotten`),
   ];
 }
 
@@ -128,9 +132,14 @@ async function startProblems(bench: Bench, jobs: readonly JobRow[]): Promise<str
     const hasRun = job.started_at_ms !== null;
     // A job that was stopped at once may have ended before its program's first line.
     const allowed = !hasRun ? [0] : job.status_reason === 'stopped' ? [0, 1] : [1];
-    return allowed.includes(starts) ? [] : [`job ${job.id} (${job.status}, ${job.status_reason}) was started ${starts} times`];
+    return allowed.includes(starts)
+      ? []
+      : [`job ${job.id} (${job.status}, ${job.status_reason}) was started ${starts} times`];
   });
-  return [...unknown.map((name) => `job ${name} was started and is not known`), ...(await Promise.all(problems)).flat()];
+  return [
+    ...unknown.map((name) => `job ${name} was started and is not known`),
+    ...(await Promise.all(problems)).flat(),
+  ];
 }
 
 /** A workspace is active exactly while one of its jobs is. */

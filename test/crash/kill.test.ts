@@ -3,10 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Bench, type Point } from './bench.js';
+import { Bench, type Point, until } from './bench.js';
 import { type Death, die, pointsOf, putAwayBench, record } from './deaths.js';
-import * as operations from './operations.js';
+import { violations } from './invariants.js';
 import type { Operation } from './operations.js';
+import * as operations from './operations.js';
 
 const serverSources = fileURLToPath(new URL('../../packages/server/src', import.meta.url));
 
@@ -37,7 +38,7 @@ const recoveries: readonly (readonly [string, Operation, Point])[] = [
   ['deleting a workspace', operations.deleteRunning, { step: 'after resource.stop', count: 1 }],
 ];
 
-/** Two servers, each with a data directory of its own; tests take turns on them. */
+/** Servers, each with a data directory of its own; tests take turns on them. They mostly wait, so there are more than processors. */
 const free: Bench[] = [];
 const waiting: ((bench: Bench) => void)[] = [];
 
@@ -63,7 +64,7 @@ function report(operation: string, deaths: readonly Death[]): void {
 }
 
 beforeAll(async () => {
-  free.push(...(await Promise.all([Bench.open(), Bench.open()])));
+  free.push(...(await Promise.all([Bench.open(), Bench.open(), Bench.open()])));
 });
 
 afterAll(printTable);
@@ -73,7 +74,9 @@ describe('after a death at each step, each thing has happened once or was undone
     test.concurrent(operation.name, { timeout: 240_000 }, () =>
       onBench(async (bench) => {
         const steps = await record(bench, operation);
-        const chosen = withoutFiles.includes(operation) ? steps.filter((step) => !step.startsWith('before files: ')) : steps;
+        const chosen = withoutFiles.includes(operation)
+          ? steps.filter((step) => !step.startsWith('before files: '))
+          : steps;
         const deaths: Death[] = [];
         for (const point of pointsOf(chosen)) deaths.push(await die(bench, operation, point));
         report(operation.name, deaths);
@@ -101,10 +104,30 @@ async function recordRecovery(bench: Bench, operation: Operation, first: Point):
 }
 
 test('every step that the server and its resource name was hit', async () => {
-  const hit = new Set(table.flatMap(({ deaths }) => deaths.filter(({ wasHit }) => wasHit).map(({ point }) => point.step)));
+  const hit = new Set(
+    table.flatMap(({ deaths }) => deaths.filter(({ wasHit }) => wasHit).map(({ point }) => point.step)),
+  );
   const named = await namedSteps();
   expect(named.length).toBeGreaterThan(30);
   expect(named.filter((name) => !hit.has(name))).toEqual([]);
+});
+
+test('what was staged for requests that died is given up after a week', async () => {
+  const counts = await Promise.all(
+    free.map(async (bench) => {
+      const staged = await bench.database.count('uploads', {});
+      await bench.database.transaction((rows) => rows.update('uploads', { id: { gt: 0 } }, { created_at_ms: 1 }));
+      await bench.server.stop();
+      await bench.start();
+      await until('the uploads are given up', async () =>
+        (await bench.database.count('uploads', {})) === 0 ? true : undefined,
+      );
+      // Without its row each one that is still there is a violation.
+      expect(await violations(bench)).toEqual([]);
+      return staged;
+    }),
+  );
+  expect(Math.max(...counts)).toBeGreaterThan(0);
 });
 
 test('and nothing is left once all is deleted', { timeout: 60_000 }, async () => {
@@ -116,7 +139,9 @@ test('and nothing is left once all is deleted', { timeout: 60_000 }, async () =>
 async function namedSteps(): Promise<string[]> {
   const files = (await readdir(serverSources, { recursive: true })).filter((name) => name.endsWith('.ts'));
   const texts = await Promise.all(files.map((name) => readFile(join(serverSources, name), 'utf8')));
-  return [...new Set(texts.flatMap((text) => [...text.matchAll(/\bstep\('([^']+)'\)/g)].map(([, name = '']) => name)))].sort();
+  return [
+    ...new Set(texts.flatMap((text) => [...text.matchAll(/\bstep\('([^']+)'\)/g)].map(([, name = '']) => name))),
+  ].sort();
 }
 
 function printTable(): void {
@@ -128,7 +153,9 @@ function printTable(): void {
     }
     return [
       operation,
-      ...[...steps].map(([step, { hit, missed }]) => `  ${step} ×${hit}${missed > 0 ? ` (${missed} times not reached)` : ''}`),
+      ...[...steps].map(
+        ([step, { hit, missed }]) => `  ${step} ×${hit}${missed > 0 ? ` (${missed} times not reached)` : ''}`,
+      ),
     ];
   });
   const deaths = table.flatMap((entry) => entry.deaths).filter(({ wasHit }) => wasHit).length;

@@ -137,7 +137,9 @@ export const updateWorkspace: Operation = {
     const symlinks = [{ name: 'datasets/two', source_path: join(bench.data, 'links') }];
     return {
       act: () =>
-        bench.send('ada', 'PUT', `/workspaces/${workspace.id}/`, { body: { name, workspace_details: { files, symlinks } } }),
+        bench.send('ada', 'PUT', `/workspaces/${workspace.id}/`, {
+          body: { name, workspace_details: { files, symlinks } },
+        }),
       async look() {
         const row = await bench.database.findOne('workspaces', { id: workspace.id });
         const first = await textOf(workspace, 'notes/first.txt');
@@ -250,7 +252,11 @@ export const jobEnds: Operation = {
           const found = await bench.database.findOne('jobs', { id: job.id });
           return found?.status === 'running' ? undefined : found;
         });
-        return wholly({ status: row.status === 'failed', code: row.exit_code === 3, reason: row.status_reason === 'exit_code' });
+        return wholly({
+          status: row.status === 'failed',
+          code: row.exit_code === 3,
+          reason: row.status_reason === 'exit_code',
+        });
       },
     };
   },

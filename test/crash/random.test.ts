@@ -75,10 +75,16 @@ describe('while the server is dead', () => {
 
 describe('killed at random times under load', () => {
   /** Repeats a request, with its key, until somebody answers. */
-  async function insist(method: string, path: string, options: SendOptions, isOver: () => boolean): Promise<Answered | undefined> {
+  async function insist(
+    method: string,
+    path: string,
+    options: SendOptions,
+    isOver: () => boolean,
+  ): Promise<Answered | undefined> {
     for (;;) {
       const answer = await bench.send('ada', method, path, options);
-      const isFinal = answer && answer.status !== 503 && !(answer.status === 409 && answer.body.message?.includes('still at work'));
+      const isFinal =
+        answer && answer.status !== 503 && !(answer.status === 409 && answer.body.message?.includes('still at work'));
       if (isFinal) return answer;
       if (isOver()) return undefined;
       await delay(30);
@@ -98,15 +104,28 @@ describe('killed at random times under load', () => {
   async function work(random: () => number, name: string, isOver: () => boolean, promised: Promised): Promise<void> {
     for (let round = 0; !isOver(); round++) {
       const key = `${name}.${round}`;
-      const files = [{ name: 'a.txt', content: key }, { name: 'b/c.txt', content: '' }];
-      const created = await insist('POST', '/workspaces/', withKey(key, { name: key, description: '', workspace_details: { files } }), isOver);
+      const files = [
+        { name: 'a.txt', content: key },
+        { name: 'b/c.txt', content: '' },
+      ];
+      const created = await insist(
+        'POST',
+        '/workspaces/',
+        withKey(key, { name: key, description: '', workspace_details: { files } }),
+        isOver,
+      );
       if (!created) return;
       const workspaceId = idOf(created, 'workspace');
       promised.workspaces.add(workspaceId);
       for (let run = 0; run < 1 + Math.floor(random() * 2); run++) {
         const exit_code = Math.floor(random() * 4);
         const body = { job_type: 'counting', job_details: { seconds: random(), exit_code } };
-        const started = await insist('PUT', `/workspaces/${workspaceId}/start/`, withKey(`${key}.${run}`, body), isOver);
+        const started = await insist(
+          'PUT',
+          `/workspaces/${workspaceId}/start/`,
+          withKey(`${key}.${run}`, body),
+          isOver,
+        );
         if (!started) return;
         const jobId = idOf(started, 'job');
         promised.jobs.set(jobId, exit_code);
@@ -114,16 +133,21 @@ describe('killed at random times under load', () => {
           promised.stopped.add(jobId);
           const stopped = await insist('PUT', `/jobs/${jobId}/stop/`, {}, isOver);
           // It may have ended by itself, or its first request to stop may have been heard and not answered.
-          if (stopped && stopped.status !== 200 && stopped.status !== 400) promised.refused.push(JSON.stringify(stopped));
+          if (stopped && stopped.status !== 200 && stopped.status !== 400)
+            promised.refused.push(JSON.stringify(stopped));
         }
       }
-      const update = { body: { description: key, workspace_details: { files: [{ name: 'a.txt', content: `${key} again` }] } } };
+      const update = {
+        body: { description: key, workspace_details: { files: [{ name: 'a.txt', content: `${key} again` }] } },
+      };
       const updated = await insist('PUT', `/workspaces/${workspaceId}/`, update, isOver);
       if (updated && updated.status !== 200) promised.refused.push(JSON.stringify(updated));
       if (random() < 0.4) {
         const removed = await insist('DELETE', `/workspaces/${workspaceId}/?force=true`, {}, isOver);
         if (removed?.status === 200 || removed?.status === 404) promised.deleted.add(workspaceId);
-        for (const jobId of (await bench.database.find('jobs', { where: { workspace_id: workspaceId } })).map(({ id }) => id))
+        for (const jobId of (await bench.database.find('jobs', { where: { workspace_id: workspaceId } })).map(
+          ({ id }) => id,
+        ))
           promised.stopped.add(jobId);
       }
     }
@@ -133,10 +157,18 @@ describe('killed at random times under load', () => {
     return { body, headers: { 'Idempotency-Key': key } };
   }
 
-  test(`${kills} times, seed ${seed}: what was answered is there once, and nothing else`, { timeout: 120_000 }, async () => {
+  test(`${kills} times, seed ${seed}: what was answered is there once, and nothing else`, {
+    timeout: 120_000,
+  }, async () => {
     const random = randomNumbers(seed);
     let isOver = false;
-    const promised: Promised = { workspaces: new Set(), deleted: new Set(), jobs: new Map(), stopped: new Set(), refused: [] };
+    const promised: Promised = {
+      workspaces: new Set(),
+      deleted: new Set(),
+      jobs: new Map(),
+      stopped: new Set(),
+      refused: [],
+    };
     const working = Array.from({ length: programs }, (_, index) =>
       work(randomNumbers(seed + index + 1), `program ${index}`, () => isOver, promised),
     );
@@ -149,7 +181,9 @@ describe('killed at random times under load', () => {
     await delay(500);
     isOver = true;
     await Promise.all(working);
-    await until('the last job ends', async () => ((await bench.database.count('jobs', { status: 'running' })) === 0 ? true : undefined));
+    await until('the last job ends', async () =>
+      (await bench.database.count('jobs', { status: 'running' })) === 0 ? true : undefined,
+    );
     await settled(bench);
 
     expect(promised.refused).toEqual([]);
@@ -169,7 +203,9 @@ describe('killed at random times under load', () => {
     }
     expect(wrong).toEqual([]);
     expect(await violations(bench)).toEqual([]);
-    console.log(`${kills} kills: ${promised.workspaces.size} workspaces, ${promised.jobs.size} jobs, ${promised.deleted.size} deletions.`);
+    console.log(
+      `${kills} kills: ${promised.workspaces.size} workspaces, ${promised.jobs.size} jobs, ${promised.deleted.size} deletions.`,
+    );
   });
 
   test('and nothing is left once all is deleted', async () => {

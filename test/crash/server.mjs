@@ -120,10 +120,12 @@ function watchRows(real) {
     let name = '';
     const result = await real.transaction(async (rows) => {
       const written = new Set();
-      const noting = (verb) => (table, ...rest) => {
-        written.add(`${verb} ${table}`);
-        return rows[verb](table, ...rest);
-      };
+      const noting =
+        (verb) =>
+        (table, ...rest) => {
+          written.add(`${verb} ${table}`);
+          return rows[verb](table, ...rest);
+        };
       const watched = {
         find: (...given) => rows.find(...given),
         findOne: (...given) => rows.findOne(...given),
@@ -137,7 +139,10 @@ function watchRows(real) {
       const answer = await work(watched);
       // A user's counter is raised with every event; a token's last use is noted once a minute.
       const always = ['increment users', 'insert events', 'update tokens'];
-      name = [...written].filter((words) => !always.includes(words)).sort().join(', ');
+      name = [...written]
+        .filter((words) => !always.includes(words))
+        .sort()
+        .join(', ');
       if (name !== '') step(`before rows: ${name}`);
       return answer;
     }, signal);
