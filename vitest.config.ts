@@ -37,6 +37,8 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
+          // After the unit tests: whole servers and browsers want the machine for themselves.
+          sequence: { groupOrder: 1 },
           retry,
         },
       },

@@ -9,7 +9,10 @@ import { violations } from './invariants.js';
 import type { Operation } from './operations.js';
 import * as operations from './operations.js';
 
-const serverSources = fileURLToPath(new URL('../../packages/server/src', import.meta.url));
+const sourcesOf = (name: string): string => fileURLToPath(new URL(`../../packages/${name}/src`, import.meta.url));
+
+/** Of the resource: steps that no request leads to, where it ends a launch whose supervisor died or that used too much. */
+const ofItsOwn = /^(end|settle)\./;
 
 const all: readonly Operation[] = [
   operations.createWorkspace,
@@ -21,13 +24,18 @@ const all: readonly Operation[] = [
   operations.startWorkspace,
   operations.cancelShare,
   operations.stopJob,
+  operations.stopDeafJob,
   operations.jobEnds,
   operations.extendJob,
   operations.acceptShare,
 ];
 
-/** They remove files as `deleteWorkspace` does, where the server dies before each single change of a file. */
-const withoutFiles: readonly Operation[] = [operations.deleteRunning, operations.cancelShare];
+/** What others have shown already is left out: single changes of files in a removal, and of an unheard stop all but the kill. */
+const chosenSteps = new Map<Operation, (step: string) => boolean>([
+  [operations.deleteRunning, (step) => !step.startsWith('before files: ')],
+  [operations.cancelShare, (step) => !step.startsWith('before files: ')],
+  [operations.stopDeafJob, (step) => /stop\.(signal|kill)$/.test(step)],
+]);
 
 /** Where a first death leaves work to the next start, which then dies itself at each of its own steps. */
 const recoveries: readonly (readonly [string, Operation, Point])[] = [
@@ -74,9 +82,7 @@ describe('after a death at each step, each thing has happened once or was undone
     test.concurrent(operation.name, { timeout: 240_000 }, () =>
       onBench(async (bench) => {
         const steps = await record(bench, operation);
-        const chosen = withoutFiles.includes(operation)
-          ? steps.filter((step) => !step.startsWith('before files: '))
-          : steps;
+        const chosen = steps.filter(chosenSteps.get(operation) ?? (() => true));
         const deaths: Death[] = [];
         for (const point of pointsOf(chosen)) deaths.push(await die(bench, operation, point));
         report(operation.name, deaths);
@@ -107,7 +113,9 @@ test('every step that the server and its resource name was hit', async () => {
   const hit = new Set(
     table.flatMap(({ deaths }) => deaths.filter(({ wasHit }) => wasHit).map(({ point }) => point.step)),
   );
-  const named = await namedSteps();
+  const ofServer = await namedSteps('server');
+  const ofResource = (await namedSteps('resource-local')).filter((name) => !ofItsOwn.test(name));
+  const named = [...ofServer, ...ofResource.flatMap((name) => [`before ${name}`, `after ${name}`])];
   expect(named.length).toBeGreaterThan(30);
   expect(named.filter((name) => !hit.has(name))).toEqual([]);
 });
@@ -135,12 +143,13 @@ test('and nothing is left once all is deleted', { timeout: 60_000 }, async () =>
   expect(problems.flat()).toEqual([]);
 });
 
-/** The names of steps in the server's sources. */
-async function namedSteps(): Promise<string[]> {
-  const files = (await readdir(serverSources, { recursive: true })).filter((name) => name.endsWith('.ts'));
-  const texts = await Promise.all(files.map((name) => readFile(join(serverSources, name), 'utf8')));
+/** The names of steps in the sources of a package. */
+async function namedSteps(name: string): Promise<string[]> {
+  const directory = sourcesOf(name);
+  const files = (await readdir(directory, { recursive: true })).filter((file) => file.endsWith('.ts'));
+  const texts = await Promise.all(files.map((file) => readFile(join(directory, file), 'utf8')));
   return [
-    ...new Set(texts.flatMap((text) => [...text.matchAll(/\bstep\('([^']+)'\)/g)].map(([, name = '']) => name))),
+    ...new Set(texts.flatMap((text) => [...text.matchAll(/\bstep\('([^']+)'[,)]/g)].map(([, step = '']) => step))),
   ].sort();
 }
 

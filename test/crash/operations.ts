@@ -199,21 +199,26 @@ export const startWorkspace: Operation = {
   },
 };
 
-export const stopJob: Operation = {
-  name: 'stop a job',
-  async prepare(bench) {
-    const job = await startJob(bench, await makeWorkspace(bench), { seconds: 100 });
-    return {
-      act: () => bench.send('ada', 'PUT', `/jobs/${job.id}/stop/`),
-      async look() {
-        const row = await bench.database.findOne('jobs', { id: job.id });
-        if (row?.status === 'running') return 'undone';
-        if (row?.status === 'complete' && row.status_reason === 'stopped') return 'done';
-        throw new Error(`The job is ${row?.status}: ${row?.status_message}`);
-      },
-    };
-  },
-};
+function stopping(name: string, details: Record<string, number>): Operation {
+  return {
+    name,
+    async prepare(bench) {
+      const job = await startJob(bench, await makeWorkspace(bench), { seconds: 100, ...details });
+      return {
+        act: () => bench.send('ada', 'PUT', `/jobs/${job.id}/stop/`),
+        async look() {
+          const row = await bench.database.findOne('jobs', { id: job.id });
+          if (row?.status === 'running') return 'undone';
+          if (row?.status === 'complete' && row.status_reason === 'stopped') return 'done';
+          throw new Error(`The job is ${row?.status}: ${row?.status_message}`);
+        },
+      };
+    },
+  };
+}
+
+export const stopJob = stopping('stop a job', {});
+export const stopDeafJob = stopping('stop a job that does not listen', { deaf: 1 });
 
 export const extendJob: Operation = {
   name: 'extend a job',

@@ -54,13 +54,13 @@ const resource = await createLocalResource({
   steps: (name) => step(name.replace(/^(.*):(before|after)$/, '$2 $1')),
 });
 
-/** Leaves a line each time it starts, outside the workspace, so that it outlives it; `job_details`: seconds to live, exit code. */
+/** Leaves a line each time it starts, outside the workspace, so that it outlives it; `job_details`: seconds to live, exit code, deaf to TERM. */
 const countingJob = {
   recipe: ({ jobId, jobDetails }) => ({
     command: [
       '/bin/sh',
       '-c',
-      'echo started >> "$1"; sleep "$2"; exit "$3"',
+      `${jobDetails.deaf ? 'trap "" TERM; ' : ''}echo started >> "$1"; sleep "$2"; exit "$3"`,
       'counting',
       join(data, 'starts', String(jobId)),
       String(Number(jobDetails.seconds ?? 60)),
