@@ -136,3 +136,18 @@ export async function putAwayBench(bench: Bench): Promise<string[]> {
   await removeDirectory(dirname(bench.data));
   return problems;
 }
+
+/** Ends and removes whatever a test that failed has left of a bench. */
+export async function removeBench(bench: Bench): Promise<void> {
+  if (bench.isAlive) await bench.server.stop('SIGKILL');
+  const keys = (await namesIn(join(bench.data, 'launches'))).filter((name) => !name.startsWith('.'));
+  for (const pid of await processesBelow(bench.data, keys)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      // With the first process of a job its others are gone.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
+  await removeDirectory(dirname(bench.data));
+}

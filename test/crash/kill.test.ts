@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Bench, type Point, until } from './bench.js';
-import { type Death, die, pointsOf, putAwayBench, record } from './deaths.js';
+import { type Death, die, pointsOf, putAwayBench, record, removeBench } from './deaths.js';
 import { violations } from './invariants.js';
 import type { Operation } from './operations.js';
 import * as operations from './operations.js';
@@ -71,11 +71,16 @@ function report(operation: string, deaths: readonly Death[]): void {
   expect(problems).toEqual([]);
 }
 
+let benches: readonly Bench[] = [];
 beforeAll(async () => {
-  free.push(...(await Promise.all([Bench.open(), Bench.open(), Bench.open()])));
+  benches = await Promise.all([Bench.open(), Bench.open(), Bench.open()]);
+  free.push(...benches);
 });
 
-afterAll(printTable);
+afterAll(async () => {
+  printTable();
+  for (const bench of benches) await removeBench(bench);
+});
 
 describe('after a death at each step, each thing has happened once or was undone:', () => {
   for (const operation of all) {

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Answered, Bench, type SendOptions, until } from './bench.js';
-import { putAwayBench } from './deaths.js';
+import { putAwayBench, removeBench } from './deaths.js';
 import { settled, violations } from './invariants.js';
 
 const seed = 20_261_124;
@@ -24,9 +24,7 @@ let bench: Bench;
 beforeAll(async () => {
   bench = await Bench.open();
 });
-afterAll(async () => {
-  if (bench.isAlive) await bench.close();
-});
+afterAll(() => removeBench(bench));
 
 async function startCounting(workspaceId: number, details: Record<string, number>): Promise<number> {
   const body = { job_type: 'counting', job_details: details };
