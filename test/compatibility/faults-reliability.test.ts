@@ -373,7 +373,8 @@ describe('"lost Slurm jobs and unreachable back ends are reported `complete`"', 
     const [pid] = (await readFile(join(launches(), key, 'started'), 'utf8')).split(' ');
     await server.stop('SIGKILL');
     process.kill(Number(pid), 'SIGKILL');
-    await rm(join(launches(), key), { recursive: true });
+    // Its supervisor may still be writing how it ended.
+    await rm(join(launches(), key), { recursive: true, maxRetries: 20, retryDelay: 100 });
     await restart();
     expect(await ada.client.jobs.waitUntilEnded(job.id, { timeoutMs: 40_000 })).toMatchObject({
       status: 'failed',
@@ -389,7 +390,7 @@ describe('"lost Slurm jobs and unreachable back ends are reported `complete`"', 
     await rename(launches(), `${launches()}.away`);
     await restart();
     // Without its records the resource knows of nothing: new ones, of which it cannot be sure, would be an answer.
-    await rm(launches(), { recursive: true });
+    await rm(launches(), { recursive: true, maxRetries: 20, retryDelay: 100 });
     await delay(8_000);
     expect((await ada.client.jobs.get(job.id)).status).toBe('running');
     await rename(`${launches()}.away`, launches());
