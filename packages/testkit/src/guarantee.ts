@@ -1,0 +1,108 @@
+/** Something that a suite tries an adapter in: the adapter with an empty back end, and what the tests may do to the world around it. */
+export interface World {
+  /** Ends everything that the test began and removes its traces. Throws when something is left that should not be. */
+  close(): Promise<void>;
+}
+
+/** What a check may use besides the world. */
+export interface CheckTools {
+  /** Aborts when the test has run out of time. */
+  readonly signal: AbortSignal;
+}
+
+export type Check<W extends World> = (world: W, tools: CheckTools) => Promise<void>;
+
+/** One promise of a contract and the test that protects it. */
+export interface Guarantee<W extends World, Capability extends string> {
+  /** Name that stays the same, such as `launch.once`: reports refer to it. */
+  readonly id: string;
+  /** The promise of the contract that the test protects, as a sentence. */
+  readonly promise: string;
+  /** What is done to try it, as a sentence. */
+  readonly trial: string;
+  /** @default 30_000 */
+  readonly timeoutMs?: number;
+  /** Throws, as `node:assert` does, when the adapter breaks the promise. */
+  readonly check: Check<W>;
+  /** What an adapter that declares the lack of a capability is tried for instead: a difference is tested, too, never passed over. */
+  readonly without?: { readonly capability: Capability; readonly trial: string; readonly check: Check<W> };
+}
+
+/** All promises of one contract. */
+export interface Suite<W extends World, Capability extends string> {
+  /** The contract's interface, such as `Resource`. */
+  readonly contract: string;
+  /** What adapters may lack, in words, by capability. */
+  readonly capabilities: Readonly<Record<Capability, string>>;
+  readonly guarantees: readonly Guarantee<W, Capability>[];
+}
+
+/** An adapter to be tried, as its author describes it. */
+export interface AdapterUnderTest<W extends World, Capability extends string> {
+  /** Name for reports. */
+  readonly name: string;
+  /** Makes a world of its own for one test. Several are open at the same time. */
+  readonly open: () => Promise<W>;
+  /** The capabilities that the adapter lacks, each with the reason, which reports show. */
+  readonly differences?: Readonly<Partial<Record<Capability, string>>>;
+}
+
+/** A guarantee as it is tried for one adapter. */
+export interface Trial<W extends World> {
+  readonly id: string;
+  readonly promise: string;
+  readonly trial: string;
+  readonly timeoutMs: number;
+  readonly check: Check<W>;
+  /** Why the adapter is tried for something else than the promise; absent where it is not. */
+  readonly difference: string | undefined;
+}
+
+const defaultTimeoutMs = 30_000;
+
+/** What a suite tries for an adapter: each promise, or what the adapter's declared difference promises instead. */
+export function trialsOf<W extends World, Capability extends string>(
+  suite: Suite<W, Capability>,
+  adapter: AdapterUnderTest<W, Capability>,
+): Trial<W>[] {
+  return suite.guarantees.map((guarantee) => {
+    const { id, promise, trial, timeoutMs = defaultTimeoutMs, check, without } = guarantee;
+    const difference = without && adapter.differences?.[without.capability];
+    if (!without || difference === undefined) return { id, promise, trial, timeoutMs, check, difference: undefined };
+    return { id, promise, trial: without.trial, timeoutMs, check: without.check, difference };
+  });
+}
+
+/** Tries one guarantee in a world of its own. @throws what the check throws, or why the world could not be opened or closed. */
+export async function runTrial<W extends World>(open: () => Promise<W>, trial: Trial<W>): Promise<void> {
+  const world = await open();
+  let failure: { readonly error: unknown } | undefined;
+  try {
+    await withinTime(trial, (signal) => trial.check(world, { signal }));
+  } catch (error) {
+    failure = { error };
+  }
+  try {
+    await world.close();
+  } catch (error) {
+    // What went wrong first says more than what it left behind.
+    failure ??= { error };
+  }
+  if (failure) throw failure.error;
+}
+
+async function withinTime<W extends World>(
+  { id, timeoutMs }: Trial<W>,
+  run: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const controller = new AbortController();
+  const late = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
+  });
+  const timer = setTimeout(() => controller.abort(new Error(`${id}: no result within ${timeoutMs} ms.`)), timeoutMs);
+  try {
+    await Promise.race([run(controller.signal), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

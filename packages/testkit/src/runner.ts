@@ -1,0 +1,32 @@
+import { type AdapterUnderTest, runTrial, type Suite, trialsOf, type World } from './guarantee.js';
+
+/**
+ * The functions of a test runner that a suite is registered with.
+ *
+ * @example
+ * import { describe, test } from 'vitest'; // or from 'node:test'
+ * testAdapter({ describe, test }, resourceSuite, adapter);
+ */
+export interface TestRunner {
+  readonly describe: (name: string, define: () => void) => unknown;
+  /** `timeout` in milliseconds. */
+  readonly test: (name: string, options: { readonly timeout: number }, run: () => Promise<void>) => unknown;
+}
+
+/** Time that opening and closing a world may take on top of a test's own. */
+const aroundMs = 30_000;
+
+/** Registers one test for each guarantee of a suite. The name of each test states the promise that it protects. */
+export function testAdapter<W extends World, Capability extends string>(
+  { describe, test }: TestRunner,
+  suite: Suite<W, Capability>,
+  adapter: AdapterUnderTest<W, Capability>,
+): void {
+  describe(`${suite.contract}: ${adapter.name}`, () => {
+    for (const trial of trialsOf(suite, adapter)) {
+      const { id, promise, difference } = trial;
+      const name = difference === undefined ? `${id}: ${promise}` : `${id}: differs, ${difference} ${trial.trial}`;
+      test(name, { timeout: trial.timeoutMs + aroundMs }, () => runTrial(adapter.open, trial));
+    }
+  });
+}
