@@ -1,3 +1,27 @@
+export {
+  type Call,
+  type Fault,
+  type FaultPlan,
+  type FaultyAdapter,
+  type FaultyCall,
+  type FaultyMethod,
+  faultAt,
+  injectFaults,
+  seededFaults,
+} from './faults/calls.js';
+export { type JumpingClock, withJumpingClock } from './faults/clock.js';
+export {
+  Crash,
+  type CrashingRun,
+  crashAtEachStep,
+  type ReportedSteps,
+  reportedSteps,
+  type StepSource,
+} from './faults/crash.js';
+export { makeSmallDisk, type SmallDisk, smallDiskObstacle } from './faults/disk.js';
+export { fileSystemSteps } from './faults/file-system.js';
+export { type Program, startProgram } from './faults/programs.js';
+export { type Random, seededRandom, seedOf } from './faults/random.js';
 export type { AdapterUnderTest, Check, CheckTools, Guarantee, Suite, World } from './guarantee.js';
 export { type Report, type Result, tryAdapter } from './results.js';
 export { type TestRunner, testAdapter } from './runner.js';

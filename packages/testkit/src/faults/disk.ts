@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, open, rm, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** A file system of its own that can be filled up. */
+export interface SmallDisk {
+  /** An empty directory on it, which all accounts may pass through. */
+  readonly directory: string;
+  /** Leaves no byte of it free. */
+  fill(): Promise<void>;
+  /** Gives the space back that {@link fill} took. */
+  free(): Promise<void>;
+  /** Unmounts it and removes its traces. Fails when something is still open on it. */
+  remove(): Promise<void>;
+}
+
+/** Why {@link makeSmallDisk} cannot be used here; `undefined` where it can. */
+export async function smallDiskObstacle(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return 'a small disk for the test takes Linux';
+  if (process.geteuid?.() !== 0) return 'a small disk for the test takes root, to mount it';
+  try {
+    const disk = await makeSmallDisk(64 * 1024);
+    await disk.remove();
+    return undefined;
+  } catch {
+    return 'this machine (a container, perhaps) forbids the mount of a small disk';
+  }
+}
+
+/** Mounts a small file system in memory (tmpfs). @throws what `mount` says where {@link smallDiskObstacle} names one. */
+export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
+  const mountPoint = await mkdtemp(join(tmpdir(), 'uws-disk-'));
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes},mode=0711`, 'uws-testkit', mountPoint]);
+  } catch (error) {
+    await rmdir(mountPoint);
+    throw error;
+  }
+  const directory = join(mountPoint, 'place');
+  await mkdir(directory);
+  await chmod(directory, 0o711);
+  const ballast = join(mountPoint, 'ballast');
+  return {
+    directory,
+    async fill() {
+      const file = await open(ballast, 'a');
+      try {
+        // Large pieces first, then the rest byte by byte.
+        for (let pieceBytes = 64 * 1024; pieceBytes >= 1; ) {
+          try {
+            await file.write(Buffer.alloc(pieceBytes));
+          } catch (error) {
+            if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+            pieceBytes = Math.floor(pieceBytes / 16);
+          }
+        }
+      } finally {
+        await file.close();
+      }
+    },
+    free: () => rm(ballast, { force: true }),
+    async remove() {
+      await run('umount', [mountPoint]);
+      await rmdir(mountPoint);
+    },
+  };
+}
