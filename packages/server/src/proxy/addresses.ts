@@ -6,6 +6,11 @@ export interface SessionTarget {
   readonly route: SessionRoute;
   readonly form: 'path' | 'domain';
   readonly base: string;
+  /**
+   * Neither ticket nor cookie counts: sessions have origins of their own here, and no page of one is to appear under the origin of the API, wherever
+   * a ticket may have got to.
+   */
+  readonly tokenOnly: boolean;
 }
 
 const jobNumber = /^[1-9][0-9]{0,14}(?=[/?#]|$)/;
@@ -41,7 +46,7 @@ export function findTarget(
     const name = host.toLowerCase();
     if (name.endsWith(suffix)) {
       const route = options.routes.byLabel(name.slice(0, -suffix.length));
-      return route ? { route, form: 'domain', base: '' } : 'unknown';
+      return route ? { route, form: 'domain', base: '', tokenOnly: false } : 'unknown';
     }
   }
   const start = `${options.prefix}/passthrough/`;
@@ -52,7 +57,8 @@ export function findTarget(
   if (id === undefined) return 'unknown';
   const route = options.routes.byJob(Number(id));
   if (!route || route.host !== url.slice(start.length, hostEnd)) return 'unknown';
-  return { route, form: 'path', base: url.slice(0, hostEnd + 1 + id.length) };
+  const base = url.slice(0, hostEnd + 1 + id.length);
+  return { route, form: 'path', base, tokenOnly: options.passthroughDomain !== undefined };
 }
 
 /** The request target for the application. */

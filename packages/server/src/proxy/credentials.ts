@@ -46,7 +46,7 @@ export async function judge(
 
   if (ticket !== undefined && seals.isTicket(ticket, target.route)) return granted;
 
-  const seal = cookieSeal(seals, request, target);
+  const seal = cookieSeal(seals, request, target, visitor);
   if (seal !== 'bad') {
     if (!isOwnRequest(request, visitor, options.allowedOrigins ?? [])) {
       return refused(
@@ -86,18 +86,29 @@ function refused(status: 401 | 403, code: string, message: string): Verdict {
 }
 
 /** Several cookies of the name may come, of which a neighbour on the same parent domain may have set one: any good one counts. */
-function cookieSeal(seals: Seals, request: HttpRequest, target: SessionTarget): 'good' | 'stale' | 'bad' {
+function cookieSeal(
+  seals: Seals,
+  request: HttpRequest,
+  target: SessionTarget,
+  visitor: Visitor,
+): 'good' | 'stale' | 'bad' {
   let best: 'stale' | 'bad' = 'bad';
   const header = request.headers.cookie;
-  if (header === undefined || !header.includes(sessionCookie)) return best;
+  const name = cookieName(target, visitor);
+  if (header === undefined || target.tokenOnly || !header.includes(name)) return best;
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
-    if (equals < 0 || !isSessionCookie(pair.slice(0, equals).trim())) continue;
+    if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
     const state = seals.checkCookie(pair.slice(equals + 1).trim(), target.route);
     if (state === 'good') return state;
     if (state === 'stale') best = state;
   }
   return best;
+}
+
+/** With the prefix where it can be had: a browser lets no neighbouring sub-domain set such a cookie. */
+function cookieName(target: SessionTarget, visitor: Visitor): string {
+  return target.form === 'domain' && visitor.scheme === 'https' ? hostCookie : sessionCookie;
 }
 
 /** Whether a cookie of this name is ours, in either spelling. */
@@ -108,7 +119,7 @@ export function isSessionCookie(name: string): boolean {
 /** Set-Cookie of a session: HttpOnly, host-only, and where sessions share a host only for the session's own path. */
 export function sessionCookieFor(seals: Seals, target: SessionTarget, visitor: Visitor): string {
   const secure = visitor.scheme === 'https';
-  const name = target.form === 'domain' && secure ? hostCookie : sessionCookie;
+  const name = cookieName(target, visitor);
   const attributes = `Path=${target.base || '/'}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
   return `${name}=${seals.cookie(target.route)}; ${attributes}`;
 }
@@ -143,6 +154,13 @@ function tokenInProtocols(request: HttpRequest): string | undefined {
     .map((name) => name.trim())
     .find((name) => name.startsWith(protocolPrefix))
     ?.slice(protocolPrefix.length);
+}
+
+const ownToken = /^(?:token|bearer) +uws_[A-Za-z0-9_-]{43} *$/i;
+
+/** Whether an Authorization header holds what can only be an API token, which is not for an application, whatever else opened the session. */
+export function holdsOwnToken(authorization: string): boolean {
+  return ownToken.test(authorization);
 }
 
 const credential = /^(?:token|bearer) +([\x21-\x7e]+) *$/i;

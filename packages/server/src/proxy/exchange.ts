@@ -28,7 +28,14 @@ export interface ExchangeContext {
 const lostConnection = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 const tookTooLong = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'ETIMEDOUT']);
 /** Failures that tell nothing of whether the application is there. */
-const notItsSilence = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_ABORTED', 'UND_ERR_INVALID_ARG']);
+const notItsSilence = new Set([
+  'UND_ERR_HEADERS_OVERFLOW',
+  'UND_ERR_ABORTED',
+  'UND_ERR_INVALID_ARG',
+  'TOO_MANY_INTERIM_ANSWERS',
+]);
+/** 1xx answers before the answer. Each of them begins the wait for it anew, so without a bound it may never come. */
+const maxInterimAnswers = 16;
 /** Asking twice changes nothing; another method may have done its work before the connection broke. */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -41,6 +48,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #repeats = 1;
   #flowing = false;
+  #interimAnswers = 0;
 
   constructor(context: ExchangeContext) {
     this.#context = context;
@@ -72,7 +80,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     _headers: unknown,
     reason: string | undefined,
   ): void {
-    if (status < 200) return;
+    if (status < 200) {
+      this.#interimAnswers += 1;
+      if (this.#interimAnswers <= maxInterimAnswers) return;
+      const message = `The application sent ${this.#interimAnswers} interim answers and no final one.`;
+      controller.abort(Object.assign(new Error(message), { code: 'TOO_MANY_INTERIM_ANSWERS' }));
+      return;
+    }
     const { response, target, visitor, renewal } = this.#context;
     const head = browserHead(plain(controller.rawHeaders), target, visitor);
     if (renewal !== undefined) head.push('Set-Cookie', renewal);

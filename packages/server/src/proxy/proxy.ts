@@ -66,7 +66,8 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     const fault = visitor ? ambiguity(request) : 'A request needs a Host.';
     if (!visitor || fault !== undefined) return { status: 400, code: 'invalid_field', message: fault ?? '' };
     if (target === 'unknown') return gone;
-    return { target, visitor, ...takeTicket(request.url ?? '') };
+    const { url, ticket } = takeTicket(request.url ?? '');
+    return { target, visitor, url, ticket: target.tokenOnly ? undefined : ticket };
   };
 
   /** Looked at again after every wait: the job may have ended, or its owner been deactivated. */
@@ -88,6 +89,10 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
 
   const serve = async (request: HttpRequest, response: HttpResponse, visit: Visit): Promise<void> => {
     const { target, visitor, url, ticket } = visit;
+    if (request.headers['service-worker'] !== undefined && target.form === 'path' && isOutside(url, target)) {
+      const message = 'A service worker can only be registered from an address below the base path of its session.';
+      return refuse(request, response, { status: 403, code: 'permission_denied', message });
+    }
     const verdict = await judge(options, seals, request, target, visitor, ticket);
     if (response.destroyed) return;
     if (verdict.kind === 'refused') return refuse(request, response, verdict);
@@ -97,7 +102,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       const traded = seals.isTicket(ticket, target.route);
       return redirect(response, visitor, url, traded ? sessionCookieFor(seals, target, visitor) : undefined);
     }
-    if (safe && target.route.basePath === 'strip' && target.base !== '' && !url.startsWith('/', target.base.length)) {
+    if (safe && target.route.basePath === 'strip' && target.form === 'path' && isOutside(url, target)) {
       // Relative addresses on the application's first page need the slash, and an application without a base path cannot ask for it.
       return redirect(response, visitor, `${target.base}/${url.slice(target.base.length)}`, undefined);
     }
@@ -222,6 +227,11 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       await table.closeWhere(() => true);
     },
   };
+}
+
+/** The base path without a slash: for a browser it is a page of the directory that holds all sessions of the host. */
+function isOutside(url: string, { base }: SessionTarget): boolean {
+  return !url.startsWith('/', base.length);
 }
 
 function tooMany(what: string, limit: number): OwnAnswer {

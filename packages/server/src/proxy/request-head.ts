@@ -1,5 +1,5 @@
 import type { SessionTarget } from './addresses.js';
-import { splitProtocols, withoutSessionCookie, withoutTicket } from './credentials.js';
+import { holdsOwnToken, splitProtocols, withoutSessionCookie, withoutTicket } from './credentials.js';
 import type { HttpRequest } from './options.js';
 import type { Visitor } from './visitor.js';
 
@@ -77,7 +77,7 @@ export function applicationHead(
       case 'expect': // Node has answered 100-continue already.
         continue;
       case 'authorization':
-        if (!ownAuthorization) head.push(name, value);
+        if (!ownAuthorization && !holdsOwnToken(value)) head.push(name, value);
         continue;
       case 'cookie': {
         const kept = withoutSessionCookie(value);

@@ -14,9 +14,22 @@ const tooWide = new Set([
   'nel',
   'public-key-pins',
   'report-to',
+  'sec-session-registration',
+  'secure-session-registration',
   'service-worker-allowed',
+  'set-login',
   'strict-transport-security',
+  'use-as-dictionary',
 ]);
+
+/** Orders to a server in front of us, such as to send one of its own files or to keep the answer for others. */
+const orders = new Set(['x-litespeed-location', 'x-lighttpd-send-file', 'x-reproxy-url', 'x-sendfile', 'x-sendfile2']);
+
+function reachesBeyond(name: string): boolean {
+  // That an answer must not be buffered is an application's own affair.
+  const toNginx = name.startsWith('x-accel-') && name !== 'x-accel-buffering';
+  return tooWide.has(name) || orders.has(name) || toNginx;
+}
 
 /** The application's head for the browser: cookies and redirects stay within the session, whatever reaches beyond it is left out. */
 export function browserHead(raw: readonly string[], target: SessionTarget, visitor: Visitor): string[] {
@@ -29,7 +42,7 @@ export function browserHead(raw: readonly string[], target: SessionTarget, visit
     const name = raw[i] ?? '';
     const value = raw[i + 1] ?? '';
     const lower = name.toLowerCase();
-    if (isHopByHop(lower) || tooWide.has(lower) || connection?.has(lower)) continue;
+    if (isHopByHop(lower) || reachesBeyond(lower) || connection?.has(lower)) continue;
     if (lower === 'set-cookie') {
       const cookie = cookieWithinSession(value, target.base);
       if (cookie !== undefined) head.push(name, cookie);

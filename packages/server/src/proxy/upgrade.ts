@@ -75,6 +75,7 @@ export function shakeHands(context: HandshakeContext): void {
     clearTimeout(timer);
     session.handshakes.delete(end);
     socket.off('close', end);
+    socket.off('end', end);
     return true;
   };
   const timer = setTimeout(
@@ -83,6 +84,9 @@ export function shakeHands(context: HandshakeContext): void {
   );
   session.handshakes.add(end);
   socket.on('close', end);
+  socket.on('end', end);
+  // Nobody reads yet; without this the end of a browser that left is not seen either. What it sends waits in the socket's buffer, up to its bound.
+  socket.read(0);
 
   asked.on('upgrade', (answered, application, early) => {
     application.on('error', () => undefined);

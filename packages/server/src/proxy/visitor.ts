@@ -54,8 +54,9 @@ export function isOwnRequest(request: HttpRequest, visitor: Visitor, allowedOrig
   const site = request.headers['sec-fetch-site'];
   if (site !== undefined) {
     if (site === 'same-origin' || site === 'none') return true;
-    // A link from elsewhere may be followed; nothing else may be done or embedded from there.
-    return safe && request.headers['sec-fetch-mode'] === 'navigate';
+    // A link from elsewhere may be followed; nothing else may be done or embedded from there, not even by a neighbour whose frames get the cookie.
+    const dest = request.headers['sec-fetch-dest'] ?? 'document';
+    return safe && request.headers['sec-fetch-mode'] === 'navigate' && dest === 'document';
   }
   return safe || origin === undefined || isSameOrigin(origin, visitor);
 }
