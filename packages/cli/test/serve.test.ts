@@ -50,6 +50,12 @@ describe('the listener', () => {
     await expect(listen('192.0.2.1', 0)).rejects.toThrow('host is "192.0.2.1", which is no address of this machine');
   });
 
+  it('cuts off what is slow to send its head, and lets bodies take their time', async () => {
+    const { http } = await listen('127.0.0.1', 0);
+    expect([http.headersTimeout, http.requestTimeout]).toEqual([60_000, 0]);
+    await closeListener(http, async () => {});
+  });
+
   it('gives an address that a browser can open', async () => {
     const listener = await listen('0.0.0.0', 0);
     expect(listener.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);

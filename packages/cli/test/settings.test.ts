@@ -88,14 +88,14 @@ describe('a setting', () => {
     const { configuration } = await load({
       environment: {
         UWS_ALLOWED_LINK_ROOTS: '/data:/srv/more',
-        UWS_TRUSTED_PROXIES: '10.0.0.1, ::1',
+        UWS_TRUSTED_PROXIES: '10.0.0.1, ::1, 172.16.0.0/12',
         UWS_OPEN_DIRECTORY: 'yes',
         UWS_PUBLIC_URL: 'https://w.example.org/',
         UWS_PARAMETERS: '[]',
       },
     });
     expect(configuration).toMatchObject({
-      trusted_proxies: ['10.0.0.1', '::1'],
+      trusted_proxies: ['10.0.0.1', '::1', '172.16.0.0/12'],
       open_directory: true,
       public_url: 'https://w.example.org',
       parameters: [],

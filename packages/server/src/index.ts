@@ -1,4 +1,5 @@
 export type { Clock } from './clock.js';
 export { ApiError, type ApiErrorOptions, type ErrorCode } from './http/api-error.js';
+export { isAddressRange } from './http/client-address.js';
 export type { JobTypeEntry, Mailer, ParameterEntry, ResourceEntry, ServerOptions, StepHook } from './options.js';
 export { createServer, type UserWorkspacesServer } from './server.js';

@@ -69,7 +69,7 @@ export interface ServerOptions {
   readonly publicUrl: string;
   /** Path under which the server is mounted in a Koa application. @default '' */
   readonly prefix?: string;
-  /** Addresses of reverse proxies whose `X-Forwarded-*` headers are believed. @default [] */
+  /** Addresses of reverse proxies, or ranges such as `10.0.0.0/8`, whose `X-Forwarded-*` headers are believed. @default [] */
   readonly trustedProxies?: readonly string[];
   /** Origins, besides its own, whose pages may open WebSockets to sessions. @default [] */
   readonly allowedOrigins?: readonly string[];

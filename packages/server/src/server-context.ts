@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { AccountMapping, Authentication, Database, JobRow, Resource, Storage } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import type { Logger } from 'pino';
@@ -24,6 +25,8 @@ export interface ServerContext {
   readonly step: StepHook;
   /** Name of this process in leases. */
   readonly instance: string;
+  /** Address of whoever sent a request, as far as trusted proxies can be believed. */
+  readonly clientAddressOf: (request: IncomingMessage) => string;
   /** Address of a job's session with a fresh ticket, once it is ready. */
   readonly connectionOf: (row: JobRow) => Schema<'ConnectionDetails'> | undefined;
   /** Base path of a job's session as the browser sees it, with `{host}` where the host is not known yet. */

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { createEventStreams, createJobSockets } from './events/index.js';
 import { createHandlers } from './handlers/index.js';
 import { createApplication } from './http/application.js';
+import { addressesWithin, clientAddress, isAddressRange } from './http/client-address.js';
 import { pages } from './http/pages.js';
 import { createMetrics } from './observability/metrics.js';
 import type { ServerOptions } from './options.js';
@@ -70,6 +71,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const [mainStorage] = options.storages;
   const [{ resource: mainResource }] = options.resources;
   const passthroughDomain = options.resources.find((entry) => entry.passthroughDomain)?.passthroughDomain;
+  const trustsPeer = addressesWithin(options.trustedProxies ?? []);
   const directory = new SessionDirectory((jobId) => proxy.closeJob(jobId));
   const proxy = createSessionProxy({
     routes: directory,
@@ -87,7 +89,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     publicOrigin: () => new URL(options.publicUrl).origin,
     ...(passthroughDomain !== undefined && { passthroughDomain }),
     ...(options.allowedOrigins && { allowedOrigins: options.allowedOrigins }),
-    trustsPeer: (address) => options.trustedProxies?.includes(address) ?? false,
+    trustsPeer,
     onTraffic: (jobId) => noteActivity(jobId),
     onUnreachable: (jobId) => reconciler.checkJob(jobId),
     log,
@@ -109,6 +111,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     log,
     step: options.step ?? (() => {}),
     instance: options.instance ?? Buffer.from(clock.random(8)).toString('hex'),
+    clientAddressOf: (request) => clientAddress(request, trustsPeer),
     connectionOf: (row) => connectionOf(row),
     basePathOf: ({ id }) => (passthroughDomain === undefined ? sessionBasePath(prefix, '{host}', id) : domainBasePath),
     settings: {
@@ -233,6 +236,14 @@ function checkOptions(options: ServerOptions): void {
       {
         field: 'prefix',
       },
+    );
+  }
+  const noRange = options.trustedProxies?.find((range) => !isAddressRange(range));
+  if (noRange !== undefined) {
+    throw new AdapterError(
+      'misconfigured',
+      `trusted_proxies holds "${noRange}"; IP addresses and ranges such as 10.0.0.0/8 are needed.`,
+      { field: 'trusted_proxies' },
     );
   }
   if (!URL.canParse(options.publicUrl)) {

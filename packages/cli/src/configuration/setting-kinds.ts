@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddressRange } from '@user-workspaces/server';
 import * as z from 'zod';
 
 /** How a value is written in the environment and checked, wherever it comes from. */
@@ -88,8 +88,13 @@ export function absolutePaths(): SettingKind<z.ZodArray<z.ZodString>> {
   );
 }
 
-export function addresses(): SettingKind<z.ZodArray<z.ZodString>> {
-  return list('a list of IP addresses', ',', 'an IP address', (value) => isIP(value) !== 0);
+export function addressRanges(): SettingKind<z.ZodArray<z.ZodString>> {
+  return list(
+    'a list of IP addresses and ranges such as "10.0.0.0/8"',
+    ',',
+    'an IP address or a range such as "10.0.0.0/8"',
+    isAddressRange,
+  );
 }
 
 function parsedUrl(value: string): URL | undefined {

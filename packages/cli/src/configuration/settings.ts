@@ -82,7 +82,7 @@ export const settingsSchema = z.strictObject({
   ),
   trusted_proxies: settingWithDefault(
     'Server',
-    kind.addresses(),
+    kind.addressRanges(),
     [],
     'Addresses of reverse proxies whose X-Forwarded-* headers are believed.',
   ),

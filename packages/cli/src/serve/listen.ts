@@ -23,8 +23,10 @@ const starting: RequestListener = (_request, response) => {
  */
 export async function listen(host: string, port: number): Promise<Listener> {
   let handler = starting;
-  // Uploads may take hours; what is slow to send its headers is still cut off, by Node's own limit for them.
-  const http = createServer({ requestTimeout: 0 }, (request, response) => handler(request, response));
+  // Uploads may take hours; what is slow to send its headers is still cut off. Both are said, as without the second the first ends that too.
+  const http = createServer({ requestTimeout: 0, headersTimeout: 60_000 }, (request, response) =>
+    handler(request, response),
+  );
   http.listen({ host, port });
   try {
     await once(http, 'listening');

@@ -27,6 +27,7 @@ export function answerErrors(server: ServerContext): Middleware<RequestState> {
           path: pathWithoutTokens(context.path),
           operation: context.state.operation,
           status: context.respond === false ? context.res.statusCode : context.status,
+          client: server.clientAddressOf(context.req),
           durationMs: Math.round(performance.now() - startedAt),
         },
         'request',

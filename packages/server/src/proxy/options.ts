@@ -38,7 +38,7 @@ export interface SessionProxyLimits {
   readonly answerTimeoutMs: number;
   /** A quiet WebSocket gets a ping this often; after three without a sign of the browser it is closed. @default 25_000 */
   readonly pingIntervalMs: number;
-  /** How long one side of a WebSocket may take to end after the other did. @default 5_000 */
+  /** How long one side of a WebSocket may take to end after the other did, and what is left of a body after the answer. @default 5_000 */
   readonly lingerMs: number;
   /** At most one `onTraffic` and one `onUnreachable` for each job in this time. @default 5_000 */
   readonly reportIntervalMs: number;

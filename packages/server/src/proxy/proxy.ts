@@ -195,6 +195,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     handle: async (request, response) => {
       const visit = visitOf(request);
       if (visit === undefined) return false;
+      response.once('finish', () => cutUnreadBody(request, limits.lingerMs));
       const closed = response.closed || new Promise<true>((resolve) => response.once('close', () => resolve(true)));
       if (!('target' in visit)) refuse(request, response, visit);
       else await serve(request, response, visit).catch((error) => broken(request, response, visit, error));
@@ -227,6 +228,13 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       await table.closeWhere(() => true);
     },
   };
+}
+
+/** A request that is answered already and still sends its body, perhaps a byte a minute, would hold its connection for as long as it likes. */
+function cutUnreadBody(request: HttpRequest, patienceMs: number): void {
+  if (request.complete) return;
+  const timer = setTimeout(() => request.socket.destroy(), patienceMs);
+  request.once('close', () => clearTimeout(timer));
 }
 
 /** The base path without a slash: for a browser it is a page of the directory that holds all sessions of the host. */

@@ -2,8 +2,10 @@ import type { JobRow } from '@user-workspaces/contract';
 import { type SessionRoute, type SessionRoutes, sessionLabel } from '../proxy/index.js';
 import type { ServerContext } from '../server-context.js';
 
+type SessionRow = Pick<JobRow, 'id' | 'user_id' | 'status' | 'session_host' | 'session_port' | 'session_base_path'>;
+
 /** Where the host and port of a job's ready session are kept; `undefined` while it has none. */
-export function routeOf(row: JobRow): SessionRoute | undefined {
+export function routeOf(row: SessionRow): SessionRoute | undefined {
   if (row.status !== 'running' || row.session_host === null || row.session_port === null) return undefined;
   return {
     jobId: row.id,
@@ -41,13 +43,16 @@ export class SessionDirectory implements SessionRoutes {
   }
 
   /** Takes a job as it is now. */
-  update(row: JobRow): void {
+  update(row: SessionRow): void {
     const route = routeOf(row);
     const former = this.#byJob.get(row.id);
     if (former && (!route || former.port !== route.port || former.host !== route.host)) this.#remove(former);
     if (!route) return;
     this.#byJob.set(row.id, route);
-    this.#byLabel.set(sessionLabel(route.host, route.port), route);
+    const label = sessionLabel(route.host, route.port);
+    const holder = this.#byLabel.get(label);
+    // A job reports its own port: one that names another's must not take over the other's host name.
+    if (holder === undefined || holder.jobId === route.jobId) this.#byLabel.set(label, route);
   }
 
   /** Reads all rows; sessions that are no longer among them end. */
@@ -61,8 +66,12 @@ export class SessionDirectory implements SessionRoutes {
   #remove(route: SessionRoute): void {
     this.#byJob.delete(route.jobId);
     const label = sessionLabel(route.host, route.port);
-    // Ports are used again: the name may already belong to another job.
-    if (this.#byLabel.get(label)?.jobId === route.jobId) this.#byLabel.delete(label);
+    // Ports are used again: the name may already be another job's, or be waited for by one.
+    if (this.#byLabel.get(label)?.jobId === route.jobId) {
+      const next = [...this.#byJob.values()].find(({ host, port }) => sessionLabel(host, port) === label);
+      if (next) this.#byLabel.set(label, next);
+      else this.#byLabel.delete(label);
+    }
     this.#ended(route.jobId);
   }
 }

@@ -192,7 +192,10 @@ test('a browser that leaves during the handshake takes the application’s conne
     await eventually('the application is asked', () => app.sockets.size === 1);
     if (leave === 'end') socket.end();
     else socket.resetAndDestroy();
-    await eventually(`nothing is open after ${leave}`, () => front.proxy.metrics().openSockets + app.sockets.size === 0);
+    await eventually(
+      `nothing is open after ${leave}`,
+      () => front.proxy.metrics().openSockets + app.sockets.size === 0,
+    );
     socket.destroy();
   }
 });
@@ -223,3 +226,28 @@ test('what a browser sends before the handshake is answered reaches the applicat
 function acceptOf(key: string | undefined): string {
   return createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 }
+
+test('a body that goes on long after its answer is cut off', async () => {
+  const app = await startApp((_request, response) => response.end('early'));
+  const route = routeTo(app.port);
+  const front = await startFront([route], { limits: { lingerMs: 300 } });
+  const cookie = await openSession(front, route);
+  for (const [credentials, status] of [
+    ['', 401],
+    [`Cookie: ${cookie}\r\n`, 200],
+  ] as const) {
+    const socket = net.connect(front.port, '127.0.0.1');
+    let got = '';
+    socket.on('data', (part) => (got += part.toString()));
+    socket.on('error', () => undefined);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(
+      `POST ${basePathOf(route)}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n${credentials}Content-Length: 900000\r\n\r\nab`,
+    );
+    const dripping = setInterval(() => socket.write('c'), 50);
+    await closed;
+    clearInterval(dripping);
+    expect(got).toContain(`HTTP/1.1 ${status}`);
+    await eventually('nothing is open', () => front.proxy.metrics().openRequests + front.sockets.size === 0);
+  }
+});
