@@ -25,8 +25,19 @@ export interface UserRow {
   /** `first last` and e-mail, in lower case, for the search. */
   search_text: string;
   is_active: boolean;
+  deactivated_at_ms: number | null;
+  role: 'user' | 'administrator';
   /** Number of the user's newest event. */
   event_seq: number;
+  /** This user's own quotas: `null` for the server's default, -1 for none. */
+  max_disk_space_bytes: number | null;
+  max_core_hours: number | null;
+  max_active_jobs: number | null;
+  max_workspaces: number | null;
+  /** Bytes in the user's listed workspaces, as last surveyed; kept by the transactions that change those rows. */
+  used_disk_space_bytes: number;
+  /** Core hours of the user's ended jobs; kept by the transactions that end them. */
+  used_core_hours: number;
   created_at_ms: number;
 }
 
@@ -35,6 +46,8 @@ export interface ApiClientRow {
   name: string;
   /** SHA-256 of the client token, hexadecimal. */
   token_hash: string;
+  /** The configuration gives its token, at every start. */
+  is_configured: boolean;
   created_at_ms: number;
 }
 
@@ -190,6 +203,25 @@ export interface SettingRow {
   value: JsonObject;
 }
 
+/** Who did what to what, from where and when. Never holds a secret. */
+export interface AuditEntryRow {
+  id: number;
+  created_at_ms: number;
+  /** A code of the specification's AuditAction. */
+  action: string;
+  outcome: 'done' | 'refused';
+  /** `terminal`: somebody at the server's host; `server`: the server itself; `nobody`: not signed in. */
+  actor_kind: 'user' | 'terminal' | 'server' | 'nobody';
+  actor_user_id: number | null;
+  actor_name: string | null;
+  subject_kind: 'user' | 'token' | 'client' | 'workspace' | 'job' | 'share' | 'directory' | null;
+  subject_id: number | null;
+  /** Where the request came from: the client's address as trusted proxies tell it. */
+  address: string | null;
+  request_id: string | null;
+  details: JsonObject;
+}
+
 /** Every table and its row. */
 export interface Tables {
   users: UserRow;
@@ -202,6 +234,7 @@ export interface Tables {
   idempotency_keys: IdempotencyRow;
   uploads: UploadRow;
   settings: SettingRow;
+  audit_entries: AuditEntryRow;
 }
 
 export type TableName = keyof Tables;
@@ -239,14 +272,22 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       last_name: 'name',
       search_text: 'text',
       is_active: 'boolean',
+      deactivated_at_ms: nullable('integer'),
+      role: 'name',
       event_seq: 'integer',
+      max_disk_space_bytes: nullable('integer'),
+      max_core_hours: nullable('number'),
+      max_active_jobs: nullable('integer'),
+      max_workspaces: nullable('integer'),
+      used_disk_space_bytes: 'integer',
+      used_core_hours: 'number',
       created_at_ms: 'integer',
     },
     unique: [['username']],
     indexes: [],
   },
   api_clients: {
-    columns: { id: 'id', name: 'name', token_hash: 'name', created_at_ms: 'integer' },
+    columns: { id: 'id', name: 'name', token_hash: 'name', is_configured: 'boolean', created_at_ms: 'integer' },
     unique: [['name'], ['token_hash']],
     indexes: [],
   },
@@ -393,4 +434,22 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
     indexes: [['workspace_id'], ['created_at_ms']],
   },
   settings: { columns: { id: 'id', name: 'name', value: 'json' }, unique: [['name']], indexes: [] },
+  audit_entries: {
+    columns: {
+      id: 'id',
+      created_at_ms: 'integer',
+      action: 'name',
+      outcome: 'name',
+      actor_kind: 'name',
+      actor_user_id: nullable('integer'),
+      actor_name: nullable('name'),
+      subject_kind: nullable('name'),
+      subject_id: nullable('integer'),
+      address: nullable('name'),
+      request_id: nullable('name'),
+      details: 'json',
+    },
+    unique: [],
+    indexes: [['created_at_ms'], ['actor_user_id'], ['subject_kind', 'subject_id']],
+  },
 };

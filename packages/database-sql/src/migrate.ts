@@ -14,17 +14,21 @@ const ALREADY_DONE = new Set([
 ]);
 
 /**
- * Brings the tables to the newest version, in the session's transaction. Of several processes one migrates and the
+ * Brings the tables to the version of the last step, in the session's transaction. Of several processes one migrates and the
  * others are told to come back ({@link Transient}); they then find nothing to do.
  */
-export async function migrate(dialect: Dialect, session: Session): Promise<void> {
+export async function migrate(
+  dialect: Dialect,
+  session: Session,
+  steps: readonly Migration[] = migrations,
+): Promise<void> {
   try {
     if (!(await dialect.tryMigrationLock(session))) {
       const message = 'Another process has been changing the tables for too long; look after it, then start again.';
       throw new Transient(new AdapterError('unavailable', message));
     }
     try {
-      await applyMissing(dialect, session);
+      await applyMissing(dialect, session, steps);
     } finally {
       await dialect.releaseMigrationLock(session);
     }
@@ -35,7 +39,7 @@ export async function migrate(dialect: Dialect, session: Session): Promise<void>
   }
 }
 
-async function applyMissing(dialect: Dialect, session: Session): Promise<void> {
+async function applyMissing(dialect: Dialect, session: Session, steps: readonly Migration[]): Promise<void> {
   const { knex } = session;
   const flavour = await dialect.schemaFlavour(session);
   if (!(await session.hasTable(TABLE))) {
@@ -52,11 +56,11 @@ async function applyMissing(dialect: Dialect, session: Session): Promise<void> {
   const rows = rowsOf(await session.run(knex(TABLE).select(['version', 'is_finished'])));
   const known = new Map(rows.map((row) => [Number(row.version), Boolean(row.is_finished)]));
   const newest = Math.max(0, ...known.keys());
-  if (newest > migrations.length) {
-    const message = `The tables at ${dialect.place} are of version ${newest}, made by a newer release than this one, which knows ${migrations.length}; use the newer release.`;
+  if (newest > steps.length) {
+    const message = `The tables at ${dialect.place} are of version ${newest}, made by a newer release than this one, which knows ${steps.length}; use the newer release.`;
     throw new AdapterError('misconfigured', message);
   }
-  for (const migration of migrations) {
+  for (const migration of steps) {
     if (known.get(migration.version) === true) continue;
     await apply(dialect, flavour, session, migration, known.has(migration.version));
   }

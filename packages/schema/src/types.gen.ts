@@ -689,7 +689,7 @@ export interface components {
          *     | `too_large` | 413 | a body or header exceeds its limit |
          *     | `range_not_satisfiable` | 416 | the range lies outside the file |
          *     | `invalid_options` | 422 | `resource_options` break the parameters' rules |
-         *     | `quota_exceeded` | 429 | a quota is used up; `details` has limit, used, requested |
+         *     | `quota_exceeded` | 429 | a quota is used up; `details` is a `QuotaExceeded` |
          *     | `rate_limited` | 429 | too many requests; see Retry-After |
          *     | `internal` | 500 | a defect of the server; quote the request id |
          *     | `unsupported` | 501 | this server's adapters cannot do that |
@@ -760,6 +760,34 @@ export interface components {
         Time: string;
         /** Format: date-time */
         NullableTime: string | null;
+        /** @enum {string} */
+        Role: "user" | "administrator";
+        /**
+         * @description `disk_space`: bytes over all workspaces of the user, as last surveyed; a copy counts once it is accepted. `core_hours`: of all jobs ever; a job that has not ended counts with all
+         *     that it may use until its time limit. `active_jobs`: jobs that are pending, running or stopping. `workspaces`: those that are not being deleted.
+         * @enum {string}
+         */
+        QuotaScope: "disk_space" | "core_hours" | "active_jobs" | "workspaces";
+        Quota: {
+            /** @description null: none */
+            limit: number | null;
+            used: number;
+        };
+        /** @description By scope; see `QuotaScope` for what counts. */
+        Quotas: {
+            disk_space: components["schemas"]["Quota"];
+            core_hours: components["schemas"]["Quota"];
+            active_jobs: components["schemas"]["Quota"];
+            workspaces: components["schemas"]["Quota"];
+        };
+        /** @description The `details` of an error with the code `quota_exceeded`. */
+        QuotaExceeded: {
+            scope: components["schemas"]["QuotaScope"];
+            limit: number;
+            used: number;
+            /** @description What the request would have added */
+            requested: number;
+        };
         Me: {
             id: number;
             username: string;
@@ -768,6 +796,8 @@ export interface components {
             last_name: string;
             /** @description Name of the account that owns the caller's files */
             account: string;
+            role: components["schemas"]["Role"];
+            quotas: components["schemas"]["Quotas"];
             /** @description Number of the newest event, to begin `GET /events/` from */
             event_id: number;
         };

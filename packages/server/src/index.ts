@@ -1,5 +1,13 @@
 export type { Clock } from './clock.js';
 export { ApiError, type ApiErrorOptions, type ErrorCode } from './http/api-error.js';
 export { isAddressRange } from './http/client-address.js';
-export type { JobTypeEntry, Mailer, ParameterEntry, ResourceEntry, ServerOptions, StepHook } from './options.js';
+export type {
+  JobTypeEntry,
+  Mailer,
+  ParameterEntry,
+  QuotaDefaults,
+  ResourceEntry,
+  ServerOptions,
+  StepHook,
+} from './options.js';
 export { createServer, type UserWorkspacesServer } from './server.js';

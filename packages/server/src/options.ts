@@ -47,6 +47,17 @@ export interface Mailer {
   ): Promise<void>;
 }
 
+/** The quotas of every user without their own; an absent one is none. */
+export interface QuotaDefaults {
+  /** Bytes over all of a user's workspaces. */
+  readonly diskSpaceBytes?: number;
+  /** Core hours of all of a user's jobs, ever. */
+  readonly coreHours?: number;
+  /** Jobs that have not ended. */
+  readonly activeJobs?: number;
+  readonly workspaces?: number;
+}
+
 /** What {@link createServer} puts together. */
 export interface ServerOptions {
   readonly authentication: Authentication;
@@ -77,6 +88,8 @@ export interface ServerOptions {
   readonly tokenLifetimeMs?: number;
   /** `GET /users/` without a search term lists everybody. @default false */
   readonly openDirectory?: boolean;
+  /** Quotas of users without their own. @default none */
+  readonly quotas?: QuotaDefaults;
   /** Only one user may sign in, because jobs of all would share one operating-system account. @default false */
   readonly singleUser?: boolean;
   /** Time between TERM and KILL when a job is stopped. @default 10_000 */

@@ -3,7 +3,7 @@ import type { AccountMapping, Authentication, Database, JobRow, Resource, Storag
 import type { Schema } from '@user-workspaces/schema';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
-import type { JobTypeEntry, Mailer, ParameterEntry, ResourceEntry, StepHook } from './options.js';
+import type { JobTypeEntry, Mailer, ParameterEntry, QuotaDefaults, ResourceEntry, StepHook } from './options.js';
 import type { Journal } from './records/journal.js';
 
 /** What handlers, services and the reconciler share: the adapters, the journal, and settings with their defaults filled in. */
@@ -36,6 +36,7 @@ export interface ServerContext {
     readonly prefix: string;
     readonly tokenLifetimeMs: number;
     readonly openDirectory: boolean;
+    readonly quotas: QuotaDefaults;
     readonly singleUser: boolean;
     readonly stopGraceMs: number;
     readonly jsonLimitBytes: number;

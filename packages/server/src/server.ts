@@ -119,6 +119,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       prefix,
       tokenLifetimeMs: options.tokenLifetimeMs ?? 30 * day,
       openDirectory: options.openDirectory ?? false,
+      quotas: options.quotas ?? {},
       singleUser: options.singleUser ?? false,
       stopGraceMs: options.stopGraceMs ?? 10_000,
       jsonLimitBytes: options.jsonLimitBytes ?? 64 * 1024 * 1024,

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { AdapterError, type Storage } from '@user-workspaces/contract';
 import { docsDirectory, pageDirectory } from '@user-workspaces/dashboard';
 import { installTerminalRuntime } from '@user-workspaces/job-types';
-import type { ResourceEntry, ServerOptions } from '@user-workspaces/server';
+import type { QuotaDefaults, ResourceEntry, ServerOptions } from '@user-workspaces/server';
 import type { Logger } from 'pino';
 import type { Configuration } from '../configuration/configuration.js';
 import type { CustomAdapters } from '../configuration/custom-adapters.js';
@@ -101,6 +101,7 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
     allowedOrigins: configuration.allowed_origins,
     tokenLifetimeMs: configuration.token_lifetime_days * msPerDay,
     openDirectory: configuration.open_directory,
+    quotas: quotaDefaults(configuration),
     singleUser: accounts.shared && !configuration.allow_shared_account,
     stopGraceMs: configuration.stop_grace_seconds * 1000,
     jsonLimitBytes: configuration.json_limit_mib * bytesPerMib,
@@ -109,6 +110,18 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
     docsDirectory,
     instance: instanceName(layout.root),
     log,
+  };
+}
+
+/** The configured quotas, as the server kit takes them. */
+export function quotaDefaults(configuration: Configuration): QuotaDefaults {
+  const { quota_disk_space_mib: diskSpaceMib, quota_core_hours: coreHours } = configuration;
+  const { quota_active_jobs: activeJobs, quota_workspaces: workspaces } = configuration;
+  return {
+    ...(diskSpaceMib !== undefined && { diskSpaceBytes: diskSpaceMib * bytesPerMib }),
+    ...(coreHours !== undefined && { coreHours }),
+    ...(activeJobs !== undefined && { activeJobs }),
+    ...(workspaces !== undefined && { workspaces }),
   };
 }
 

@@ -135,6 +135,24 @@ export const settingsSchema = z.strictObject({
     false,
     'GET /users/ without a search term lists everybody.',
   ),
+  quota_disk_space_mib: setting(
+    'Users',
+    kind.wholeNumber(0, 1_000_000_000, 'MiB'),
+    'Disk space of each user over all workspaces, unless an administrator gave the user a quota of their own.',
+    { initialText: 'no quota' },
+  ),
+  quota_core_hours: setting(
+    'Users',
+    kind.wholeNumber(0, 1_000_000_000),
+    'Core hours of all jobs of each user, likewise.',
+    { initialText: 'no quota' },
+  ),
+  quota_active_jobs: setting('Users', kind.wholeNumber(0, 1_000_000), 'Jobs of each user at one time, likewise.', {
+    initialText: 'no quota',
+  }),
+  quota_workspaces: setting('Users', kind.wholeNumber(0, 1_000_000), 'Workspaces of each user, likewise.', {
+    initialText: 'no quota',
+  }),
   sign_in_link: setting('Users', kind.yesNo(), 'Print a sign-in link for a first user at the start.', {
     initialText: 'true, unless available_user_authentication is configured',
   }),

@@ -33,6 +33,21 @@ export function createTables(
   );
 }
 
+/** Columns for a table that may hold rows: each is nullable, or has the value that the present rows get. */
+export function addColumns(
+  schema: Knex.SchemaBuilder,
+  flavour: SchemaFlavour,
+  table: string,
+  columns: Readonly<Record<string, `${Kind}?` | { readonly kind: Kind; readonly present: string | number | boolean }>>,
+): Knex.SchemaBuilder {
+  return schema.alterTable(table, (builder) => {
+    for (const [column, added] of Object.entries(columns)) {
+      if (typeof added === 'string') makeColumn(builder, flavour, column, added.replace('?', '')).nullable();
+      else makeColumn(builder, flavour, column, added.kind).notNullable().defaultTo(added.present);
+    }
+  });
+}
+
 function makeColumn(
   table: Knex.CreateTableBuilder,
   flavour: SchemaFlavour,

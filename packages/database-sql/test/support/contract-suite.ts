@@ -239,7 +239,7 @@ export function describeContract(name: string, open: () => Promise<Target>): voi
         expect(await database.findOne('users', { username: 'free' })).toEqual(kept);
         expect(kept.id).toBeGreaterThan(user.id);
 
-        const client = { name: 'portal', token_hash: 'h1', created_at_ms: 1 };
+        const client = { name: 'portal', token_hash: 'h1', is_configured: false, created_at_ms: 1 };
         await database.transaction((transaction) => transaction.insert('api_clients', client));
         const add = (changes: object): Promise<unknown> =>
           database.transaction((transaction) => transaction.insert('api_clients', { ...client, ...changes }));

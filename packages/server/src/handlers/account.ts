@@ -1,9 +1,11 @@
 import { ApiError } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
+import { quotaLimits, quotaUse } from '../services/quotas.js';
 import { callerSignIn } from '../services/sign-in.js';
 import { listTokens, revokeToken } from '../services/tokens.js';
 import { accountOfUser, searchUsers } from '../services/users.js';
+import { viewQuotas } from '../views/quotas.js';
 
 type AccountOperations = 'createToken' | 'getMe' | 'listTokens' | 'revokeToken' | 'searchUsers';
 
@@ -21,12 +23,17 @@ export function accountHandlers(
       return callerSignIn(context, await body(), request.headers, signal);
     },
     async getMe({ caller: { user }, signal }) {
-      const account = await accountOfUser(context, user, signal);
-      const { id, username, email, first_name, last_name, event_seq } = user;
+      const [account, used] = await Promise.all([
+        accountOfUser(context, user, signal),
+        quotaUse(context, context.database, user),
+      ]);
+      const { id, username, email, first_name, last_name, role, event_seq } = user;
+      const names = { id, username, email, first_name, last_name, account: account.name };
+      const quotas = viewQuotas(quotaLimits(context, user), used);
       return {
         message: 'Successful.',
         success: true,
-        data: { user: { id, username, email, first_name, last_name, account: account.name, event_id: event_seq } },
+        data: { user: { ...names, role, event_id: event_seq, quotas } },
       };
     },
     async listTokens({ caller }) {

@@ -1,3 +1,4 @@
+import { DiskAllowance } from '../files/disk-allowance.js';
 import { downloadFile } from '../files/download.js';
 import { pageOfDirectory } from '../files/listing.js';
 import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
@@ -39,7 +40,12 @@ export function fileHandlers(
     async writeFile({ caller, path, query, request, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
       const conditions = await withPathErrors(writeConditions(request, open, query.path, signal));
-      const writing = open.storage.write(open.directory, query.path, bodyOf(request), conditions, signal);
+      const allowance = new DiskAllowance(context, caller.user);
+      await withPathErrors(allowance.replace(open, query.path, signal));
+      const announcedBytes = Number(request.headers['content-length'] ?? 0);
+      allowance.check(announcedBytes);
+      const body = allowance.count(bodyOf(request));
+      const writing = open.storage.write(open.directory, query.path, body, conditions, signal);
       const entry = await whileReceiving(signal, withPathErrors(conditionally(open, query.path, conditions, writing)));
       await noteModified(context, path.workspace_id, changed);
       return { message: 'Written.', success: true, data: { file: viewFile(entry) } };

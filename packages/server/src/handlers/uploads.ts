@@ -1,6 +1,7 @@
 import type { UploadRow } from '@user-workspaces/contract';
 import type { Answer, Schema } from '@user-workspaces/schema';
 import { appendChunk } from '../files/append-chunk.js';
+import { DiskAllowance } from '../files/disk-allowance.js';
 import { matchesStrongly, parseTags } from '../files/entity-tags.js';
 import { findEntry } from '../files/find-entry.js';
 import { filesOfRequest } from '../files/multipart.js';
@@ -54,6 +55,9 @@ export function uploadHandlers(
       const isExpected = expected && present && matchesStrongly(expected, present.etag);
       const isWanted = if_match === undefined || (if_match === null ? !present : isExpected);
       if (!isWanted) throw preconditionFailed(filePath, present);
+      const allowance = new DiskAllowance(context, caller.user);
+      await allowance.replace(open, filePath, signal);
+      allowance.check(size_bytes);
       const row = await context.database.transaction((rows) =>
         rows.insert('uploads', {
           upload_id: Buffer.from(context.clock.random(16)).toString('hex'),
@@ -101,7 +105,8 @@ export function uploadHandlers(
     },
     async uploadFiles({ caller, path, request, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
-      const arriving = { files: filesOfRequest(request), links: [] };
+      const files = new DiskAllowance(context, caller.user).countFiles(filesOfRequest(request));
+      const arriving = { files, links: [] };
       const row = await whileReceiving(signal, withPathErrors(changeFiles(context, open, arriving, {}, signal)));
       changed(row);
       return { message: 'Successful upload.', success: true };

@@ -64,7 +64,7 @@ export function workspaceHandlers(context: ServerContext, surveys: Surveys): Pic
     },
     async updateWorkspace({ caller, path, body, signal }) {
       const workspace = await openWorkspace(context, caller, path.workspace_id);
-      await updateWorkspace(context, workspace, await body(), signal);
+      await updateWorkspace(context, caller, workspace, await body(), signal);
       surveys.follow(workspace.row);
       return { message: 'Update successful.', success: true };
     },

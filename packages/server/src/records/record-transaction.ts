@@ -7,7 +7,7 @@ import type {
   Where,
   WorkspaceRow,
 } from '@user-workspaces/contract';
-import { viewJob } from '../views/job.js';
+import { isActive, viewJob } from '../views/job.js';
 import { type ShareRows, viewShare } from '../views/share.js';
 import { viewWorkspace } from '../views/workspace.js';
 import { appendEvent, type NewEvent, type Pending } from './journal.js';
@@ -23,7 +23,7 @@ type ShareChanges = Partial<NewRow<'shares'>>;
 
 /**
  * The writes that services and the reconciler make. Each change of a workspace, job or share raises its version and
- * stores its event.
+ * stores its event, and what the user has used of disk space and core hours is kept in step.
  */
 export interface RecordTransaction {
   readonly rows: DatabaseTransaction;
@@ -81,12 +81,21 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
         : await rows.findOne('workspaces', { id: share.original_workspace_id });
     return { share, original, copy, sender, receiver };
   };
+  const addUsed = async (
+    userId: number,
+    column: 'used_disk_space_bytes' | 'used_core_hours',
+    by: number,
+  ): Promise<void> => {
+    if (by !== 0) await rows.increment('users', userId, column, by);
+  };
   const workspaceWrite = async (row: WorkspaceRow, changes: Partial<NewRow<'workspaces'>>): Promise<WorkspaceRow> => {
     const where: Where<'workspaces'> = { id: row.id, version: row.version, lease_fence: row.lease_fence };
     if ((await rows.update('workspaces', where, changes)) !== 1)
       throw new StaleRowError(`Workspace ${row.id} changed.`);
     noteDue(changes);
-    return { ...row, ...changes };
+    const changed = { ...row, ...changes };
+    await addUsed(row.user_id, 'used_disk_space_bytes', countedBytes(changed) - countedBytes(row));
+    return changed;
   };
   const jobWrite = async (row: JobRow, changes: Partial<NewRow<'jobs'>>): Promise<JobRow> => {
     const where: Where<'jobs'> = { id: row.id, version: row.version, lease_fence: row.lease_fence };
@@ -94,6 +103,7 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
     noteDue(changes);
     const changed = { ...row, ...changes };
     pending.jobs.set(row.id, changed);
+    if (isActive(row) && !isActive(changed)) await addUsed(row.user_id, 'used_core_hours', changed.core_hours);
     return changed;
   };
   const shareWrite = async (row: ShareRow, changes: ShareChanges): Promise<ShareRow> => {
@@ -110,6 +120,7 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
     async insertWorkspace(row) {
       const inserted = await rows.insert('workspaces', { ...row, version: 1 });
       noteDue(row);
+      await addUsed(row.user_id, 'used_disk_space_bytes', countedBytes(inserted));
       await workspaceEvent(inserted);
       return inserted;
     },
@@ -120,9 +131,12 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
     },
     touchWorkspace: workspaceWrite,
     async removeWorkspace(row) {
-      if ((await rows.remove('workspaces', { id: row.id, lease_fence: row.lease_fence })) !== 1) {
+      // Locked, so that what it counts for is what it counts for now.
+      const present = await rows.lock('workspaces', row.id);
+      if (!present || (await rows.remove('workspaces', { id: row.id, lease_fence: row.lease_fence })) !== 1) {
         throw new StaleRowError(`Workspace ${row.id} changed.`);
       }
+      await addUsed(row.user_id, 'used_disk_space_bytes', -countedBytes(present));
       if (row.is_listed) await event(row.user_id, row.id, { type: 'workspace.deleted', workspace_id: row.id });
     },
     async insertJob(row) {
@@ -160,4 +174,9 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
       }
     },
   };
+}
+
+/** What a workspace counts for in its user's disk space: a copy that was not accepted yet counts for nothing. */
+function countedBytes(row: Pick<WorkspaceRow, 'is_listed' | 'disk_space_bytes'>): number {
+  return row.is_listed ? row.disk_space_bytes : 0;
 }

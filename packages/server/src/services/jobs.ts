@@ -9,6 +9,7 @@ import { activeJobStatuses } from '../views/job.js';
 import type { Idempotency } from './idempotency.js';
 import { checkOptions, limitsOf, mapOptions } from './job-options.js';
 import { launchReferenceOf } from './launch-reference.js';
+import { checkQuotas, lockUser, promisedCoreHours } from './quotas.js';
 import { retryStale } from './retry-stale.js';
 import type { OpenWorkspace } from './workspace-access.js';
 
@@ -75,7 +76,7 @@ function checkDetails(
 
 /**
  * Writes the wish for a job: its row with launch key and event, the workspace's new state, and the idempotency key, in one
- * transaction.
+ * transaction, if the user's quotas allow it.
  */
 export async function startJob(
   context: ServerContext,
@@ -102,14 +103,20 @@ export async function startJob(
   const random = (byteCount: number): Buffer => Buffer.from(context.clock.random(byteCount));
   return retryStale(() =>
     context.journal.transaction(async (transaction) => {
+      const user = await lockUser(transaction.rows, caller.user.id);
       const row = await transaction.rows.lock('workspaces', workspace.row.id);
       if (!row) throw new ApiError('not_found', `Workspace ${workspace.row.id} not found for user.`);
       if (row.status === 'deleting') throw new ApiError('conflict', `Workspace ${row.id} is being deleted.`);
+      const wish = { resource: choice.entry.resource.name, resource_options: options, started_at_ms: null };
+      await checkQuotas(context, transaction.rows, user, {
+        active_jobs: 1,
+        core_hours: promisedCoreHours(context, wish),
+      });
       const job = await transaction.insertJob({
         user_id: caller.user.id,
         workspace_id: row.id,
         job_type: id,
-        resource: choice.entry.resource.name,
+        ...wish,
         launch_key: random(16).toString('hex'),
         resource_job_id: -1,
         resource_handle: null,
@@ -122,14 +129,12 @@ export async function startJob(
         signal: null,
         last_log_lines: [],
         created_at_ms: transaction.nowMs,
-        started_at_ms: null,
         ended_at_ms: null,
         ends_at_ms: null,
         stop_requested_at_ms: null,
         launch_begun: false,
         core_hours: 0,
         request_details: jobDetails,
-        resource_options: options,
         native_options: mapOptions(choice.entry.parameterMapping, options),
         metrics: {},
         current_details: {},
@@ -245,6 +250,14 @@ export async function extendJob(
       field: 'time_limit_minutes',
       details: { present: now ?? null },
     });
+  }
+  // Longer by so much; extensions at the same time do not see each other.
+  const longer = { ...row, resource_options: { ...row.resource_options, ...options } };
+  const core_hours = promisedCoreHours(context, longer) - promisedCoreHours(context, row);
+  if (core_hours > 0) {
+    await context.database.transaction(async (rows) =>
+      checkQuotas(context, rows, await lockUser(rows, caller.user.id), { core_hours }),
+    );
   }
   context.step('before job.extend');
   await entry.resource.extend(await launchReferenceOf(context, row), timeLimitMinutes, signal);

@@ -1,4 +1,13 @@
-import type { Account, JobRow, Query, ShareRow, Storage, UserRow, WorkspaceRow } from '@user-workspaces/contract';
+import type {
+  Account,
+  DatabaseReader,
+  JobRow,
+  Query,
+  ShareRow,
+  Storage,
+  UserRow,
+  WorkspaceRow,
+} from '@user-workspaces/contract';
 import type { RequestBody, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
@@ -7,6 +16,7 @@ import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
 import { type ShareRows, viewShare } from '../views/share.js';
 import type { Idempotency } from './idempotency.js';
+import { checkQuotas, lockUser } from './quotas.js';
 import { retryStale } from './retry-stale.js';
 import { accountOfUser } from './users.js';
 import { openWorkspace } from './workspace-access.js';
@@ -139,6 +149,24 @@ async function insertShare(
   });
 }
 
+/** Bytes of copies; of one that is not complete yet, those of its original. */
+async function bytesOfCopies(rows: DatabaseReader, shares: readonly ShareRow[]): Promise<number> {
+  const ids = shares.flatMap((share) => [share.shared_workspace_id, share.original_workspace_id ?? 0]);
+  const workspaces = await rows.find('workspaces', { where: { id: { in: [...new Set(ids)] } } });
+  const byId = new Map(workspaces.map((row) => [row.id, row]));
+  return shares.reduce((sum, share) => {
+    const copy = byId.get(share.shared_workspace_id);
+    const counted = copy?.status === 'initializing' ? byId.get(share.original_workspace_id ?? 0) : copy;
+    return sum + (counted?.disk_space_bytes ?? 0);
+  }, 0);
+}
+
+/** Bytes of the copies that a user has offered and that nobody has accepted yet: they count for nobody, so they must fit into what the sender has left. */
+async function waitingBytes(rows: DatabaseReader, senderId: number): Promise<number> {
+  const where = { sender_user_id: senderId, is_accepted: false, work: { in: ['copy', 'none'] as const } };
+  return bytesOfCopies(rows, await rows.find('shares', { where }));
+}
+
 /** Writes the wish for copies of a workspace, one for each receiver. */
 export async function createShares(
   context: ServerContext,
@@ -164,6 +192,10 @@ export async function createShares(
     limit: 1,
   });
   const shares = await context.journal.transaction(async (transaction) => {
+    const sender = await lockUser(transaction.rows, caller.user.id);
+    const waiting = await waitingBytes(transaction.rows, caller.user.id);
+    const disk_space = waiting + original.disk_space_bytes * receivers.length;
+    await checkQuotas(context, transaction.rows, sender, { ...(disk_space > 0 && { disk_space }) });
     const made: ShareRow[] = [];
     for (const receiver of receivers)
       made.push(await insertShare(context, storage, transaction, original, receiver, lastJob));
@@ -177,6 +209,7 @@ export async function createShares(
 export async function acceptShare(context: ServerContext, caller: Caller, sharedWorkspaceId: number): Promise<void> {
   await retryStale(() =>
     context.journal.transaction(async (transaction) => {
+      const receiver = await lockUser(transaction.rows, caller.user.id);
       const share = await transaction.rows.findOne('shares', {
         shared_workspace_id: sharedWorkspaceId,
         receiver_user_id: caller.user.id,
@@ -185,6 +218,8 @@ export async function acceptShare(context: ServerContext, caller: Caller, shared
       const copy = share && (await transaction.rows.lock('workspaces', sharedWorkspaceId));
       if (!share || !copy) throw new ApiError('not_found', `Shared workspace ${sharedWorkspaceId} not found.`);
       if (share.is_accepted) return;
+      const disk_space = await bytesOfCopies(transaction.rows, [share]);
+      await checkQuotas(context, transaction.rows, receiver, { workspaces: 1, ...(disk_space > 0 && { disk_space }) });
       await transaction.changeWorkspace(copy, { is_listed: true, created_at_ms: transaction.nowMs });
       await transaction.changeShare(share, { is_accepted: true });
     }),

@@ -87,8 +87,9 @@ export async function findApiClient(context: ServerContext, clientToken: string)
 export async function setApiClient(context: ServerContext, name: string, clientToken: string): Promise<void> {
   await context.database.transaction(async (rows) => {
     const tokenHash = hashToken(clientToken);
-    if ((await rows.update('api_clients', { name }, { token_hash: tokenHash })) > 0) return;
-    await rows.insert('api_clients', { name, token_hash: tokenHash, created_at_ms: context.clock.now() });
+    if ((await rows.update('api_clients', { name }, { token_hash: tokenHash, is_configured: true })) > 0) return;
+    const created_at_ms = context.clock.now();
+    await rows.insert('api_clients', { name, token_hash: tokenHash, is_configured: true, created_at_ms });
   });
 }
 

@@ -42,7 +42,15 @@ export async function userOfIdentity(context: ServerContext, identity: Identity)
       last_name: lastName,
       search_text: searchTextOf(identity),
       is_active: true,
+      deactivated_at_ms: null,
+      role: 'user',
       event_seq: 0,
+      max_disk_space_bytes: null,
+      max_core_hours: null,
+      max_active_jobs: null,
+      max_workspaces: null,
+      used_disk_space_bytes: 0,
+      used_core_hours: 0,
       created_at_ms: context.clock.now(),
     });
   });

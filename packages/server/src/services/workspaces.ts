@@ -1,5 +1,6 @@
 import { AdapterError, type JsonObject, type Storage, type WorkspaceRow } from '@user-workspaces/contract';
 import type { RequestBody, Schema } from '@user-workspaces/schema';
+import { DiskAllowance } from '../files/disk-allowance.js';
 import { applyPendingChanges, type FileChanges, stageFiles } from '../files/staged-files.js';
 import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
@@ -11,14 +12,20 @@ import { checkName } from './file-names.js';
 import type { Idempotency } from './idempotency.js';
 import { checkJobType, requestStop, settleWorkspace } from './jobs.js';
 import { changeFiles, lockLeased } from './pending-changes.js';
+import { checkQuotas, lockUser } from './quotas.js';
 import { retryStale } from './retry-stale.js';
 import { accountOfUser } from './users.js';
 import type { OpenWorkspace } from './workspace-access.js';
 
 type NewDetails = Schema<'NewWorkspaceDetails'>;
 
+/** Files whose contents came with the request. */
+interface DetailedChanges extends FileChanges {
+  readonly files: readonly { readonly path: string; readonly content: readonly Uint8Array[] }[];
+}
+
 /** Checks names and targets before anything is made. @throws ApiError `invalid_path`, `link_refused`, `missing_field` */
-async function checkDetails(storage: Storage, details: NewDetails, signal: AbortSignal): Promise<FileChanges> {
+async function checkDetails(storage: Storage, details: NewDetails, signal: AbortSignal): Promise<DetailedChanges> {
   const files = (details.files ?? []).map(({ name, content }, index) => {
     checkName(name, 'file', `workspace_details.files[${index}].name`);
     return { path: name, content: [Buffer.from(content ?? '')] };
@@ -67,6 +74,10 @@ function requestDetails(details: NewDetails): JsonObject {
   };
 }
 
+function sizeOf({ files }: DetailedChanges): number {
+  return files.reduce((sum, { content }) => content.reduce((bytes, piece) => bytes + piece.length, sum), 0);
+}
+
 /**
  * Makes a workspace and its files. The row comes first, leased by this request; the contents are staged, then the row says what is to be put in
  * place. A crash before that undoes the workspace, a crash after it finishes it: the reconciler does either once the lease has run out.
@@ -105,6 +116,9 @@ export async function createWorkspace(
   const { step, journal } = context;
   step('before workspace.insert');
   const row = await journal.transaction(async (transaction) => {
+    const user = await lockUser(transaction.rows, caller.user.id);
+    const disk_space = sizeOf(changes);
+    await checkQuotas(context, transaction.rows, user, { workspaces: 1, ...(disk_space > 0 && { disk_space }) });
     const inserted = await transaction.insertWorkspace({
       user_id: caller.user.id,
       name: body.name,
@@ -207,6 +221,7 @@ async function undoWorkspace(context: ServerContext, { row, storage, directory }
 /** Renames, describes, adds and replaces. Files and links are never removed. */
 export async function updateWorkspace(
   context: ServerContext,
+  caller: Caller,
   workspace: OpenWorkspace,
   body: RequestBody<'updateWorkspace'>,
   signal: AbortSignal,
@@ -219,6 +234,7 @@ export async function updateWorkspace(
     ...(body.default_job_type !== undefined && { default_job_type: body.default_job_type }),
   };
   if (changes.files.length > 0 || changes.links.length > 0) {
+    new DiskAllowance(context, caller.user).check(sizeOf(changes));
     await withPathErrors(changeFiles(context, workspace, changes, columns, signal));
     return;
   }

@@ -3,7 +3,16 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Database, JobRow, NewRow, Resource, Storage, UserRow, WorkspaceRow } from '@user-workspaces/contract';
+import type {
+  Database,
+  Identity,
+  JobRow,
+  NewRow,
+  Resource,
+  Storage,
+  UserRow,
+  WorkspaceRow,
+} from '@user-workspaces/contract';
 import { createSqlDatabase } from '@user-workspaces/database-sql';
 import { createLocalStorage } from '@user-workspaces/storage-local';
 import { pino } from 'pino';
@@ -11,7 +20,7 @@ import { createEventStreams, createJobSockets, type EventStreams, type JobSocket
 import { createHandlers } from '../../src/handlers/index.js';
 import { createApplication } from '../../src/http/application.js';
 import { createMetrics } from '../../src/observability/metrics.js';
-import { rowOfAccount } from '../../src/options.js';
+import { type QuotaDefaults, rowOfAccount } from '../../src/options.js';
 import { Journal } from '../../src/records/journal.js';
 import type { ServerContext } from '../../src/server-context.js';
 import { Surveys } from '../../src/services/surveys.js';
@@ -45,10 +54,18 @@ export interface Fixture {
 }
 
 export async function startFixture(
-  options: { resource?: Resource; storage?: (storage: Storage) => Storage; clock?: Partial<typeof systemClock> } = {},
+  options: {
+    resource?: Resource;
+    quotas?: QuotaDefaults;
+    database?: Database;
+    jobTypes?: ServerContext['jobTypes'];
+    parameters?: ServerContext['parameters'];
+    storage?: (storage: Storage) => Storage;
+    clock?: Partial<typeof systemClock>;
+  } = {},
 ): Promise<Fixture> {
   const root = await mkdtemp(join(tmpdir(), 'uws-server-'));
-  const database = createSqlDatabase({ client: 'sqlite', file: join(root, 'server.db') });
+  const database = options.database ?? createSqlDatabase({ client: 'sqlite', file: join(root, 'server.db') });
   await database.migrate();
   const local = await createLocalStorage({
     name: 'local',
@@ -63,14 +80,27 @@ export async function startFixture(
   const state = { onStep: (_: string): void => undefined };
   const resource = options.resource;
   const context = {
+    accounts: {
+      shared: false,
+      resolve: async ({ username }: Identity) => ({ name: username, uid: null, gid: null }),
+    },
     database,
     journal,
     storages: new Map([['local', storage]]),
     mainStorage: storage,
-    resources: new Map(resource ? [[resource.name, { resource, parameterMapping: {} }]] : []),
+    resources: new Map(
+      resource
+        ? [
+            [
+              resource.name,
+              { resource, parameterMapping: { num_cpus: 'cpus_per_task', time_limit_minutes: 'time_limit' } },
+            ],
+          ]
+        : [],
+    ),
     mainResource: resource,
-    jobTypes: new Map(),
-    parameters: [],
+    jobTypes: options.jobTypes ?? new Map(),
+    parameters: options.parameters ?? [],
     mailer: undefined,
     clock,
     log: pino({ level: 'silent' }),
@@ -87,6 +117,7 @@ export async function startFixture(
       prefix: '',
       tokenLifetimeMs: 3_600_000,
       jsonLimitBytes: 1_000_000,
+      quotas: options.quotas ?? {},
       version: '0',
       build: '',
     },
@@ -113,7 +144,15 @@ export async function startFixture(
         last_name: 'Test',
         search_text: username,
         is_active: true,
+        deactivated_at_ms: null,
+        role: 'user',
         event_seq: 0,
+        max_disk_space_bytes: null,
+        max_core_hours: null,
+        max_active_jobs: null,
+        max_workspaces: null,
+        used_disk_space_bytes: 0,
+        used_core_hours: 0,
         created_at_ms: 0,
       }),
     );
