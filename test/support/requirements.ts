@@ -3,11 +3,15 @@ import { describe } from 'vitest';
 
 /** Programs of the machine that tests use, and how to get them. */
 const programs = {
+  caddy: { path: '/usr/bin/caddy', install: 'apt-get install --no-install-recommends caddy' },
   chromium: { path: '/usr/bin/chromium', install: 'apt-get install --no-install-recommends chromium' },
+  haproxy: { path: '/usr/sbin/haproxy', install: 'apt-get install --no-install-recommends haproxy' },
   jupyter: {
     path: '/usr/bin/jupyter-notebook',
     install: 'apt-get install --no-install-recommends jupyter-notebook python3-ipykernel',
   },
+  nginx: { path: '/usr/sbin/nginx', install: 'apt-get install --no-install-recommends nginx-light' },
+  openssl: { path: '/usr/bin/openssl', install: 'apt-get install --no-install-recommends openssl' },
   python3: { path: '/usr/bin/python3', install: 'apt-get install --no-install-recommends python3' },
 } as const;
 
