@@ -1,12 +1,11 @@
 // A server with a sign-in and a job type of its own; everything else is as shipped.
 import { mkdirSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createOwnAccount, createReservedAccounts } from '@user-workspaces/auth-local';
 import { createSqlDatabase } from '@user-workspaces/database-sql';
 import { createLocalResource } from '@user-workspaces/resource-local';
-import { createServer } from '@user-workspaces/server';
+import { createHttpServer, createServer } from '@user-workspaces/server';
 import { createLocalStorage } from '@user-workspaces/storage-local';
 import { greetingJob } from './greeting-job.js';
 import { createHeaderAuthentication } from './header-authentication.js';

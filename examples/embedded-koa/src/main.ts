@@ -1,13 +1,12 @@
 // An existing Koa application that gets User Workspaces below /workspaces-api.
 import { mkdirSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalAuthentication, createOwnAccount, createReservedAccounts } from '@user-workspaces/auth-local';
 import { createSqlDatabase } from '@user-workspaces/database-sql';
 import { localTestJob, webApplicationJob } from '@user-workspaces/job-types';
 import { createLocalResource } from '@user-workspaces/resource-local';
-import { createServer } from '@user-workspaces/server';
+import { createHttpServer, createServer } from '@user-workspaces/server';
 import { createLocalStorage } from '@user-workspaces/storage-local';
 import Koa from 'koa';
 

@@ -31,6 +31,7 @@ export type {
   Job,
   JobState,
   JobType,
+  Limits,
   Me,
   Parameter,
   Share,

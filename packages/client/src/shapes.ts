@@ -35,6 +35,7 @@ export type User = Schema<'User'>;
 export type Me = Schema<'Me'>;
 export type Token = Schema<'Token'>;
 export type Parameter = Schema<'Parameter'>;
+export type Limits = Schema<'Limits'>;
 export type Upload = Schema<'Upload'>;
 
 const newOfWorkspace = { status_reason: null, version: 0 };

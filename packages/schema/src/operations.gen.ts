@@ -38,6 +38,7 @@ export const operations = {
   streamEvents: {"method":"GET","path":"/events/","authentication":true,"query":["last_event_id"],"idempotencyKey":false,"body":"none","answer":"events","servedBy":"handler"},
   listJobTypes: {"method":"GET","path":"/job_types/","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
   listParameters: {"method":"GET","path":"/parameters/","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
+  getLimits: {"method":"GET","path":"/limits/","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
   getStatus: {"method":"GET","path":"/status/","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
   getHealth: {"method":"GET","path":"/healthz","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
   getReadiness: {"method":"GET","path":"/readyz","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
@@ -45,7 +46,7 @@ export const operations = {
   openSession: {"method":"GET","path":"/passthrough/{hostname}/{job_id}/{path}","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"none","servedBy":"proxy"},
 } as const;
 
-export const errorCodes = ["invalid_json","invalid_field","missing_field","invalid_path","link_refused","unknown_job_type","job_type_misconfigured","unknown_action","workspace_busy","share_pending","share_accepted","job_not_active","not_authenticated","invalid_token","sign_in_failed","permission_denied","not_found","method_not_allowed","conflict","idempotency_conflict","precondition_failed","too_large","range_not_satisfiable","invalid_options","quota_exceeded","rate_limited","internal","unsupported","session_unreachable","unavailable","disk_full"] as const;
+export const errorCodes = ["invalid_json","invalid_field","missing_field","invalid_path","link_refused","unknown_job_type","job_type_misconfigured","unknown_action","workspace_busy","share_pending","share_accepted","job_not_active","not_authenticated","invalid_token","sign_in_failed","permission_denied","not_found","method_not_allowed","request_timeout","conflict","idempotency_conflict","precondition_failed","too_large","range_not_satisfiable","invalid_options","quota_exceeded","rate_limited","internal","unsupported","session_unreachable","unavailable","disk_full"] as const;
 export const ticketParameter = "uws_ticket" as const;
 export const sessionCookie = "uws_session" as const;
 export const specificationVersion = "0.1.0" as const;

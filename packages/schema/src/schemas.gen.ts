@@ -5,7 +5,7 @@ import * as z from 'zod';
 const integerText = z.string().regex(/^-?[0-9]{1,15}$/, { error: 'not an integer' }).transform(Number);
 const booleanText = z.enum(['true', 'false', '1', '0']).transform((value) => value === 'true' || value === '1');
 
-export const ErrorCode = z.enum(["invalid_json","invalid_field","missing_field","invalid_path","link_refused","unknown_job_type","job_type_misconfigured","unknown_action","workspace_busy","share_pending","share_accepted","job_not_active","not_authenticated","invalid_token","sign_in_failed","permission_denied","not_found","method_not_allowed","conflict","idempotency_conflict","precondition_failed","too_large","range_not_satisfiable","invalid_options","quota_exceeded","rate_limited","internal","unsupported","session_unreachable","unavailable","disk_full"]);
+export const ErrorCode = z.enum(["invalid_json","invalid_field","missing_field","invalid_path","link_refused","unknown_job_type","job_type_misconfigured","unknown_action","workspace_busy","share_pending","share_accepted","job_not_active","not_authenticated","invalid_token","sign_in_failed","permission_denied","not_found","method_not_allowed","request_timeout","conflict","idempotency_conflict","precondition_failed","too_large","range_not_satisfiable","invalid_options","quota_exceeded","rate_limited","internal","unsupported","session_unreachable","unavailable","disk_full"]);
 export const ErrorAnswer = z.strictObject({ "success": z.literal(false), "message": z.string(), "error": z.strictObject({ "code": ErrorCode, "field": z.exactOptional(z.string()), "details": z.exactOptional(z.record(z.string(), z.unknown())) }), "request_id": z.string() });
 export const Answer = z.strictObject({ "success": z.literal(true), "message": z.string() });
 export const SignInRequest = z.record(z.string(), z.unknown());
@@ -72,6 +72,8 @@ export const JobType = z.strictObject({ "id": z.string(), "name": z.string(), "r
 export const JobTypesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "job_types": z.record(z.string(), JobType) }) });
 export const Parameter = z.looseObject({ "display_name": z.string(), "description": z.string(), "variable_name": z.string(), "default_value": z.unknown(), "validation": z.looseObject({ "type": z.enum(["int","str","bool","float","list","dict"]), "min": z.exactOptional(z.number()), "max": z.exactOptional(z.number()), "required": z.exactOptional(z.boolean()) }) });
 export const ParametersAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "parameters": z.array(Parameter) }) });
+export const Limits = z.strictObject({ "header_bytes": z.int(), "headers": z.int(), "url_bytes": z.int(), "json_bytes": z.int(), "json_depth": z.int(), "file_bytes": z.int(), "chunk_bytes": z.int(), "files_per_request": z.int(), "links_per_request": z.int(), "links_per_workspace": z.int(), "shares_per_request": z.int(), "requests_per_minute": z.int(), "failed_sign_ins_per_minute": z.int(), "open_requests": z.int(), "open_event_streams": z.int(), "open_job_sockets": z.int(), "open_archives": z.int(), "open_uploads": z.int(), "header_seconds": z.int(), "json_seconds": z.int(), "idle_seconds": z.int() });
+export const LimitsAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "limits": Limits }) });
 export const Dependency = z.strictObject({ "connected": z.boolean(), "message": z.string(), "details": z.exactOptional(z.string()) });
 export const StatusAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "version": z.string(), "build": z.string(), "dependencies": z.strictObject({ "main_resource": Dependency, "api_user_authentication": Dependency, "resources": z.record(z.string(), Dependency), "storage_methods": z.record(z.string(), Dependency), "user_authentication_methods": z.record(z.string(), Dependency), "database": Dependency }) });
 
@@ -113,6 +115,7 @@ export const requests = {
   streamEvents: { path: z.object({  }), query: z.object({ "last_event_id": z.exactOptional(integerText.pipe(z.int().min(0))) }), headers: z.object({ "Last-Event-ID": z.exactOptional(integerText.pipe(z.int().min(0))) }), body: z.undefined() },
   listJobTypes: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   listParameters: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  getLimits: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   getStatus: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   getHealth: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   getReadiness: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
@@ -158,6 +161,7 @@ export const answers = {
   streamEvents: { "default": ErrorAnswer },
   listJobTypes: { "200": JobTypesAnswer, "default": ErrorAnswer },
   listParameters: { "200": ParametersAnswer, "default": ErrorAnswer },
+  getLimits: { "200": LimitsAnswer, "default": ErrorAnswer },
   getStatus: { "200": StatusAnswer, "default": ErrorAnswer },
   getHealth: { "200": Answer, "default": ErrorAnswer },
   getReadiness: { "200": Answer, "503": ErrorAnswer, "default": ErrorAnswer },

@@ -563,6 +563,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/limits/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Bounds of what a caller may send, open and ask
+         * @description What goes beyond one is answered 413 or 429, with `limit` and, where they are known, `used` and `requested` in `error.details`.
+         */
+        get: operations["getLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status/": {
         parameters: {
             query?: never;
@@ -683,14 +703,15 @@ export interface components {
          *     | `permission_denied` | 403 | known caller, not allowed |
          *     | `not_found` | 404 | no such thing, or someone else's |
          *     | `method_not_allowed` | 405 | see the Allow header |
+         *     | `request_timeout` | 408 | the body was sent too slowly |
          *     | `conflict` | 409 | the thing exists, or changed meanwhile |
          *     | `idempotency_conflict` | 409 | the key was used with another body, or its first request is still at work |
          *     | `precondition_failed` | 412 | If-Match or If-None-Match does not hold |
-         *     | `too_large` | 413 | a body or header exceeds its limit |
+         *     | `too_large` | 413 | a body, header or list exceeds its limit; `details` has limit and, if known, requested |
          *     | `range_not_satisfiable` | 416 | the range lies outside the file |
          *     | `invalid_options` | 422 | `resource_options` break the parameters' rules |
          *     | `quota_exceeded` | 429 | a quota is used up; `details` is a `QuotaExceeded` |
-         *     | `rate_limited` | 429 | too many requests; see Retry-After |
+         *     | `rate_limited` | 429 | too many requests, or too many open at once; see Retry-After, `details` has limit and used |
          *     | `internal` | 500 | a defect of the server; quote the request id |
          *     | `unsupported` | 501 | this server's adapters cannot do that |
          *     | `session_unreachable` | 502 | the job's own server does not answer |
@@ -698,7 +719,7 @@ export interface components {
          *     | `disk_full` | 507 | no space is left where the file belongs |
          * @enum {string}
          */
-        ErrorCode: "invalid_json" | "invalid_field" | "missing_field" | "invalid_path" | "link_refused" | "unknown_job_type" | "job_type_misconfigured" | "unknown_action" | "workspace_busy" | "share_pending" | "share_accepted" | "job_not_active" | "not_authenticated" | "invalid_token" | "sign_in_failed" | "permission_denied" | "not_found" | "method_not_allowed" | "conflict" | "idempotency_conflict" | "precondition_failed" | "too_large" | "range_not_satisfiable" | "invalid_options" | "quota_exceeded" | "rate_limited" | "internal" | "unsupported" | "session_unreachable" | "unavailable" | "disk_full";
+        ErrorCode: "invalid_json" | "invalid_field" | "missing_field" | "invalid_path" | "link_refused" | "unknown_job_type" | "job_type_misconfigured" | "unknown_action" | "workspace_busy" | "share_pending" | "share_accepted" | "job_not_active" | "not_authenticated" | "invalid_token" | "sign_in_failed" | "permission_denied" | "not_found" | "method_not_allowed" | "request_timeout" | "conflict" | "idempotency_conflict" | "precondition_failed" | "too_large" | "range_not_satisfiable" | "invalid_options" | "quota_exceeded" | "rate_limited" | "internal" | "unsupported" | "session_unreachable" | "unavailable" | "disk_full";
         /**
          * @example {
          *       "success": false,
@@ -1256,6 +1277,58 @@ export interface components {
             message: string;
             data: {
                 parameters: components["schemas"]["Parameter"][];
+            };
+        };
+        Limits: {
+            /** @description The head of a request */
+            header_bytes: number;
+            /** @description Headers of a request */
+            headers: number;
+            /** @description A request's address, its query included */
+            url_bytes: number;
+            /** @description A JSON body; that of a sign-in has 64 KiB at most */
+            json_bytes: number;
+            /** @description Objects and lists inside each other in a JSON body */
+            json_depth: number;
+            /** @description A file, however it is sent */
+            file_bytes: number;
+            /** @description A chunk of an upload */
+            chunk_bytes: number;
+            /** @description Files that a request makes or replaces */
+            files_per_request: number;
+            /** @description Links that a request makes or replaces */
+            links_per_request: number;
+            /** @description Links in a workspace, those of a request together with those that its `current_workspace_details` shows */
+            links_per_workspace: number;
+            /** @description Users to whom a request offers copies */
+            shares_per_request: number;
+            /** @description Requests of a user or, without a good token, of an address; after a quiet minute so many at once, too */
+            requests_per_minute: number;
+            /** @description Sign-ins from one address that fail; a portal signs all its users in from one */
+            failed_sign_ins_per_minute: number;
+            /** @description Requests of a user under way at once, streams and archives included; those to sessions are not */
+            open_requests: number;
+            /** @description Event streams that a user reads at once */
+            open_event_streams: number;
+            /** @description WebSockets of jobs that a user has open at once */
+            open_job_sockets: number;
+            /** @description Archives that a user reads at once */
+            open_archives: number;
+            /** @description Uploads that a user began and neither finished nor gave up */
+            open_uploads: number;
+            /** @description Time for the head of a request */
+            header_seconds: number;
+            /** @description Time for a JSON body */
+            json_seconds: number;
+            /** @description Time without a byte of a body that is being sent */
+            idle_seconds: number;
+        };
+        LimitsAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                limits: components["schemas"]["Limits"];
             };
         };
         Dependency: {
@@ -2288,6 +2361,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ParametersAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The limits */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsAnswer"];
                 };
             };
             default: components["responses"]["Error"];

@@ -1,6 +1,8 @@
 export type { Clock } from './clock.js';
 export { ApiError, type ApiErrorOptions, type ErrorCode } from './http/api-error.js';
 export { isAddressRange } from './http/client-address.js';
+export { createHttpServer } from './limits/http-server.js';
+export { defaultLimits, explainLimit, type LimitName, type Limits, rangeOfLimit } from './limits/limits.js';
 export type {
   JobTypeEntry,
   Mailer,

@@ -13,6 +13,7 @@ import type {
 import type { Schema } from '@user-workspaces/schema';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
+import type { Limits } from './limits/limits.js';
 
 /** A resource and what the server must know of it beyond its adapter. */
 export interface ResourceEntry {
@@ -94,8 +95,8 @@ export interface ServerOptions {
   readonly singleUser?: boolean;
   /** Time between TERM and KILL when a job is stopped. @default 10_000 */
   readonly stopGraceMs?: number;
-  /** Largest JSON body. @default 64 MiB */
-  readonly jsonLimitBytes?: number;
+  /** Bounds of what callers may send, open and ask; `GET /limits/` shows them. @default `defaultLimits` */
+  readonly limits?: Partial<Limits>;
   readonly mailer?: Mailer;
   /** Directory with the files of the page at `/`. */
   readonly pageDirectory?: string;

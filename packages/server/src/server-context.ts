@@ -3,6 +3,8 @@ import type { AccountMapping, Authentication, Database, JobRow, Resource, Storag
 import type { Schema } from '@user-workspaces/schema';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
+import type { Admission } from './limits/admission.js';
+import type { Limits } from './limits/limits.js';
 import type { JobTypeEntry, Mailer, ParameterEntry, QuotaDefaults, ResourceEntry, StepHook } from './options.js';
 import type { Journal } from './records/journal.js';
 
@@ -23,6 +25,9 @@ export interface ServerContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly step: StepHook;
+  readonly limits: Limits;
+  /** Who may go on, by those limits. */
+  readonly admission: Admission;
   /** Name of this process in leases. */
   readonly instance: string;
   /** Address of whoever sent a request, as far as trusted proxies can be believed. */
@@ -39,7 +44,6 @@ export interface ServerContext {
     readonly quotas: QuotaDefaults;
     readonly singleUser: boolean;
     readonly stopGraceMs: number;
-    readonly jsonLimitBytes: number;
     readonly version: string;
     readonly build: string;
   };

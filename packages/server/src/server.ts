@@ -10,6 +10,8 @@ import { createHandlers } from './handlers/index.js';
 import { createApplication } from './http/application.js';
 import { addressesWithin, clientAddress, isAddressRange } from './http/client-address.js';
 import { pages } from './http/pages.js';
+import { Admission } from './limits/admission.js';
+import { completeLimits } from './limits/limits.js';
 import { createMetrics } from './observability/metrics.js';
 import type { ServerOptions } from './options.js';
 import { createSessionProxy, domainBasePath, sessionBasePath } from './proxy/index.js';
@@ -65,6 +67,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const { database, clock = systemClock, prefix = '' } = options;
   const log = options.log ?? pino({ level: 'silent' });
   checkOptions(options);
+  const limits = completeLimits(options.limits);
   await database.migrate();
   const metrics = createMetrics();
   const journal = new Journal(database, clock);
@@ -72,6 +75,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const [{ resource: mainResource }] = options.resources;
   const passthroughDomain = options.resources.find((entry) => entry.passthroughDomain)?.passthroughDomain;
   const trustsPeer = addressesWithin(options.trustedProxies ?? []);
+  const clientAddressOf = (request: IncomingMessage): string => clientAddress(request, trustsPeer);
   const directory = new SessionDirectory((jobId) => proxy.closeJob(jobId));
   const proxy = createSessionProxy({
     routes: directory,
@@ -110,8 +114,10 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     clock,
     log,
     step: options.step ?? (() => {}),
+    limits,
+    admission: new Admission(limits, clock.now, clientAddressOf),
     instance: options.instance ?? Buffer.from(clock.random(8)).toString('hex'),
-    clientAddressOf: (request) => clientAddress(request, trustsPeer),
+    clientAddressOf,
     connectionOf: (row) => connectionOf(row),
     basePathOf: ({ id }) => (passthroughDomain === undefined ? sessionBasePath(prefix, '{host}', id) : domainBasePath),
     settings: {
@@ -122,7 +128,6 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       quotas: options.quotas ?? {},
       singleUser: options.singleUser ?? false,
       stopGraceMs: options.stopGraceMs ?? 10_000,
-      jsonLimitBytes: options.jsonLimitBytes ?? 64 * 1024 * 1024,
       version: packageVersion(),
       build: options.build ?? '',
     },

@@ -7,6 +7,7 @@ import type { QuotaDefaults, ResourceEntry, ServerOptions } from '@user-workspac
 import type { Logger } from 'pino';
 import type { Configuration } from '../configuration/configuration.js';
 import type { CustomAdapters } from '../configuration/custom-adapters.js';
+import { limitsOf } from '../configuration/limits.js';
 import type { DataLayout } from '../data-directory/layout.js';
 import { AdapterFactory } from './adapters.js';
 import { createDatabase } from './database.js';
@@ -104,7 +105,7 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
     quotas: quotaDefaults(configuration),
     singleUser: accounts.shared && !configuration.allow_shared_account,
     stopGraceMs: configuration.stop_grace_seconds * 1000,
-    jsonLimitBytes: configuration.json_limit_mib * bytesPerMib,
+    limits: limitsOf(configuration),
     ...(smtpUrl !== undefined && mailFrom !== undefined && { mailer: createMailer(smtpUrl, mailFrom) }),
     pageDirectory,
     docsDirectory,

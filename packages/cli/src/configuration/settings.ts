@@ -1,3 +1,4 @@
+import { defaultLimits, explainLimit, type LimitName, rangeOfLimit } from '@user-workspaces/server';
 import * as z from 'zod';
 import {
   authenticationSection,
@@ -11,7 +12,7 @@ import * as kind from './setting-kinds.js';
 
 /** What the file, the environment, the help and the documentation say of one setting. */
 export interface SettingDescription extends Omit<SettingKind, 'schema'> {
-  readonly group: 'Server' | 'Data' | 'Users' | 'Sessions' | 'Mail' | 'Log' | 'Adapters';
+  readonly group: 'Server' | 'Data' | 'Users' | 'Sessions' | 'Limits' | 'Mail' | 'Log' | 'Adapters';
   readonly summary: string;
   /** What holds when it is not set, in words. */
   readonly initialText: string;
@@ -53,6 +54,16 @@ function settingWithDefault<S extends z.ZodType>(
   return schema;
 }
 
+/** A bound of what callers may send, open and ask, in the specification's words. */
+function limit(name: LimitName): z.ZodDefault<z.ZodInt> {
+  return settingWithDefault(
+    'Limits',
+    kind.wholeNumber(...rangeOfLimit(name)),
+    defaultLimits[name],
+    `${explainLimit(name)}.`,
+  );
+}
+
 const hostName = /^[A-Za-z0-9._:-]+$/;
 /** What the accounts of jobs can be named after. */
 export const userName = /^[A-Za-z0-9_][A-Za-z0-9._@-]{0,63}$/;
@@ -86,7 +97,6 @@ export const settingsSchema = z.strictObject({
     [],
     'Addresses of reverse proxies whose X-Forwarded-* headers are believed.',
   ),
-  json_limit_mib: settingWithDefault('Server', kind.wholeNumber(1, 1024, 'MiB'), 64, 'Largest JSON body of a request.'),
 
   data_dir: setting('Data', kind.path(), 'Directory for everything that the server keeps.', {
     initialText: '/var/lib/user-workspaces as root, else ~/.local/share/user-workspaces',
@@ -184,6 +194,28 @@ export const settingsSchema = z.strictObject({
     10,
     'Time between TERM and KILL when a job is stopped.',
   ),
+
+  limit_header_bytes: limit('header_bytes'),
+  limit_headers: limit('headers'),
+  limit_url_bytes: limit('url_bytes'),
+  limit_json_bytes: limit('json_bytes'),
+  limit_json_depth: limit('json_depth'),
+  limit_file_bytes: limit('file_bytes'),
+  limit_chunk_bytes: limit('chunk_bytes'),
+  limit_files_per_request: limit('files_per_request'),
+  limit_links_per_request: limit('links_per_request'),
+  limit_links_per_workspace: limit('links_per_workspace'),
+  limit_shares_per_request: limit('shares_per_request'),
+  limit_requests_per_minute: limit('requests_per_minute'),
+  limit_failed_sign_ins_per_minute: limit('failed_sign_ins_per_minute'),
+  limit_open_requests: limit('open_requests'),
+  limit_open_event_streams: limit('open_event_streams'),
+  limit_open_job_sockets: limit('open_job_sockets'),
+  limit_open_archives: limit('open_archives'),
+  limit_open_uploads: limit('open_uploads'),
+  limit_header_seconds: limit('header_seconds'),
+  limit_json_seconds: limit('json_seconds'),
+  limit_idle_seconds: limit('idle_seconds'),
 
   smtp_url: setting(
     'Mail',

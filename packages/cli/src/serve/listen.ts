@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { AdapterError } from '@user-workspaces/contract';
+import { createHttpServer, type Limits } from '@user-workspaces/server';
 
 /** A bound address that answers "starting" until a handler takes over. */
 export interface Listener {
@@ -21,12 +22,9 @@ const starting: RequestListener = (_request, response) => {
  *
  * @throws AdapterError when the address cannot be had, `conflict` when another program has it; the message says what to set.
  */
-export async function listen(host: string, port: number): Promise<Listener> {
+export async function listen(host: string, port: number, limits: Partial<Limits> = {}): Promise<Listener> {
   let handler = starting;
-  // Uploads may take hours; what is slow to send its headers is still cut off. Both are said, as without the second the first ends that too.
-  const http = createServer({ requestTimeout: 0, headersTimeout: 60_000 }, (request, response) =>
-    handler(request, response),
-  );
+  const http = createHttpServer((request, response) => handler(request, response), limits);
   http.listen({ host, port });
   try {
     await once(http, 'listening');

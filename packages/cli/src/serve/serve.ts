@@ -1,6 +1,7 @@
 import { createServer } from '@user-workspaces/server';
 import { type Assembly, assemble } from '../assembly/assemble.js';
 import type { LoadedConfiguration } from '../configuration/configuration.js';
+import { limitsOf } from '../configuration/limits.js';
 import { clientTokenOf } from '../data-directory/client-token.js';
 import { type DataLayout, prepareDataDirectory } from '../data-directory/layout.js';
 import { acquireLock } from '../data-directory/lock.js';
@@ -25,7 +26,7 @@ export async function serve(loaded: LoadedConfiguration): Promise<void> {
   const serverLog = createLog(configuration);
   const lock = await acquireLock(layout.locks, layout.root);
   try {
-    const listener = await listen(configuration.host, configuration.port);
+    const listener = await listen(configuration.host, configuration.port, limitsOf(configuration));
     try {
       await run(loaded, layout, listener, serverLog);
     } finally {

@@ -1,4 +1,4 @@
-import { type JobType, type Parameter, toJobTypes } from '../shapes.js';
+import { type JobType, type Limits, type Parameter, toJobTypes } from '../shapes.js';
 import type { RequestOptions, Transport } from '../transport/transport.js';
 
 /** What the server offers; open to all. */
@@ -32,5 +32,18 @@ export class Catalogue {
   async parameters(options?: RequestOptions): Promise<Parameter[]> {
     const { data } = await this.#transport.call('listParameters', {}, options);
     return data.parameters;
+  }
+
+  /**
+   * The server's bounds of what a caller may send, open and ask. What goes beyond one is a `LimitError`, whose `details` has
+   * the limit's name and value.
+   *
+   * @throws ConnectionError, ServerError
+   * @example
+   * const { file_bytes } = await client.catalogue.limits();
+   */
+  async limits(options?: RequestOptions): Promise<Limits> {
+    const { data } = await this.#transport.call('getLimits', {}, options);
+    return data.limits;
   }
 }

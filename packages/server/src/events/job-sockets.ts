@@ -1,10 +1,11 @@
-import { type IncomingHttpHeaders, type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { JobRow } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type ApiError, toApiError } from '../http/api-error.js';
+import { toApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { refuseOn } from '../limits/refuse-on.js';
 import type { ServerContext } from '../server-context.js';
 import { findJob } from '../services/jobs.js';
 import { notAuthenticated } from '../services/tokens.js';
@@ -50,9 +51,11 @@ export function createJobSockets(context: ServerContext, authenticate: Authentic
   const prefix = context.settings.prefix;
 
   async function accept(request: IncomingMessage, socket: Duplex, head: Buffer, jobId: number): Promise<void> {
-    const caller = await authenticate(headersWithToken(request.headers));
+    context.admission.checkHead(request);
+    const caller = await context.admission.admit(request, () => authenticate(headersWithToken(request.headers)));
     if (!caller) throw notAuthenticated();
     await findJob(context, caller, jobId);
+    context.admission.hold('open_job_sockets', caller, socket);
     server.handleUpgrade(request, socket, head, (webSocket) => {
       serve(context, readers, webSocket, caller, jobId).catch((error: unknown) => {
         context.log.error({ err: error, jobId }, 'a WebSocket of a job failed');
@@ -73,7 +76,7 @@ export function createJobSockets(context: ServerContext, authenticate: Authentic
         .catch((error: unknown) => {
           const refusal = toApiError(error);
           if (refusal.status >= 500) context.log.error({ err: error, jobId }, 'a WebSocket of a job was refused');
-          refuse(context, socket, refusal);
+          refuseOn(socket, refusal);
         })
         .finally(() => socket.off('error', onError).on('error', () => undefined));
       return true;
@@ -100,23 +103,6 @@ function headersWithToken(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const protocols = (headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
   const token = protocols.find((protocol) => protocol.startsWith(tokenProtocol))?.slice(tokenProtocol.length);
   return token === undefined ? headers : { ...headers, 'uws-authorization': `Token ${token}` };
-}
-
-/** Answers an upgrade request with an error, in the API's envelope. */
-function refuse(context: ServerContext, socket: Duplex, error: ApiError): void {
-  if (socket.destroyed) return;
-  const requestId = Buffer.from(context.clock.random(9)).toString('base64url');
-  const body = JSON.stringify(error.body(requestId));
-  const headers: Readonly<Record<string, string>> = {
-    ...error.headers,
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': String(Buffer.byteLength(body)),
-    'X-Request-Id': requestId,
-    'X-Content-Type-Options': 'nosniff',
-    Connection: 'close',
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}\r\n${lines.join('')}\r\n${body}`);
 }
 
 async function serve(

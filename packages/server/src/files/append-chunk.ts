@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { AdapterError, type Entry, type UploadRow, type WriteConditions } from '@user-workspaces/contract';
 import { ApiError } from '../http/api-error.js';
+import type { Limits } from '../limits/limits.js';
 import type { OpenWorkspace } from '../services/workspace-access.js';
 import { bodyOf } from './request-body.js';
 import { conditionally } from './write-conditions.js';
@@ -16,7 +17,7 @@ export interface Appended {
  * upload whose last answer was lost completes it, too.
  *
  * @throws ApiError `conflict` with the present `offset` in its details, `invalid_field` for a chunk beyond the size,
- *   `precondition_failed`
+ *   `too_large` for one beyond the limit, whose first part stays, `precondition_failed`
  */
 export async function appendChunk(
   open: OpenWorkspace,
@@ -24,6 +25,7 @@ export async function appendChunk(
   offset: number,
   request: IncomingMessage,
   conditions: WriteConditions,
+  limits: Limits,
   signal: AbortSignal,
 ): Promise<Appended> {
   const { storage, directory } = open;
@@ -31,7 +33,7 @@ export async function appendChunk(
   if (offset !== storedBytes) throw wrongOffset(row, offset, storedBytes);
   const room = row.size_bytes - offset;
   if (Number(request.headers['content-length'] ?? 0) > room) throw tooLong(row);
-  const chunk = atMost(bodyOf(request), room, row);
+  const chunk = atMost(bodyOf(request, { limits, bytes: ['chunk_bytes', 'The chunk'] }), room, row);
   if (room === 0) {
     for await (const _ of chunk) throw tooLong(row);
   } else {

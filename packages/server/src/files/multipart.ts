@@ -3,13 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import busboy, { type Busboy } from 'busboy';
 import { ApiError } from '../http/api-error.js';
+import { type Limits, tooLarge } from '../limits/limits.js';
 import { checkName } from '../services/file-names.js';
 import { Doorbell } from './doorbell.js';
 import { bodyOf } from './request-body.js';
 import type { NewFile } from './staged-files.js';
 
-const maxFiles = 1_000;
-const maxParts = 2_000;
+/** Parts that are no files are allowed for each that is one. */
+const partsPerFile = 2;
 
 /** A part with a file, of which no more than one piece of the body has been read. */
 interface Part {
@@ -25,8 +26,11 @@ interface Part {
  * @throws ApiError `missing_field` when there are none, `invalid_path` for unsafe names, `too_large` for too many parts,
  *   `invalid_field` when the body is malformed or breaks off.
  */
-export async function* filesOfRequest(request: IncomingMessage): AsyncGenerator<NewFile, void, undefined> {
-  const form = new Form(request);
+export async function* filesOfRequest(
+  request: IncomingMessage,
+  limits: Limits,
+): AsyncGenerator<NewFile, void, undefined> {
+  const form = new Form(request, limits);
   let isEmpty = true;
   try {
     for (let part = await form.next(); part; part = await form.next()) {
@@ -46,6 +50,7 @@ export async function* filesOfRequest(request: IncomingMessage): AsyncGenerator<
 
 /** Feeds a request to the parser, no faster than the parts are read. */
 class Form {
+  readonly #limits: Limits;
   readonly #parser: Busboy;
   readonly #parts: Part[] = [];
   readonly #bell = new Doorbell();
@@ -53,8 +58,9 @@ class Form {
   #isComplete = false;
   #failure: unknown;
 
-  constructor(request: IncomingMessage) {
-    this.#parser = parserFor(request);
+  constructor(request: IncomingMessage, limits: Limits) {
+    this.#limits = limits;
+    this.#parser = parserFor(request, limits);
     this.#parser.on('file', (field: string | undefined, content, { filename }: { filename?: string }) => {
       // Told by whoever reads it; unread, it must not end the process.
       content.on('error', () => undefined);
@@ -62,8 +68,8 @@ class Form {
       this.#bell.ring();
     });
     this.#parser.on('error', (error) => this.#fail(malformed(error)));
-    this.#parser.on('filesLimit', () => this.#fail(tooMany()));
-    this.#parser.on('partsLimit', () => this.#fail(tooMany()));
+    this.#parser.on('filesLimit', () => this.#fail(tooManyFiles(limits)));
+    this.#parser.on('partsLimit', () => this.#fail(tooManyFiles(limits)));
     this.#feed(request).catch((error: unknown) => this.#fail(error));
   }
 
@@ -83,10 +89,16 @@ class Form {
   }
 
   async *contentOf({ content }: Part): AsyncGenerator<Uint8Array, void, undefined> {
+    let sizeBytes = 0;
     try {
-      for await (const chunk of content) if (chunk instanceof Uint8Array) yield chunk;
+      for await (const chunk of content) {
+        if (!(chunk instanceof Uint8Array)) continue;
+        sizeBytes += chunk.length;
+        if (sizeBytes > this.#limits.file_bytes) throw tooLarge(this.#limits, 'file_bytes', 'A file', sizeBytes);
+        yield chunk;
+      }
     } catch (error) {
-      throw this.#failure ?? malformed(error);
+      throw this.#failure ?? (error instanceof ApiError ? error : malformed(error));
     }
   }
 
@@ -101,7 +113,7 @@ class Form {
     const { signal } = this.#closing;
     const finished = once(this.#parser, 'finish', { signal });
     finished.catch(() => undefined);
-    for await (const chunk of bodyOf(request)) {
+    for await (const chunk of bodyOf(request, { limits: this.#limits })) {
       if (signal.aborted) return;
       if (!this.#parser.write(chunk)) await once(this.#parser, 'drain', { signal });
       // Small files would otherwise gather in memory faster than they are read.
@@ -121,7 +133,7 @@ class Form {
   }
 }
 
-function parserFor(request: IncomingMessage): Busboy {
+function parserFor(request: IncomingMessage, { files_per_request }: Limits): Busboy {
   if (!/^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '')) throw noFiles();
   try {
     return busboy({
@@ -129,7 +141,8 @@ function parserFor(request: IncomingMessage): Busboy {
       defParamCharset: 'utf8',
       // Directories are taken off below, where a name that is nothing else can be refused.
       preservePath: true,
-      limits: { files: maxFiles, parts: maxParts },
+      // The values of plain fields are not looked at, so they need not be kept.
+      limits: { files: files_per_request, parts: files_per_request * partsPerFile, fieldSize: 1 },
     });
   } catch (error) {
     throw malformed(error);
@@ -148,10 +161,8 @@ function noFiles(): ApiError {
   return new ApiError('missing_field', 'No files found in request.');
 }
 
-function tooMany(): ApiError {
-  return new ApiError('too_large', `A request has at most ${maxFiles} files and ${maxParts} parts. Send several.`, {
-    details: { limit: maxFiles },
-  });
+function tooManyFiles(limits: Limits): ApiError {
+  return tooLarge(limits, 'files_per_request', 'The form');
 }
 
 function malformed(error: unknown): ApiError {

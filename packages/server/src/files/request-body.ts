@@ -1,24 +1,105 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../http/api-error.js';
+import { type Limits, tooLarge } from '../limits/limits.js';
+
+/** What a body may be. */
+export interface BodyBounds {
+  readonly limits: Limits;
+  /** The limit of its bytes, if it has one of its own, and what to call it at the beginning of a sentence. */
+  readonly bytes?: readonly [name: 'json_bytes' | 'file_bytes' | 'chunk_bytes', what: string];
+  /** The limit of the time until it is complete, if it has one. */
+  readonly seconds?: 'json_seconds';
+}
 
 /**
  * A request's body as it arrives. Whoever stops reading early leaves the connection usable, so that the caller still gets an
  * answer.
  *
- * @throws ApiError when the request breaks off, instead of ending as if it were complete.
+ * @throws ApiError `too_large`, `request_timeout` when the sender falls silent, and `invalid_field` when the request breaks off,
+ *   instead of ending as if it were complete.
  */
-export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* bodyOf(
+  request: IncomingMessage,
+  { limits, bytes, seconds }: BodyBounds,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const [name, what] = bytes ?? [];
+  const maxBytes = name === undefined ? Number.POSITIVE_INFINITY : limits[name];
+  const check = (sizeBytes: number): void => {
+    if (name !== undefined && sizeBytes > maxBytes) throw tooLarge(limits, name, what ?? '', sizeBytes);
+  };
+  const patience = new Patience(limits.idle_seconds, seconds === undefined ? undefined : limits[seconds]);
+  const pieces = request.iterator({ destroyOnReturn: false });
+  let sizeBytes = 0;
   try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-      if (!(chunk instanceof Uint8Array)) throw new TypeError('A request gave text where bytes were expected.');
-      yield chunk;
+    check(Number(request.headers['content-length'] ?? 0));
+    for (;;) {
+      const { done, value } = await patience.wait(pieces.next());
+      if (done === true) return;
+      if (!(value instanceof Uint8Array)) throw new TypeError('A request gave text where bytes were expected.');
+      sizeBytes += value.length;
+      check(sizeBytes);
+      yield value;
     }
   } catch (error) {
-    throw error instanceof TypeError ? error : brokenOff(error);
+    throw error instanceof TypeError || error instanceof ApiError ? error : brokenOff(error);
   } finally {
+    patience.end();
+    const ending = pieces.return?.().catch(() => undefined);
+    // Where a sender is silent, this ends only with the connection.
+    if (!patience.isExhausted) await ending;
     // What nobody wants any more is read and forgotten; otherwise a caller who is still sending would never see the answer.
     request.resume();
   }
+}
+
+/** Waits for what a sender sends, but not for ever: neither for the next piece, nor for all of them. */
+class Patience {
+  readonly #idle: NodeJS.Timeout;
+  readonly #whole: NodeJS.Timeout | undefined;
+  #giveUp: ((reason: ApiError) => void) | undefined;
+  #failure: ApiError | undefined;
+
+  constructor(idleSeconds: number, wholeSeconds: number | undefined) {
+    // While the pieces are not asked for, their sender is not the one who is slow.
+    this.#idle = setTimeout(() => {
+      if (this.#giveUp) this.#exhaust(idleSeconds);
+    }, idleSeconds * 1000);
+    if (wholeSeconds === undefined) return;
+    this.#whole = setTimeout(() => this.#exhaust(wholeSeconds), wholeSeconds * 1000);
+  }
+
+  get isExhausted(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  async wait<T>(piece: Promise<T>): Promise<T> {
+    if (this.#failure) throw this.#failure;
+    this.#idle.refresh();
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#giveUp = reject;
+        piece.then(resolve, reject);
+      });
+    } finally {
+      this.#giveUp = undefined;
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#idle);
+    clearTimeout(this.#whole);
+  }
+
+  #exhaust(seconds: number): void {
+    this.#failure = tooSlow(seconds);
+    this.#giveUp?.(this.#failure);
+  }
+}
+
+function tooSlow(seconds: number): ApiError {
+  return new ApiError('request_timeout', `The body came too slowly: ${seconds} seconds are the limit.`, {
+    details: { limit: seconds },
+  });
 }
 
 /** Waits for work that needs the request's body; a caller who went away is no failure of the server. */

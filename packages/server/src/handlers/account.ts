@@ -20,7 +20,9 @@ export function accountHandlers(
 ): Pick<Handlers, AccountOperations> {
   return {
     async createToken({ body, request, signal }) {
-      return callerSignIn(context, await body(), request.headers, signal);
+      return context.admission.signIn(request, async () =>
+        callerSignIn(context, await body(), request.headers, signal),
+      );
     },
     async getMe({ caller: { user }, signal }) {
       const [account, used] = await Promise.all([

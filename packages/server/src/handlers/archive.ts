@@ -11,7 +11,7 @@ const contentTypes: Readonly<Record<ArchiveFormat, string>> = { zip: 'applicatio
 /** Directories as archives. */
 export function archiveHandlers(context: ServerContext): Pick<Handlers, 'readArchive'> {
   return {
-    async readArchive({ caller, path, query, request, log, signal }) {
+    async readArchive({ caller, path, query, request, response, log, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
       const directory = query.path ?? '';
       const format = query.format ?? 'zip';
@@ -25,6 +25,7 @@ export function archiveHandlers(context: ServerContext): Pick<Handlers, 'readArc
       const name = (directory === '' ? open.row.name : nameOf(directory)).replaceAll('/', '_');
       const headers = downloadHeaders(`${name}.${format}`, contentTypes[format]);
       if (request.method === 'HEAD') return { status: 200, headers };
+      context.admission.hold('open_archives', caller, response);
       return { status: 200, headers, body: archiveOf(open, directory, format, log, signal) };
     },
   };

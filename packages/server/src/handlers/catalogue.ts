@@ -2,7 +2,9 @@ import type { Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
 
 /** What this server offers. */
-export function catalogueHandlers(context: ServerContext): Pick<Handlers, 'listJobTypes' | 'listParameters'> {
+export function catalogueHandlers(
+  context: ServerContext,
+): Pick<Handlers, 'listJobTypes' | 'listParameters' | 'getLimits'> {
   const jobTypes = Object.fromEntries(
     [...context.jobTypes].map(([id, { name, resources }]) => [id, { id, name, resources: [...resources.keys()] }]),
   );
@@ -13,6 +15,9 @@ export function catalogueHandlers(context: ServerContext): Pick<Handlers, 'listJ
     },
     async listParameters() {
       return { message: 'Successful.', success: true, data: { parameters } };
+    },
+    async getLimits() {
+      return { message: 'Successful.', success: true, data: { limits: context.limits } };
     },
   };
 }

@@ -2,13 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import type { EventStreams } from '../events/index.js';
 import { ApiError } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
+import type { ServerContext } from '../server-context.js';
 
 /** Every change of the caller's workspaces, jobs and shares. */
-export function eventHandlers(streams: EventStreams): Pick<Handlers, 'streamEvents'> {
+export function eventHandlers(context: ServerContext, streams: EventStreams): Pick<Handlers, 'streamEvents'> {
   return {
-    async streamEvents({ caller, query, request, signal }) {
+    async streamEvents({ caller, query, request, response, signal }) {
       // A browser that comes back keeps its address, so the header is the newer of the two.
       const lastEventId = lastEventIdOf(request) ?? query.last_event_id;
+      context.admission.hold('open_event_streams', caller, response);
       return {
         status: 200,
         headers: {

@@ -2,7 +2,7 @@ import { DiskAllowance } from '../files/disk-allowance.js';
 import { downloadFile } from '../files/download.js';
 import { pageOfDirectory } from '../files/listing.js';
 import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
-import { bodyOf, whileReceiving } from '../files/request-body.js';
+import { type BodyBounds, bodyOf, whileReceiving } from '../files/request-body.js';
 import { viewFile } from '../files/view-file.js';
 import { conditionally, writeConditions } from '../files/write-conditions.js';
 import { withPathErrors } from '../http/api-error.js';
@@ -16,6 +16,7 @@ export function fileHandlers(
   context: ServerContext,
   changed: FilesChanged = () => undefined,
 ): Pick<Handlers, FileOperations> {
+  const bounds: BodyBounds = { limits: context.limits, bytes: ['file_bytes', 'The file'] };
   return {
     async listFiles({ caller, path, query, signal }) {
       const { storage, directory } = await openFiles(context, caller, path.workspace_id);
@@ -44,7 +45,7 @@ export function fileHandlers(
       await withPathErrors(allowance.replace(open, query.path, signal));
       const announcedBytes = Number(request.headers['content-length'] ?? 0);
       allowance.check(announcedBytes);
-      const body = allowance.count(bodyOf(request));
+      const body = allowance.count(bodyOf(request, bounds));
       const writing = open.storage.write(open.directory, query.path, body, conditions, signal);
       const entry = await whileReceiving(signal, withPathErrors(conditionally(open, query.path, conditions, writing)));
       await noteModified(context, path.workspace_id, changed);

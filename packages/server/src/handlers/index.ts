@@ -37,7 +37,7 @@ export function createHandlers(
     ...jobHandlers(context),
     ...logHandlers(context),
     ...shareHandlers(context),
-    ...eventHandlers(parts.streams),
+    ...eventHandlers(context, parts.streams),
     ...catalogueHandlers(context),
     ...operationHandlers(context, parts.metrics),
   };

@@ -1,4 +1,4 @@
-import type { UploadRow } from '@user-workspaces/contract';
+import type { DatabaseTransaction, UploadRow } from '@user-workspaces/contract';
 import type { Answer, Schema } from '@user-workspaces/schema';
 import { appendChunk } from '../files/append-chunk.js';
 import { DiskAllowance } from '../files/disk-allowance.js';
@@ -11,6 +11,7 @@ import { viewFile } from '../files/view-file.js';
 import { preconditionFailed } from '../files/write-conditions.js';
 import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller, Handlers } from '../http/handler.js';
+import { tooLarge, tooMany } from '../limits/limits.js';
 import type { ServerContext } from '../server-context.js';
 import { changeFiles } from '../services/pending-changes.js';
 import type { OpenWorkspace } from '../services/workspace-access.js';
@@ -46,6 +47,9 @@ export function uploadHandlers(
     async createUpload({ caller, path, body, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
       const { path: filePath, size_bytes, if_match } = await body();
+      if (size_bytes > context.limits.file_bytes) {
+        throw tooLarge(context.limits, 'file_bytes', 'The file', size_bytes, 'size_bytes');
+      }
       const present = await withPathErrors(findEntry(open, filePath, signal));
       if (present?.kind === 'directory') {
         throw new ApiError('conflict', `${filePath} is a directory. Choose another name.`, { field: 'path' });
@@ -58,8 +62,9 @@ export function uploadHandlers(
       const allowance = new DiskAllowance(context, caller.user);
       await allowance.replace(open, filePath, signal);
       allowance.check(size_bytes);
-      const row = await context.database.transaction((rows) =>
-        rows.insert('uploads', {
+      const row = await context.database.transaction(async (rows) => {
+        await checkOpenUploads(context, rows, caller);
+        return rows.insert('uploads', {
           upload_id: Buffer.from(context.clock.random(16)).toString('hex'),
           user_id: caller.user.id,
           workspace_id: path.workspace_id,
@@ -68,8 +73,8 @@ export function uploadHandlers(
           if_match: if_match === null ? onlyCreate : expected && present ? present.etag : null,
           finished_etag: null,
           created_at_ms: context.clock.now(),
-        }),
-      );
+        });
+      });
       return { message: 'Upload begun.', success: true, data: { upload: viewUpload(row, 0) } };
     },
     async getUpload({ caller, path, signal }) {
@@ -83,7 +88,7 @@ export function uploadHandlers(
       const open = await openFiles(context, caller, path.workspace_id);
       const row = await find(caller, path.workspace_id, path.upload_id);
       if (row.finished_etag !== null && query.offset === row.size_bytes) return finished(open, row, signal);
-      const appending = appendChunk(open, row, query.offset, request, conditionsOf(row), signal);
+      const appending = appendChunk(open, row, query.offset, request, conditionsOf(row), context.limits, signal);
       const { offset, entry } = await whileReceiving(signal, withPathErrors(appending));
       if (!entry) return { message: 'Stored.', success: true, data: { upload: viewUpload(row, offset) } };
       await context.database.transaction((rows) =>
@@ -105,13 +110,24 @@ export function uploadHandlers(
     },
     async uploadFiles({ caller, path, request, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
-      const files = new DiskAllowance(context, caller.user).countFiles(filesOfRequest(request));
+      const files = new DiskAllowance(context, caller.user).countFiles(filesOfRequest(request, context.limits));
       const arriving = { files, links: [] };
       const row = await whileReceiving(signal, withPathErrors(changeFiles(context, open, arriving, {}, signal)));
       changed(row);
       return { message: 'Successful upload.', success: true };
     },
   };
+}
+
+/** So long that programs do not wait by themselves: what is unfinished is seldom finished soon. */
+const uploadsRetrySeconds = 120;
+
+/** @throws ApiError `rate_limited` */
+async function checkOpenUploads({ limits }: ServerContext, rows: DatabaseTransaction, { user }: Caller): Promise<void> {
+  const used = await rows.count('uploads', { user_id: user.id, finished_etag: null });
+  if (used < limits.open_uploads) return;
+  const message = 'You have too many unfinished uploads. Finish some, or give them up.';
+  throw tooMany(limits, 'open_uploads', message, uploadsRetrySeconds);
 }
 
 /** Kept in `if_match` where a file may only be made: no etag, as etags have no blank. */

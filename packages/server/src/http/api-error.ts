@@ -22,6 +22,7 @@ const statuses: Readonly<Record<ErrorCode, number>> = {
   permission_denied: 403,
   not_found: 404,
   method_not_allowed: 405,
+  request_timeout: 408,
   conflict: 409,
   idempotency_conflict: 409,
   precondition_failed: 412,

@@ -3,6 +3,7 @@ import Koa, { type Middleware } from 'koa';
 import type { Metrics } from '../observability/metrics.js';
 import type { ServerContext } from '../server-context.js';
 import { bindHandlers, type RequestState } from './bind.js';
+import { boundRequest } from './bound-request.js';
 import type { Handlers } from './handler.js';
 import { answerErrors, methodNotAllowed, secureHeaders } from './request-log.js';
 
@@ -44,6 +45,7 @@ export function createApplication(
   application.use(answerErrors(server));
   application.use(crossOrigin);
   application.use(secureHeaders);
+  application.use(boundRequest(server.admission));
   for (const extra of options.extras) application.use(extra);
   application.use(async (context, next) => {
     const matched = router.match(context.path, context.method);

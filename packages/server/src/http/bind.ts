@@ -4,6 +4,7 @@ import { type OperationId, operations, type RequestBody, schemas } from '@user-w
 import type { ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
 import type * as z from 'zod';
+import type { Limits } from '../limits/limits.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { ServerContext } from '../server-context.js';
 import { type Idempotency, idempotency } from '../services/idempotency.js';
@@ -39,12 +40,22 @@ function isRaw(answer: object): answer is RawAnswer {
 }
 
 /** Aborts when the caller goes away before the answer is complete. */
-function disconnectSignal(context: Context): AbortSignal {
+function disconnectSignal({ res }: Context): AbortSignal {
   const controller = new AbortController();
-  context.res.once('close', () => {
-    if (!context.res.writableFinished) controller.abort(new Error('The caller went away.'));
-  });
+  const onClose = (): void => {
+    if (!res.writableFinished) controller.abort(new Error('The caller went away.'));
+  };
+  // It may have happened while the token was looked up.
+  if (res.closed) onClose();
+  else res.once('close', onClose);
   return controller.signal;
+}
+
+/** Nobody needs to send much to get a token, and anybody may try. */
+const signInBytes = 64 * 1024;
+
+function limitsOfStrangers(limits: Limits): Limits {
+  return { ...limits, json_bytes: Math.min(limits.json_bytes, signInBytes) };
 }
 
 function headersOf(request: IncomingMessage, parameter: string): Record<string, string> {
@@ -67,10 +78,14 @@ export function bindHandlers(
   for (const id of handlerIds) register(id);
   // A PUT with an unknown last segment is a known mistake, not an unknown path.
   router.put(['/workspaces/:id/:action', '/jobs/:id/:action', '/shared_workspaces/:id/:action'], async (context) => {
-    if (!(await authenticate(server, context.headers))) throw notAuthenticated();
+    if (!(await admit(context))) throw notAuthenticated();
     throw new ApiError('unknown_action', 'Invalid PUT type passed.', { field: String(context.params.action) });
   });
   return router;
+
+  function admit(context: Context): Promise<Caller | undefined> {
+    return server.admission.admit(context.req, () => authenticate(server, context.headers));
+  }
 
   function register<Id extends OperationId>(id: Id): void {
     const operation = operations[id];
@@ -89,14 +104,16 @@ export function bindHandlers(
   async function answer<Id extends OperationId>(id: Id, context: Context): Promise<void> {
     const operation = operations[id];
     const requestSchemas: Schemas = schemas.requests[id];
-    const caller = await authenticate(server, context.headers);
+    const caller = await admit(context);
+    if (caller) server.admission.hold('open_requests', caller, context.res);
     if (!caller && operation.authentication) throw notAuthenticated();
     const path = requestSchemas.path.safeParse(context.params);
     if (!path.success) throw new ApiError('not_found', `There is nothing at ${context.path}.`);
     const query = validate(requestSchemas.query, queryOf(context));
+    const limits = operation.authentication ? server.limits : limitsOfStrangers(server.limits);
     let text: Promise<string> | undefined;
     const readBody = (): Promise<string> => {
-      text ??= readText(context.req, server.settings.jsonLimitBytes);
+      text ??= readText(context.req, limits);
       return text;
     };
     const handlerContext = {
@@ -112,7 +129,7 @@ export function bindHandlers(
       log: context.state.log,
       signal: disconnectSignal(context),
       async body(): Promise<RequestBody<Id>> {
-        return validate(requestSchemas.body, parseJson(await readBody())) as RequestBody<Id>;
+        return validate(requestSchemas.body, parseJson(await readBody(), limits)) as RequestBody<Id>;
       },
       async idempotency(): Promise<Idempotency | undefined> {
         const headers = validate(schemas.requests.createWorkspace.headers, headersOf(context.req, 'Idempotency-Key'));

@@ -1,29 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type * as z from 'zod';
+import { bodyOf } from '../files/request-body.js';
+import { defaultLimits, type Limits, tooLarge } from '../limits/limits.js';
 import { ApiError } from './api-error.js';
 
 /**
  * Reads a request's body as text, whatever its content type says.
  *
- * @throws ApiError `too_large`, and `invalid_field` when the bytes are not UTF-8.
+ * @throws ApiError `too_large`, `request_timeout`, and `invalid_json` when the bytes are not UTF-8.
  */
-export async function readText(request: IncomingMessage, limitBytes: number): Promise<string> {
-  const tooLarge = (): ApiError =>
-    new ApiError('too_large', `The body is larger than the limit of ${limitBytes} bytes.`, {
-      details: { limit: limitBytes },
-      headers: { Connection: 'close' },
-    });
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge();
+export async function readText(request: IncomingMessage, limits: Limits): Promise<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
+  const bounds = { limits, bytes: ['json_bytes', 'The body'], seconds: 'json_seconds' } as const;
   let text = '';
-  let sizeBytes = 0;
   try {
-    for await (const chunk of request) {
-      if (!(chunk instanceof Uint8Array)) throw new TypeError('A request gave text where bytes were expected.');
-      sizeBytes += chunk.length;
-      if (sizeBytes > limitBytes) throw tooLarge();
-      text += decoder.decode(chunk, { stream: true });
-    }
+    for await (const chunk of bodyOf(request, bounds)) text += decoder.decode(chunk, { stream: true });
     return text + decoder.decode();
   } catch (error) {
     if (error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
@@ -33,9 +24,11 @@ export async function readText(request: IncomingMessage, limitBytes: number): Pr
   }
 }
 
-/** Parses a JSON body; an empty one counts as an empty object. @throws ApiError `invalid_json`. */
-export function parseJson(text: string): unknown {
+/** Parses a JSON body; an empty one counts as an empty object. @throws ApiError `invalid_json`, `too_large` when it is too deep. */
+export function parseJson(text: string, limits: Limits = defaultLimits): unknown {
   if (text.trim() === '') return {};
+  const depth = depthOf(text);
+  if (depth > limits.json_depth) throw tooLarge(limits, 'json_depth', 'The JSON body', depth);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -48,6 +41,44 @@ export function parseJson(text: string): unknown {
     throw new ApiError('invalid_json', 'Invalid JSON: the body must be an object.');
   }
   return value;
+}
+
+/**
+ * How many objects and lists are inside each other. Looked for in the text, since what is very deep takes the parser a
+ * multiple of its length in memory, and whoever walks through it later the stack.
+ */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    switch (text.charCodeAt(at)) {
+      case quote:
+        at = endOfString(text, at);
+        break;
+      case 0x5b: // [
+      case 0x7b: // {
+        depth += 1;
+        if (depth > deepest) deepest = depth;
+        break;
+      case 0x5d: // ]
+      case 0x7d: // }
+        depth -= 1;
+        break;
+    }
+  }
+  return deepest;
+}
+
+const quote = 0x22;
+
+/** Where the string ends that begins at `start`; strings may be long, so they are jumped over. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (text[end - 1 - slashes] === '\\') slashes += 1;
+    if (slashes % 2 === 0) return end;
+  }
+  return text.length;
 }
 
 function fieldOf(path: readonly PropertyKey[]): string {

@@ -11,6 +11,7 @@ import type {
 import type { RequestBody, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { tooLarge } from '../limits/limits.js';
 import { rowOfAccount } from '../options.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
@@ -180,6 +181,11 @@ export async function createShares(
     const ids = earlier.answer.share_ids.map(Number);
     const { sent } = await listShares(context, caller, { where: { id: { in: ids } } });
     return sent;
+  }
+  const { limits } = context;
+  const requested = body.shared_user_ids.length;
+  if (requested > limits.shares_per_request) {
+    throw tooLarge(limits, 'shares_per_request', 'shared_user_ids', requested, 'shared_user_ids');
   }
   const { row: original, storage } = await openWorkspace(context, caller, Number(body.original_workspace_id));
   if (original.status === 'deleting' || original.status === 'error') {

@@ -4,10 +4,12 @@ import { DiskAllowance } from '../files/disk-allowance.js';
 import { applyPendingChanges, type FileChanges, stageFiles } from '../files/staged-files.js';
 import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { type Limits, tooLarge } from '../limits/limits.js';
 import { rowOfAccount } from '../options.js';
 import { keepLease, leaseDurationMs, released } from '../reconciler/lease.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
+import { viewDetails } from '../views/details.js';
 import { checkName } from './file-names.js';
 import type { Idempotency } from './idempotency.js';
 import { checkJobType, requestStop, settleWorkspace } from './jobs.js';
@@ -24,8 +26,37 @@ interface DetailedChanges extends FileChanges {
   readonly files: readonly { readonly path: string; readonly content: readonly Uint8Array[] }[];
 }
 
+/** @throws ApiError `too_large` */
+function checkCounts(
+  limits: Limits,
+  { files = [], symlinks = [] }: NewDetails,
+  present: WorkspaceRow | undefined,
+): void {
+  const field = 'workspace_details';
+  if (files.length > limits.files_per_request) {
+    throw tooLarge(limits, 'files_per_request', `${field}.files`, files.length, `${field}.files`);
+  }
+  if (symlinks.length > limits.links_per_request) {
+    throw tooLarge(limits, 'links_per_request', `${field}.symlinks`, symlinks.length, `${field}.symlinks`);
+  }
+  if (symlinks.length === 0) return;
+  const names = new Set(symlinks.map(({ name }) => name));
+  const surveyed = present ? viewDetails(present).current_workspace_details.symlinks : [];
+  for (const { name } of surveyed) names.add(name.replace(/^\//, ''));
+  if (names.size > limits.links_per_workspace) {
+    throw tooLarge(limits, 'links_per_workspace', 'The workspace', names.size, `${field}.symlinks`);
+  }
+}
+
 /** Checks names and targets before anything is made. @throws ApiError `invalid_path`, `link_refused`, `missing_field` */
-async function checkDetails(storage: Storage, details: NewDetails, signal: AbortSignal): Promise<DetailedChanges> {
+async function checkDetails(
+  { limits }: ServerContext,
+  storage: Storage,
+  details: NewDetails,
+  present: WorkspaceRow | undefined,
+  signal: AbortSignal,
+): Promise<DetailedChanges> {
+  checkCounts(limits, details, present);
   const files = (details.files ?? []).map(({ name, content }, index) => {
     checkName(name, 'file', `workspace_details.files[${index}].name`);
     return { path: name, content: [Buffer.from(content ?? '')] };
@@ -112,7 +143,7 @@ export async function createWorkspace(
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
   const storage = context.mainStorage;
   const details = body.workspace_details ?? {};
-  const changes = await checkDetails(storage, details, signal);
+  const changes = await checkDetails(context, storage, details, undefined, signal);
   const { step, journal } = context;
   step('before workspace.insert');
   const row = await journal.transaction(async (transaction) => {
@@ -227,7 +258,7 @@ export async function updateWorkspace(
   signal: AbortSignal,
 ): Promise<void> {
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
-  const changes = await checkDetails(workspace.storage, body.workspace_details ?? {}, signal);
+  const changes = await checkDetails(context, workspace.storage, body.workspace_details ?? {}, workspace.row, signal);
   const columns = {
     ...(body.name !== undefined && { name: body.name }),
     ...(body.description !== undefined && { description: body.description }),

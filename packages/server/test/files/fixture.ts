@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,9 @@ import { pino } from 'pino';
 import { createEventStreams, createJobSockets, type EventStreams, type JobSockets } from '../../src/events/index.js';
 import { createHandlers } from '../../src/handlers/index.js';
 import { createApplication } from '../../src/http/application.js';
+import { Admission } from '../../src/limits/admission.js';
+import { createHttpServer } from '../../src/limits/http-server.js';
+import { completeLimits, type Limits } from '../../src/limits/limits.js';
 import { createMetrics } from '../../src/observability/metrics.js';
 import { type QuotaDefaults, rowOfAccount } from '../../src/options.js';
 import { Journal } from '../../src/records/journal.js';
@@ -62,6 +65,7 @@ export async function startFixture(
     parameters?: ServerContext['parameters'];
     storage?: (storage: Storage) => Storage;
     clock?: Partial<typeof systemClock>;
+    limits?: Partial<Limits>;
   } = {},
 ): Promise<Fixture> {
   const root = await mkdtemp(join(tmpdir(), 'uws-server-'));
@@ -79,6 +83,7 @@ export async function startFixture(
   const steps: string[] = [];
   const state = { onStep: (_: string): void => undefined };
   const resource = options.resource;
+  const limits = completeLimits(options.limits);
   const context = {
     accounts: {
       shared: false,
@@ -108,6 +113,9 @@ export async function startFixture(
       steps.push(name);
       state.onStep(name);
     },
+    limits,
+    admission: new Admission(limits, clock.now, () => '127.0.0.1'),
+    clientAddressOf: () => '127.0.0.1',
     instance: 'test',
     connectionOf: (row: JobRow) =>
       row.session_host === null ? undefined : { url_domain: 'http://sessions', url_path: `/session/${row.id}` },
@@ -116,7 +124,6 @@ export async function startFixture(
       publicUrl: 'http://127.0.0.1',
       prefix: '',
       tokenLifetimeMs: 3_600_000,
-      jsonLimitBytes: 1_000_000,
       quotas: options.quotas ?? {},
       version: '0',
       build: '',
@@ -127,7 +134,7 @@ export async function startFixture(
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
   const handlers = createHandlers(context, { metrics, surveys: new Surveys(context), streams, sockets });
   const application = createApplication(context, handlers, metrics, { validateAnswers: true, extras: [] });
-  const server: Server = createServer(application.callback());
+  const server: Server = createHttpServer(application.callback(), limits);
   server.on('upgrade', (request, socket, head) => {
     if (!sockets.handleUpgrade(request, socket, head)) socket.destroy();
   });

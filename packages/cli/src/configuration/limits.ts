@@ -1,0 +1,29 @@
+import type { Limits } from '@user-workspaces/server';
+import type { SettingValues } from './settings.js';
+
+/** The server's limits from the settings, whose names begin with `limit_`. */
+export function limitsOf(values: SettingValues): Limits {
+  return {
+    header_bytes: values.limit_header_bytes,
+    headers: values.limit_headers,
+    url_bytes: values.limit_url_bytes,
+    json_bytes: values.limit_json_bytes,
+    json_depth: values.limit_json_depth,
+    file_bytes: values.limit_file_bytes,
+    chunk_bytes: values.limit_chunk_bytes,
+    files_per_request: values.limit_files_per_request,
+    links_per_request: values.limit_links_per_request,
+    links_per_workspace: values.limit_links_per_workspace,
+    shares_per_request: values.limit_shares_per_request,
+    requests_per_minute: values.limit_requests_per_minute,
+    failed_sign_ins_per_minute: values.limit_failed_sign_ins_per_minute,
+    open_requests: values.limit_open_requests,
+    open_event_streams: values.limit_open_event_streams,
+    open_job_sockets: values.limit_open_job_sockets,
+    open_archives: values.limit_open_archives,
+    open_uploads: values.limit_open_uploads,
+    header_seconds: values.limit_header_seconds,
+    json_seconds: values.limit_json_seconds,
+    idle_seconds: values.limit_idle_seconds,
+  };
+}

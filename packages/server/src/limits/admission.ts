@@ -1,0 +1,110 @@
+import type { IncomingMessage } from 'node:http';
+import { ApiError } from '../http/api-error.js';
+import type { Caller } from '../http/handler.js';
+import { type Limits, tooLarge, tooMany } from './limits.js';
+import { networkOf } from './network.js';
+import { TokenBuckets } from './token-buckets.js';
+
+/** What a user may have open so many of at once. */
+export type Holding = 'open_requests' | 'open_event_streams' | 'open_job_sockets' | 'open_archives';
+
+const holdings: Readonly<Record<Holding, string>> = {
+  open_requests: 'You have too many requests under way. Wait for some to end.',
+  open_event_streams: 'You have too many event streams open. Close some.',
+  open_job_sockets: 'You have too many WebSockets of jobs open. Close some.',
+  open_archives: 'You read too many archives at once. Wait for some to end.',
+};
+
+/** Something open may end at any moment, so asking again makes sense soon. */
+const openRetrySeconds = 5;
+
+/** A response or socket: what is held ends with it. */
+interface Closing {
+  readonly closed: boolean;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/** Decides who may go on: the one place where a caller's requests are counted. What it remembers is bounded. */
+export class Admission {
+  readonly #limits: Limits;
+  readonly #addressOf: (request: IncomingMessage) => string;
+  readonly #requests: TokenBuckets;
+  readonly #failedSignIns: TokenBuckets;
+  /** By user and holding; those without any are not kept. */
+  readonly #held = new Map<string, number>();
+
+  constructor(limits: Limits, now: () => number, addressOf: (request: IncomingMessage) => string) {
+    this.#limits = limits;
+    this.#addressOf = (request) => networkOf(addressOf(request));
+    this.#requests = new TokenBuckets(limits.requests_per_minute, now);
+    this.#failedSignIns = new TokenBuckets(limits.failed_sign_ins_per_minute, now);
+  }
+
+  /** Refuses a request by its head. @throws ApiError `too_large` */
+  checkHead({ url = '', rawHeaders }: IncomingMessage): void {
+    if (url.length > this.#limits.url_bytes) throw tooLarge(this.#limits, 'url_bytes', 'The address', url.length);
+    const headers = rawHeaders.length / 2;
+    if (headers > this.#limits.headers) throw tooLarge(this.#limits, 'headers', 'The request', headers);
+  }
+
+  /**
+   * Lets a request in, counted for its user, or for its address if it has none or wrong credentials.
+   *
+   * @throws ApiError `rate_limited`, and what `authenticate` throws.
+   */
+  async admit(request: IncomingMessage, authenticate: () => Promise<Caller | undefined>): Promise<Caller | undefined> {
+    const address = `address ${this.#addressOf(request)}`;
+    let caller: Caller | undefined;
+    try {
+      caller = await authenticate();
+    } catch (error) {
+      this.#takeRequest(address);
+      throw error;
+    }
+    this.#takeRequest(caller ? `user ${caller.user.id}` : address);
+    return caller;
+  }
+
+  /** Tries a sign-in; only a failed one counts. @throws ApiError `rate_limited`, and what the attempt throws. */
+  async signIn<R>(request: IncomingMessage, attempt: () => Promise<R>): Promise<R> {
+    const address = this.#addressOf(request);
+    const waitMs = this.#failedSignIns.take(address);
+    if (waitMs > 0) {
+      const message = 'Too many sign-ins from this address have failed.';
+      throw tooMany(this.#limits, 'failed_sign_ins_per_minute', message, secondsOf(waitMs));
+    }
+    let failed = false;
+    try {
+      return await attempt();
+    } catch (error) {
+      failed = error instanceof ApiError && error.code === 'sign_in_failed';
+      throw error;
+    } finally {
+      if (!failed) this.#failedSignIns.giveBack(address);
+    }
+  }
+
+  /** Counts something as open until `until` has closed. @throws ApiError `rate_limited` */
+  hold(holding: Holding, { user }: Caller, until: Closing): void {
+    if (until.closed) return;
+    const key = `${holding} ${user.id}`;
+    const count = this.#held.get(key) ?? 0;
+    if (count >= this.#limits[holding]) throw tooMany(this.#limits, holding, holdings[holding], openRetrySeconds);
+    this.#held.set(key, count + 1);
+    until.once('close', () => {
+      const left = (this.#held.get(key) ?? 1) - 1;
+      if (left > 0) this.#held.set(key, left);
+      else this.#held.delete(key);
+    });
+  }
+
+  #takeRequest(key: string): void {
+    const waitMs = this.#requests.take(key);
+    if (waitMs === 0) return;
+    throw tooMany(this.#limits, 'requests_per_minute', 'Too many requests.', secondsOf(waitMs));
+  }
+}
+
+function secondsOf(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
+}

@@ -1,0 +1,59 @@
+import { createServer, type Server as HttpServer, type RequestListener } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { ApiError } from '../http/api-error.js';
+import { completeLimits, type Limits, tooLarge } from './limits.js';
+import { refuseOn } from './refuse-on.js';
+
+/** How often, at least, connections are looked through for heads that take too long. */
+const lookThroughMs = 5_000;
+
+/**
+ * Makes an HTTP server that bounds the heads of requests: their size, their number, and the time they may take. Give it
+ * the limits that `createServer` gets.
+ *
+ * Node's own bound of a whole request's time is taken away, as uploads may take hours: the kit bounds its bodies itself.
+ *
+ * @throws AdapterError `misconfigured`
+ * @example
+ * const http = createHttpServer(server.handler);
+ * server.attach(http);
+ */
+export function createHttpServer(listener: RequestListener, limits: Partial<Limits> = {}): HttpServer {
+  const complete = completeLimits(limits);
+  const http = createServer(
+    {
+      maxHeaderSize: complete.header_bytes,
+      headersTimeout: complete.header_seconds * 1000,
+      requestTimeout: 0,
+      connectionsCheckingInterval: Math.min(lookThroughMs, complete.header_seconds * 1000),
+    },
+    listener,
+  );
+  // Node would leave the rest out without a word; one more than allowed is seen, and refused.
+  http.maxHeadersCount = complete.headers + 1;
+  const answering = new WeakSet<Duplex>();
+  http.on('request', ({ socket }, response) => {
+    answering.add(socket);
+    response.once('close', () => answering.delete(socket));
+  });
+  http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // Within an answer under way, another would be taken for a part of it.
+    if (answering.has(socket) || error.code === 'ECONNRESET') socket.destroy();
+    else refuseOn(socket, refusalOf(error, complete));
+  });
+  return http;
+}
+
+/** What a request that the parser gave up on is told. */
+function refusalOf({ code }: NodeJS.ErrnoException, limits: Limits): ApiError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return tooLarge(limits, 'header_bytes', 'The head of the request');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new ApiError('too_large', 'The chunk extensions of the body are too large.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new ApiError('request_timeout', 'The head of the request came too slowly.');
+    default:
+      return new ApiError('invalid_field', 'The request is no HTTP that can be understood.');
+  }
+}

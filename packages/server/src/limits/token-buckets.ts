@@ -1,0 +1,63 @@
+interface Bucket {
+  tokens: number;
+  atMs: number;
+}
+
+const minuteMs = 60_000;
+
+/**
+ * Counts what happens per key and minute: each key may use a minute's number at once, and gets it back evenly.
+ *
+ * Memory is bounded: of more keys than `maxKeys` those that were not seen for the longest time are forgotten, which gives
+ * them a full bucket.
+ */
+export class TokenBuckets {
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #perMinute: number;
+  readonly #now: () => number;
+  readonly #maxKeys: number;
+
+  constructor(perMinute: number, now: () => number, maxKeys = 10_000) {
+    this.#perMinute = perMinute;
+    this.#now = now;
+    this.#maxKeys = maxKeys;
+  }
+
+  /** How many keys are remembered. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** Takes one; returns 0, or the milliseconds until there is one again. */
+  take(key: string): number {
+    const bucket = this.#refilled(key);
+    if (bucket.tokens < 1) return Math.ceil(((1 - bucket.tokens) * minuteMs) / this.#perMinute);
+    bucket.tokens -= 1;
+    return 0;
+  }
+
+  /** Gives one back that turned out not to count. */
+  giveBack(key: string): void {
+    const bucket = this.#buckets.get(key);
+    if (bucket) bucket.tokens = Math.min(this.#perMinute, bucket.tokens + 1);
+  }
+
+  #refilled(key: string): Bucket {
+    const nowMs = this.#now();
+    const bucket = this.#buckets.get(key) ?? { tokens: this.#perMinute, atMs: nowMs };
+    // A clock that was set back gives nothing and takes nothing.
+    const elapsedMs = Math.max(0, nowMs - bucket.atMs);
+    bucket.tokens = Math.min(this.#perMinute, bucket.tokens + (elapsedMs * this.#perMinute) / minuteMs);
+    bucket.atMs = nowMs;
+    // Put last, so that the first is the one not seen for the longest time.
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    if (this.#buckets.size > this.#maxKeys) {
+      for (const oldest of this.#buckets.keys()) {
+        this.#buckets.delete(oldest);
+        break;
+      }
+    }
+    return bucket;
+  }
+}

@@ -1,0 +1,291 @@
+// Each limit over HTTP, with the smallest values that show it.
+import { mkdir, readdir } from 'node:fs/promises';
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { schemas } from '@user-workspaces/schema';
+import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { setApiClient } from '../../src/services/tokens.js';
+import { type Fixture, startFixture, until } from '../files/fixture.js';
+
+type Limits = NonNullable<NonNullable<Parameters<typeof startFixture>[0]>['limits']>;
+
+let server: Fixture;
+const closing: (() => void)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) close();
+  await server.close();
+});
+
+/** Checks a refusal: its status, its code, and that it says which limit and how much. */
+async function expectRefusal(
+  answer: { readonly status: number; readonly headers: Headers; json(): Promise<unknown> },
+  status: 413 | 429,
+  details: { readonly name: string; readonly [fact: string]: unknown },
+): Promise<void> {
+  const body = schemas.answers.getMe.default.parse(await answer.json());
+  expect([answer.status, body.error.details]).toEqual([status, expect.objectContaining(details)]);
+  expect(body.message).toContain(`(${details.name})`);
+  if (status === 429) expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+  else expect(body.error.code).toBe('too_large');
+}
+
+const json = (body: unknown): RequestInit => ({ method: 'POST', body: JSON.stringify(body) });
+const at = (path: string): string => `/workspaces/${server.workspace.id}${path}`;
+const start = async (limits: Limits): Promise<void> => {
+  server = await startFixture({ limits });
+};
+
+describe('what is too large is refused', () => {
+  it('a JSON body, with and without its length told', async () => {
+    await start({ json_bytes: 200 });
+    const body = JSON.stringify({ name: 'x', description: 'y'.repeat(300) });
+    await expectRefusal(await server.call(at('/'), { method: 'PUT', body }), 413, {
+      name: 'json_bytes',
+      limit: 200,
+      requested: body.length,
+    });
+    const streamed = new Blob([body]).stream();
+    const init = { method: 'PUT', body: streamed, duplex: 'half' } as RequestInit;
+    await expectRefusal(await server.call(at('/'), init), 413, { name: 'json_bytes', limit: 200 });
+  });
+
+  it('the body of a sign-in, of which everybody may send one', async () => {
+    await start({});
+    const answer = await fetch(`${server.url}/tokens/`, json({ client_token: 'x'.repeat(70_000) }));
+    await expectRefusal(answer, 413, { name: 'json_bytes', limit: 65_536 });
+  });
+
+  it('a JSON body that is too deep, whatever its strings hold', async () => {
+    await start({ json_depth: 5 });
+    const nested = (depth: number): string => `{"job_details":${'['.repeat(depth)}"]}\\"[[[[["${']'.repeat(depth)}}`;
+    const put = (body: string): Promise<Response> => server.call(at('/start/'), { method: 'PUT', body });
+    expect((await put(nested(4))).status).toBe(400);
+    await expectRefusal(await put(nested(5)), 413, { name: 'json_depth', limit: 5, requested: 6 });
+    await expectRefusal(await put('['.repeat(1_000_000)), 413, { name: 'json_depth', requested: 1_000_000 });
+  });
+
+  it('an address, and more headers than allowed', async () => {
+    await start({ url_bytes: 100, headers: 20 });
+    await expectRefusal(await server.call(`/jobs/?status=${'x'.repeat(100)}`), 413, { name: 'url_bytes', limit: 100 });
+    const headers = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`x-${index}`, 'y']));
+    await expectRefusal(await server.call('/jobs/', { headers }), 413, { name: 'headers', limit: 20 });
+  });
+
+  it('a head, which no handler ever sees', async () => {
+    await start({ header_bytes: 1_024 });
+    const { socket, text } = open();
+    socket.write(`GET /jobs/ HTTP/1.1\r\nHost: x\r\nX-Long: ${'y'.repeat(2_000)}\r\n\r\n`);
+    await until(() => text().includes('}'));
+    expect(text()).toMatch(/^HTTP\/1\.1 413 /);
+    const body = schemas.answers.getMe.default.parse(JSON.parse(text().split('\r\n\r\n')[1] ?? ''));
+    expect(body.error).toEqual({ code: 'too_large', details: { name: 'header_bytes', limit: 1_024 } });
+  });
+
+  it('a file in every way of sending one, and nothing of it stays', async () => {
+    await start({ file_bytes: 10, chunk_bytes: 5 });
+    const long = 'x'.repeat(11);
+    const content = at('/files/content/?path=a');
+    const details = { name: 'file_bytes', limit: 10, requested: 11 };
+    await expectRefusal(await server.call(content, { method: 'PUT', body: long }), 413, details);
+    const init = { method: 'PUT', body: new Blob([long]).stream(), duplex: 'half' } as RequestInit;
+    await expectRefusal(await server.call(content, init), 413, details);
+    await expectRefusal(await server.call(at('/uploads/'), json({ path: 'a', size_bytes: 11 })), 413, details);
+    const form = new FormData();
+    form.set('a', new Blob([long]), 'a');
+    await expectRefusal(await server.call(at('/upload/'), { method: 'PUT', body: form }), 413, details);
+    const { data } = (await (await server.call(at('/uploads/'), json({ path: 'a', size_bytes: 10 }))).json()) as {
+      data: { upload: { id: string } };
+    };
+    const chunk = await server.call(at(`/uploads/${data.upload.id}/?offset=0`), { method: 'PUT', body: 'x'.repeat(6) });
+    await expectRefusal(chunk, 413, { name: 'chunk_bytes', limit: 5, requested: 6 });
+    expect(await readdir(server.directory)).toEqual([]);
+  });
+
+  it('too many files or links of a request, and too many links of a workspace', async () => {
+    await start({ files_per_request: 2, links_per_request: 2, links_per_workspace: 3, shares_per_request: 1 });
+    await mkdir(server.data, { recursive: true });
+    const names = (count: number, from = 0) =>
+      Array.from({ length: count }, (_, index) => ({ name: `f${from + index}` }));
+    const links = (count: number, from = 0) =>
+      names(count, from).map((link) => ({ ...link, source_path: server.data }));
+    const put = (workspace_details: unknown): Promise<Response> =>
+      server.call(at('/'), { method: 'PUT', body: JSON.stringify({ workspace_details }) });
+    await expectRefusal(await put({ files: names(3) }), 413, { name: 'files_per_request', limit: 2, requested: 3 });
+    await expectRefusal(await put({ symlinks: links(3) }), 413, { name: 'links_per_request', limit: 2, requested: 3 });
+    const form = new FormData();
+    for (const { name } of names(3)) form.set(name, new Blob(['x']), name);
+    const many = await server.call(at('/upload/'), { method: 'PUT', body: form });
+    await expectRefusal(many, 413, { name: 'files_per_request', limit: 2 });
+    await server.context.journal.transaction(async (transaction) => {
+      const row = await transaction.rows.lock('workspaces', server.workspace.id);
+      if (row) await transaction.touchWorkspace(row, { current_details: { files: [], symlinks: ['/f0', '/f1'] } });
+    });
+    // One is there already: together they are three.
+    expect((await put({ symlinks: links(2, 1) })).status).toBe(200);
+    const third = { name: 'links_per_workspace', limit: 3, requested: 4 };
+    await expectRefusal(await put({ symlinks: links(2, 2) }), 413, third);
+    const share = json({ original_workspace_id: server.workspace.id, shared_user_ids: [8, 9] });
+    await expectRefusal(await server.call('/shared_workspaces/', share), 413, { name: 'shares_per_request', limit: 1 });
+  });
+});
+
+describe('what is too much at a time is refused', () => {
+  it('requests of a user, and of an address without a good token', async () => {
+    await start({ requests_per_minute: 5 });
+    const details = { name: 'requests_per_minute', limit: 5, used: 5, requested: 1 };
+    for (let index = 0; index < 5; index += 1) expect((await server.call('/jobs/')).status).toBe(200);
+    await expectRefusal(await server.call('/jobs/'), 429, details);
+    const bob = await server.addUser('bob');
+    const headers = { Authorization: `Token ${bob.token}` };
+    expect((await fetch(`${server.url}/jobs/`, { headers })).status).toBe(200);
+    const wrong = (): Promise<Response> => fetch(`${server.url}/jobs/`, { headers: { Authorization: 'Token wrong' } });
+    for (let index = 0; index < 4; index += 1) expect((await wrong()).status).toBe(401);
+    expect((await fetch(`${server.url}/limits/`)).status).toBe(200);
+    await expectRefusal(await wrong(), 429, details);
+    await expectRefusal(await fetch(`${server.url}/limits/`), 429, details);
+    // Others of the address who have a token are not in the way.
+    expect((await fetch(`${server.url}/jobs/`, { headers })).status).toBe(200);
+  });
+
+  it('sign-ins that fail, also when they come all at once; good ones do not count', async () => {
+    const authentication = {
+      name: 'test',
+      signIn: async ({ good }: { good?: boolean }) =>
+        good
+          ? { kind: 'identity', identity: { username: 'eve', email: 'e@x', firstName: '', lastName: '' } }
+          : { kind: 'refused', message: 'No.' },
+    };
+    await start({ failed_sign_ins_per_minute: 3 });
+    Object.assign(server.context, { authentication });
+    await setApiClient(server.context, 'portal', 'right');
+    const attempt = (good: boolean): Promise<Response> => fetch(`${server.url}/tokens/`, json({ good }));
+    for (let index = 0; index < 10; index += 1) expect((await attempt(true)).status).toBe(200);
+    const statuses = (await Promise.all(Array.from({ length: 10 }, () => attempt(false)))).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 401).length).toBe(3);
+    await expectRefusal(await attempt(true), 429, { name: 'failed_sign_ins_per_minute', limit: 3 });
+  });
+
+  it('event streams and requests of a user, which count no longer once they have ended', async () => {
+    await start({ open_event_streams: 2, open_requests: 3 });
+    const streams = [await stream(), await stream()];
+    await expectRefusal(await server.call('/events/'), 429, { name: 'open_event_streams', limit: 2, used: 2 });
+    const slow = request(server.url + at('/files/content/?path=a'), { method: 'PUT', headers: ownHeaders() });
+    closing.push(() => slow.destroy());
+    slow.on('error', () => undefined);
+    slow.write('x');
+    await until(async () => (await server.call('/jobs/')).status === 429);
+    await expectRefusal(await server.call('/jobs/'), 429, { name: 'open_requests', limit: 3, used: 3 });
+    const bob = await server.addUser('bob');
+    const headers = { Authorization: `Token ${bob.token}` };
+    expect((await fetch(`${server.url}/jobs/`, { headers })).status).toBe(200);
+    for (const { call } of streams) call.destroy();
+    slow.destroy();
+    await until(async () => (await server.call('/jobs/')).status === 200);
+    await stream();
+  });
+
+  it('WebSockets of jobs', async () => {
+    await start({ open_job_sockets: 1 });
+    const { id } = await server.addJob();
+    const connectTo = (): WebSocket => {
+      const socket = new WebSocket(`${server.url.replace('http', 'ws')}/jobs/${id}/`, [
+        'uws',
+        `uws.token.${server.token}`,
+      ]);
+      closing.push(() => socket.terminate());
+      socket.on('error', () => undefined);
+      return socket;
+    };
+    const first = connectTo();
+    await new Promise((resolve) => first.once('message', resolve));
+    const refusal = await new Promise<IncomingMessage>((resolve) => {
+      connectTo().once('unexpected-response', (_, response) => resolve(response));
+    });
+    expect([refusal.statusCode, refusal.headers['retry-after']]).toEqual([429, '5']);
+    first.close();
+    await until(async () => {
+      const next = connectTo();
+      return new Promise<boolean>((resolve) => {
+        next.once('message', () => resolve(true));
+        next.once('unexpected-response', () => resolve(false));
+      });
+    });
+  });
+
+  it('unfinished uploads', async () => {
+    await start({ open_uploads: 2 });
+    const begin = (): Promise<Response> => server.call(at('/uploads/'), json({ path: 'a', size_bytes: 3 }));
+    const ids: string[] = [];
+    for (let index = 0; index < 2; index += 1) {
+      ids.push(((await (await begin()).json()) as { data: { upload: { id: string } } }).data.upload.id);
+    }
+    await expectRefusal(await begin(), 429, { name: 'open_uploads', limit: 2, used: 2, requested: 1 });
+    expect((await server.call(at(`/uploads/${ids[0]}/?offset=0`), { method: 'PUT', body: 'abc' })).status).toBe(200);
+    expect((await begin()).status).toBe(200);
+  });
+});
+
+describe('who is too slow is let go', () => {
+  it('with a JSON body, whether it stops or trickles', async () => {
+    await start({ idle_seconds: 1, json_seconds: 2 });
+    for (const trickles of [false, true]) {
+      const { socket, text } = open();
+      const headers = `Host: x\r\nAuthorization: Token ${server.token}\r\nContent-Length: 1000\r\n`;
+      socket.write(`PUT ${at('/')} HTTP/1.1\r\n${headers}\r\n{`);
+      const timer = setInterval(() => trickles && socket.write(' '), 300);
+      closing.push(() => clearInterval(timer));
+      await until(() => text().includes('request_timeout'));
+      expect(text()).toMatch(/^HTTP\/1\.1 408 /);
+      clearInterval(timer);
+    }
+  });
+
+  it('with a file, which then is not there', async () => {
+    await start({ idle_seconds: 1 });
+    const { socket, text } = open();
+    const headers = `Host: x\r\nAuthorization: Token ${server.token}\r\nContent-Length: 1000\r\n`;
+    socket.write(`PUT ${at('/files/content/?path=slow')} HTTP/1.1\r\n${headers}\r\nabc`);
+    await until(() => text().includes('request_timeout'));
+    expect((await server.call(at('/files/content/?path=slow'))).status).toBe(404);
+  });
+
+  it('with a head', async () => {
+    await start({ header_seconds: 1 });
+    const { socket, text } = open();
+    socket.write('GET /jobs/ HTTP/1.1\r\nHost:');
+    await until(() => text().includes('request_timeout'));
+    expect(text()).toMatch(/^HTTP\/1\.1 408 /);
+  });
+});
+
+function ownHeaders(): Record<string, string> {
+  return { Authorization: `Token ${server.token}` };
+}
+
+function open(): { readonly socket: Socket; text(): string } {
+  const socket = connect(server.port, '127.0.0.1');
+  closing.push(() => socket.destroy());
+  let text = '';
+  socket.on('error', () => undefined);
+  socket.on('data', (chunk) => {
+    text += String(chunk);
+  });
+  return { socket, text: () => text };
+}
+
+/** Opens an event stream and waits for its head. */
+async function stream(): Promise<{ readonly call: ClientRequest }> {
+  const call = request(`${server.url}/events/`, { headers: ownHeaders() });
+  closing.push(() => call.destroy());
+  call.on('error', () => undefined);
+  await new Promise<void>((resolve, reject) => {
+    call.once('response', (answer) => {
+      answer.on('error', () => undefined).resume();
+      if (answer.statusCode === 200) resolve();
+      else reject(new Error(`The stream was answered ${answer.statusCode}.`));
+    });
+    call.end();
+  });
+  return { call };
+}
