@@ -39,6 +39,27 @@ export interface JobRecipe {
   readonly session?: SessionRecipe;
 }
 
+/** Traffic to a session that the server sees: `reads` are GET and HEAD requests, `writes` all others, `sockets` messages of WebSockets in either direction. */
+export type SessionTraffic = 'reads' | 'writes' | 'sockets';
+
+/** What an application says of its use. */
+export type SessionUse =
+  /** It is at work at this moment; why, as a short sentence for the user. */
+  | { readonly kind: 'busy'; readonly reason: string }
+  /** Nothing is at work. When it last was, where the application knows. */
+  | { readonly kind: 'idle'; readonly lastUsedAtMs: number | null };
+
+/** How it is known whether somebody uses a session. */
+export interface SessionActivity {
+  /** Traffic that counts as use. Leave out what an open page sends by itself. */
+  readonly traffic: readonly SessionTraffic[];
+  /**
+   * Asked with GET when traffic alone says that nobody uses it: `path` lies below the base path and gets the session's query. `read` makes sense of the
+   * answer's JSON; it throws when it cannot, and then the session counts as used.
+   */
+  readonly questions?: readonly { readonly path: string; readonly read: (answer: unknown) => SessionUse }[];
+}
+
 /**
  * A job type bound to its configuration: one entry of `available_job_types` on one resource.
  *
@@ -48,6 +69,8 @@ export interface JobRecipe {
 export interface JobType {
   /** @throws AdapterError `invalid` with a `field` when `job_details` cannot be accepted, `misconfigured`. Called once when the job is asked for, with a throw-away id, and again for the launch. */
   recipe(request: JobRequest): JobRecipe;
+  /** @default traffic of every kind, no questions */
+  readonly activity?: SessionActivity;
 }
 
 /**

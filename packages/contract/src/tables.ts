@@ -118,6 +118,8 @@ export interface JobRow extends LeaseColumns {
   ends_at_ms: number | null;
   /** The first request to stop. */
   stop_requested_at_ms: number | null;
+  /** Why the server itself asked it to stop; `null` where a person did. */
+  stop_reason: 'idle' | 'start_timeout' | 'session_lost' | null;
   /** True once `launch` may have been called: from then on the resource is asked for the key before anything else. */
   launch_begun: boolean;
   core_hours: number;
@@ -139,6 +141,8 @@ export interface JobRow extends LeaseColumns {
   session_base_path: 'keep' | 'strip' | null;
   session_query: JsonObject;
   last_activity_at_ms: number | null;
+  /** When it will be stopped unless its session is used before: set by the warning. */
+  idle_stop_at_ms: number | null;
   /** The launch's records are still kept by its resource. */
   is_remembered: boolean;
   version: number;
@@ -353,6 +357,7 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       ended_at_ms: nullable('integer'),
       ends_at_ms: nullable('integer'),
       stop_requested_at_ms: nullable('integer'),
+      stop_reason: nullable('name'),
       launch_begun: 'boolean',
       core_hours: 'number',
       request_details: 'json',
@@ -368,6 +373,7 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       session_base_path: nullable('name'),
       session_query: 'json',
       last_activity_at_ms: nullable('integer'),
+      idle_stop_at_ms: nullable('integer'),
       is_remembered: 'boolean',
       version: 'integer',
       ...lease,

@@ -30,10 +30,22 @@ export function isReady(job: Job): boolean {
   return job.status === 'running' && job.job_details.current_job_details.proxy_details !== undefined;
 }
 
+/** How far a failed job had come. */
+const failedPhase: Readonly<Record<Job['phase'], string>> = {
+  launching: 'It never got to its resource. ',
+  queued: 'It failed while it waited. ',
+  starting: 'It failed while its session was starting. ',
+  running: '',
+};
+
 /** What a person should know about the job beyond its state. */
 export function detailOf(job: Job): string | undefined {
   if (job.status === 'pending') return job.queue_reason ?? undefined;
-  if (job.status === 'failed' || job.status === 'complete') return job.status_message ?? undefined;
+  if (job.status === 'failed') return `${failedPhase[job.phase]}${job.status_message ?? ''}`;
+  if (job.status === 'complete') return job.status_message ?? undefined;
+  if (job.datetime_idle_stop !== null) {
+    return `Nobody has used it for a while. It will be stopped at ${clockText(job.datetime_idle_stop)} unless its session is opened or used before.`;
+  }
   return isStarting(job) ? job.job_details.current_job_details.message : undefined;
 }
 
@@ -53,6 +65,10 @@ export function sizeText(sizeBytes: number): string {
     unit += 1;
   }
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+function clockText(time: string): string {
+  return new Date(time).toLocaleTimeString(undefined, { timeStyle: 'short' });
 }
 
 export function timeText(time: string): string {

@@ -1,4 +1,4 @@
-import type { JobRecipe, JobType, JobTypeKind, LaunchFile } from '@user-workspaces/contract';
+import type { JobRecipe, JobType, JobTypeKind, LaunchFile, SessionActivity } from '@user-workspaces/contract';
 import * as z from 'zod';
 import { absolutePath, line, oldTimeLimit, readConfiguration } from './configuration.js';
 import { script, sessionScript } from './script.js';
@@ -58,6 +58,35 @@ const managerFiles = {
   system: script('module-manager-system.sh', 'module-manager.sh'),
 };
 
+const time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
+const kernels = z.array(z.object({ last_activity: time, execution_state: z.string() }));
+const terminals = z.array(z.object({ last_activity: time.optional() }));
+const newest = (times: readonly number[]): number | null => (times.length === 0 ? null : Math.max(...times));
+
+/** An open page asks for lists by itself: only what changes something, the messages of kernels and terminals, and kernels at work count. */
+const activity: SessionActivity = {
+  traffic: ['writes', 'sockets'],
+  questions: [
+    {
+      path: '/api/kernels',
+      read(value) {
+        const list = kernels.parse(value);
+        const busy = list.filter(({ execution_state }) => execution_state === 'busy').length;
+        if (busy > 0)
+          return { kind: 'busy', reason: busy === 1 ? 'A kernel is at work.' : `${busy} kernels are at work.` };
+        return { kind: 'idle', lastUsedAtMs: newest(list.map(({ last_activity }) => last_activity)) };
+      },
+    },
+    {
+      path: '/api/terminals',
+      read: (value) => ({
+        kind: 'idle',
+        lastUsedAtMs: newest(terminals.parse(value).flatMap(({ last_activity }) => last_activity ?? [])),
+      }),
+    },
+  ],
+};
+
 /** `python3.10` and `3.10` name the same program; a path is left alone. */
 const pythonProgram = (version: string): string => (/^[0-9]/.test(version) ? `python${version}` : version);
 
@@ -67,6 +96,7 @@ function jupyter(
   environment: Readonly<Record<string, string>>,
 ): JobType {
   return {
+    activity,
     recipe: ({ basePath, sessionToken }): JobRecipe => ({
       command: [shell, '{job_directory}/start.sh'],
       files: [startFile, sessionScript, ...extensionFiles, ...files],

@@ -1,9 +1,26 @@
-import type { JobTypeKind } from '@user-workspaces/contract';
+import type { JobTypeKind, SessionActivity } from '@user-workspaces/contract';
 import * as z from 'zod';
 import { readConfiguration } from './configuration.js';
 import type { TerminalRuntime } from './runtime.js';
 
 const configuration = z.strictObject({});
+
+const answer = z.object({ busy: z.string().nullable(), last_used_ms: z.number().nullable() });
+
+/** Keys and output count; so does a program in the foreground, whether its page is open or not. */
+const activity: SessionActivity = {
+  traffic: ['sockets'],
+  questions: [
+    {
+      path: '/activity',
+      read(value) {
+        const { busy, last_used_ms } = answer.parse(value);
+        if (busy !== null) return { kind: 'busy', reason: `${busy} runs in a terminal.` };
+        return { kind: 'idle', lastUsedAtMs: last_used_ms };
+      },
+    },
+  ],
+};
 
 /**
  * A shell in the browser, in the workspace, needing nothing but Node.
@@ -18,6 +35,7 @@ export function createTerminalJob(runtime: TerminalRuntime): JobTypeKind {
     configure(details, where) {
       readConfiguration(configuration, details, where);
       return {
+        activity,
         recipe: ({ sessionToken }) => ({
           command: [runtime.node, runtime.terminalProgram],
           files: [],

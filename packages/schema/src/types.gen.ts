@@ -985,10 +985,17 @@ export interface components {
         JobStatus: "pending" | "running" | "stopping" | "complete" | "failed";
         /**
          * @description Why a job has ended: `finished` (exit code 0), `stopped` (on request), `time_limit`, `exit_code` (not 0), `signal`, `memory_limit`, `node_failure`,
-         *     `launch_failed` (it never ran), `lost` (it ran, and how it ended cannot be known).
+         *     `launch_failed` (it never ran), `lost` (it ran, and how it ended cannot be known), `idle` (stopped because nobody used it), `start_timeout` (stopped
+         *     because its session was not ready in time), `session_lost` (stopped because its session had gone while the job ran on).
          * @enum {string}
          */
-        JobStatusReason: "finished" | "stopped" | "time_limit" | "exit_code" | "signal" | "memory_limit" | "node_failure" | "launch_failed" | "lost";
+        JobStatusReason: "finished" | "stopped" | "time_limit" | "exit_code" | "signal" | "memory_limit" | "node_failure" | "launch_failed" | "lost" | "idle" | "start_timeout" | "session_lost";
+        /**
+         * @description How far a job has come; of an ended job, how far it came: `launching` (its resource does not have it yet), `queued` (its resource has it, and it waits),
+         *     `starting` (it runs, and its session does not answer yet), `running` (its session has answered, or it serves none).
+         * @enum {string}
+         */
+        JobPhase: "launching" | "queued" | "starting" | "running";
         ProxyDetails: {
             hostname: string;
             port: number;
@@ -1044,6 +1051,11 @@ export interface components {
             queue_reason: string | null;
             datetime_expected_start: components["schemas"]["NullableTime"];
             datetime_time_limit: components["schemas"]["NullableTime"];
+            phase: components["schemas"]["JobPhase"];
+            /** @description Last known use of its session; its changes send no event */
+            datetime_last_activity: components["schemas"]["Time"] | null;
+            /** @description When it will be stopped unless its session is used before */
+            datetime_idle_stop: components["schemas"]["Time"] | null;
             exit_code: number | null;
             signal: string | null;
             /** @description Of a job that failed */
@@ -1162,7 +1174,7 @@ export interface components {
             };
         };
         /** @description One change. Its object is the subject as the API shows it to the event's reader at that moment. */
-        Event: components["schemas"]["HelloEvent"] | components["schemas"]["ResetEvent"] | components["schemas"]["WorkspaceChangedEvent"] | components["schemas"]["WorkspaceDeletedEvent"] | components["schemas"]["JobChangedEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["ShareDeletedEvent"];
+        Event: components["schemas"]["HelloEvent"] | components["schemas"]["ResetEvent"] | components["schemas"]["WorkspaceChangedEvent"] | components["schemas"]["WorkspaceDeletedEvent"] | components["schemas"]["JobChangedEvent"] | components["schemas"]["JobIdleWarningEvent"] | components["schemas"]["ShareChangedEvent"] | components["schemas"]["ShareDeletedEvent"];
         /** @description The stream has begun; nothing before `id` will follow. */
         HelloEvent: {
             /**
@@ -1216,6 +1228,20 @@ export interface components {
             datetime: components["schemas"]["Time"];
             job: components["schemas"]["Job"];
         };
+        /**
+         * @description Nobody has used a job's session for long: it will be stopped at the job's `datetime_idle_stop` unless somebody does. Comes once for each such time, after the
+         *     `job.changed` that sets it.
+         */
+        JobIdleWarningEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "job.idle_warning";
+            id: number;
+            datetime: components["schemas"]["Time"];
+            job: components["schemas"]["Job"];
+        };
         /** @description A share was made or accepted, or its copy is complete. */
         ShareChangedEvent: {
             /**
@@ -1243,6 +1269,8 @@ export interface components {
             name: string;
             /** @description Where it may run, the default first */
             resources: string[];
+            /** @description Its jobs are stopped when nobody has used their session for so long; null: never */
+            idle_timeout_minutes: number | null;
         };
         JobTypesAnswer: {
             /** @constant */

@@ -4,6 +4,7 @@ export { isAddressRange } from './http/client-address.js';
 export { createHttpServer } from './limits/http-server.js';
 export { defaultLimits, explainLimit, type LimitName, type Limits, rangeOfLimit } from './limits/limits.js';
 export type {
+  IdlePolicy,
   JobTypeEntry,
   Mailer,
   ParameterEntry,

@@ -31,6 +31,18 @@ export interface JobTypeEntry {
   readonly name: string;
   /** By resource name; the first one is the default. */
   readonly resources: ReadonlyMap<string, JobType>;
+  /** Stops jobs whose session nobody uses, after a warning. Absent: never. */
+  readonly idle?: IdlePolicy;
+  /** A job whose session is not ready so long after it began to run is stopped and has failed. @default 1_800_000 */
+  readonly readyTimeoutMs?: number;
+}
+
+/** When an unused session is stopped. */
+export interface IdlePolicy {
+  /** From the last use to the stop. */
+  readonly timeoutMs: number;
+  /** From the warning to the stop; less than `timeoutMs`. */
+  readonly warningMs: number;
 }
 
 /** An option that starts may carry, as `GET /parameters/` shows it. */

@@ -20,6 +20,7 @@ import { Reconciler } from './reconciler/reconciler.js';
 import { probeSession } from './reconciler/session-probe.js';
 import { Journal } from './records/journal.js';
 import type { ServerContext } from './server-context.js';
+import { SessionActivity } from './services/session-activity.js';
 import { routeOf, SessionDirectory } from './services/session-directory.js';
 import { signingKey } from './services/signing-key.js';
 import { Surveys } from './services/surveys.js';
@@ -94,7 +95,10 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     ...(passthroughDomain !== undefined && { passthroughDomain }),
     ...(options.allowedOrigins && { allowedOrigins: options.allowedOrigins }),
     trustsPeer,
-    onTraffic: (jobId) => noteActivity(jobId),
+    onTraffic: (jobId, kind) => {
+      const job = directory.kindOf(jobId);
+      if (job) activity.note(job, kind);
+    },
     onUnreachable: (jobId) => reconciler.checkJob(jobId),
     log,
   });
@@ -143,12 +147,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     return proxy.addressOf(route, row.session_path ?? '/', { ...Object.fromEntries(query), ...ticket });
   }
 
-  function noteActivity(jobId: number): void {
-    database
-      .transaction((rows) => rows.update('jobs', { id: jobId }, { last_activity_at_ms: clock.now() }))
-      .catch((error: unknown) => log.warn({ err: error, jobId }, 'activity could not be stored'));
-  }
-
+  const activity = new SessionActivity(context);
   const surveys = new Surveys(context);
   const reconciler = new Reconciler(context, metrics, probeSession);
   const streams = createEventStreams(context);
@@ -218,6 +217,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       surveys.close();
       await reconciler.stop();
       await proxy.close();
+      await activity.close();
     },
   };
 }

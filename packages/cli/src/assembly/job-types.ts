@@ -3,6 +3,24 @@ import { createJobTypeKinds, type TerminalRuntime } from '@user-workspaces/job-t
 import type { JobTypeEntry } from '@user-workspaces/server';
 import type { Configuration } from '../configuration/configuration.js';
 import { fillPlaceholders } from '../configuration/placeholders.js';
+import type { JobTypeSection } from '../configuration/sections.js';
+
+/** Long enough to come back to a page, never the whole time. */
+const defaultWarningMinutes = 10;
+
+/** When the sessions of a job type are given up or stopped. */
+function limitsOf(entry: JobTypeSection[string]): Pick<JobTypeEntry, 'idle' | 'readyTimeoutMs'> {
+  const { idle_timeout_minutes: timeout, idle_warning_minutes: warning, ready_timeout_minutes: ready } = entry;
+  return {
+    ...(timeout !== undefined && {
+      idle: {
+        timeoutMs: timeout * 60_000,
+        warningMs: (warning ?? Math.min(defaultWarningMinutes, timeout / 2)) * 60_000,
+      },
+    }),
+    ...(ready !== undefined && { readyTimeoutMs: ready * 60_000 }),
+  };
+}
 
 /** The configured job types, each bound to its environments; the main resource, where it has one, comes first. */
 export function assembleJobTypes(
@@ -24,7 +42,7 @@ export function assembleJobTypes(
         return [resource, kind.configure(fillPlaceholders(details, runtime), where)];
       }),
     );
-    return [id, { name: entry.name ?? id, resources }];
+    return [id, { name: entry.name ?? id, resources, ...limitsOf(entry) }];
   });
   return new Map(entries);
 }

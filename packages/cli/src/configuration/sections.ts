@@ -103,16 +103,35 @@ export const resourceSection = section(
     .superRefine(onlyKnownKeys('resource_type', builtInTypes.resource, resourceShape)),
 ).refine(notEmpty, atLeastOne);
 
+const minutes = z.number('must be a number of minutes above 0').positive('must be a number of minutes above 0');
+
 export const jobTypeSection = section(
-  z.strictObject(
-    {
-      name: words().optional(),
-      job_type: words(),
-      /** By name of the resource. */
-      environment_details: z.record(z.string(), z.record(z.string(), z.unknown(), anObject), anObject).default({}),
-    },
-    anObject,
-  ),
+  z
+    .strictObject(
+      {
+        name: words().optional(),
+        job_type: words(),
+        /** Minutes without use after which a session is stopped. Absent: never. */
+        idle_timeout_minutes: minutes.optional(),
+        /** Minutes between the warning and that stop. */
+        idle_warning_minutes: minutes.optional(),
+        /** Minutes after which a session that is not ready has failed. */
+        ready_timeout_minutes: minutes.optional(),
+        /** By name of the resource. */
+        environment_details: z.record(z.string(), z.record(z.string(), z.unknown(), anObject), anObject).default({}),
+      },
+      anObject,
+    )
+    .superRefine((entry, context) => {
+      const { idle_timeout_minutes: timeout, idle_warning_minutes: warning } = entry;
+      if (warning === undefined) return;
+      if (timeout !== undefined && warning < timeout) return;
+      const message =
+        timeout === undefined
+          ? 'needs idle_timeout_minutes'
+          : `must be below idle_timeout_minutes, which is ${timeout}`;
+      context.addIssue({ code: 'custom', path: ['idle_warning_minutes'], message, input: warning });
+    }),
 ).refine(notEmpty, atLeastOne);
 
 const parameterName = z

@@ -5,7 +5,7 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import * as z from 'zod';
 import { isToken, serve, takeSession } from '../session.js';
 import { closeCodes } from './protocol.js';
-import { Shell } from './shell.js';
+import { activityOf, Shell } from './shell.js';
 
 /** The page as one file, put in by the build. */
 declare const PAGE_HTML: string;
@@ -44,13 +44,17 @@ function url(request: IncomingMessage): URL | undefined {
   return URL.canParse(request.url ?? '', 'http://session') ? new URL(request.url ?? '', 'http://session') : undefined;
 }
 
-type Answer = readonly [status: number, type: 'text/plain' | 'text/html', body: string];
+type Answer = readonly [status: number, type: 'text/plain' | 'text/html' | 'application/json', body: string];
 
 function answer(request: IncomingMessage): Answer {
   const target = url(request);
   if (!target) return [400, 'text/plain', 'The address cannot be read.\n'];
   if (request.method !== 'GET' && request.method !== 'HEAD') return [405, 'text/plain', 'Only GET is served.\n'];
   if (target.pathname === '/ready') return [200, 'text/plain', 'ready\n'];
+  if (target.pathname === '/activity') {
+    if (!isToken(session, target.searchParams.get('token'))) return [403, 'text/plain', 'The token is missing.\n'];
+    return [200, 'application/json', JSON.stringify(activityOf([...shells.values()]))];
+  }
   // Portals add `/tree/<file>` to the address of any session.
   if (target.pathname !== '/' && !target.pathname.startsWith('/tree/')) return [404, 'text/plain', 'Not found.\n'];
   if (!isToken(session, target.searchParams.get('token'))) {

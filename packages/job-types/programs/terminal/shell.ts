@@ -12,8 +12,19 @@ const releaseAtBytes = 128 * 1024;
 /** Bash greets an account that the machine has no name for with "I have no name!": then its prompt shows the name of the job's user. */
 const namedPrompt = "id -un >/dev/null 2>&1 || PS1='$USER@\\h:\\w\\$ '; unset PROMPT_COMMAND";
 
+/** What the terminal tells the server of its use: the program in some shell's foreground, and when the last key was pressed or byte written. */
+export function activityOf(shells: readonly Shell[]): {
+  readonly busy: string | null;
+  readonly last_used_ms: number | null;
+} {
+  const commands = shells.map((shell) => shell.command).filter((command) => command !== undefined);
+  const lastUsedMs = Math.max(0, ...shells.map((shell) => shell.lastUsedAtMs));
+  return { busy: commands[0] ?? null, last_used_ms: lastUsedMs === 0 ? null : lastUsedMs };
+}
+
 /** One shell on a pseudo-terminal: outlives the connections of its page and replays what they missed. */
 export class Shell {
+  private readonly program = shellProgram();
   private readonly pty: IPty;
   private chunks: Buffer[] = [];
   /** Offsets of the first kept byte and of the next one. */
@@ -25,13 +36,15 @@ export class Shell {
   private ending: Extract<FromProgram, { type: 'ended' }> | undefined;
   /** When its last page left it; 0 while it has one. */
   detachedAtMs = 0;
+  /** When somebody last typed into it, or something wrote to it. */
+  lastUsedAtMs = Date.now();
 
   constructor(
     readonly id: string,
     columns: number,
     rows: number,
   ) {
-    this.pty = spawn(shellProgram(), ['-l'], {
+    this.pty = spawn(this.program, ['-l'], {
       name: 'xterm-256color',
       cols: columns,
       rows,
@@ -47,6 +60,13 @@ export class Shell {
 
   get hasEnded(): boolean {
     return this.ending !== undefined;
+  }
+
+  /** The program in its foreground, where that is not the shell itself. */
+  get command(): string | undefined {
+    if (this.hasEnded) return undefined;
+    const name = basename(this.pty.process);
+    return name === '' || name === basename(this.program) ? undefined : name;
   }
 
   get isDetached(): boolean {
@@ -83,8 +103,10 @@ export class Shell {
       return;
     }
     if (this.hasEnded) return;
-    if (message.type === 'input') this.pty.write(message.data);
-    else this.resize(message.columns, message.rows);
+    if (message.type === 'input') {
+      this.lastUsedAtMs = Date.now();
+      this.pty.write(message.data);
+    } else this.resize(message.columns, message.rows);
   }
 
   /** Hangs up, as a terminal that is switched off does. */
@@ -94,6 +116,7 @@ export class Shell {
   }
 
   private take(bytes: Buffer): void {
+    this.lastUsedAtMs = Date.now();
     this.chunks.push(bytes);
     this.end += bytes.length;
     for (let excess = this.end - this.start - maxScrollbackBytes; excess > 0; ) {

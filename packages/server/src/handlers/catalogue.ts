@@ -6,7 +6,15 @@ export function catalogueHandlers(
   context: ServerContext,
 ): Pick<Handlers, 'listJobTypes' | 'listParameters' | 'getLimits'> {
   const jobTypes = Object.fromEntries(
-    [...context.jobTypes].map(([id, { name, resources }]) => [id, { id, name, resources: [...resources.keys()] }]),
+    [...context.jobTypes].map(([id, { name, resources, idle }]) => [
+      id,
+      {
+        id,
+        name,
+        resources: [...resources.keys()],
+        idle_timeout_minutes: idle === undefined ? null : idle.timeoutMs / 60_000,
+      },
+    ]),
   );
   const parameters = context.parameters.map(({ aliases: _, ...parameter }) => parameter);
   return {

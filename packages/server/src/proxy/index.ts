@@ -6,5 +6,6 @@ export type {
   SessionProxyOptions,
   SessionRoute,
   SessionRoutes,
+  TrafficKind,
 } from './options.js';
 export { createSessionProxy } from './proxy.js';

@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { SessionTraffic } from '@user-workspaces/contract';
 
 /** Where one running job serves its session, as recorded by its resource. */
 export interface SessionRoute {
@@ -22,6 +23,9 @@ export interface SessionRoutes {
   byLabel(label: string): SessionRoute | undefined;
 }
 
+/** What passed: a session opened with a ticket, or traffic of one of the kinds that job types tell apart. */
+export type TrafficKind = 'openings' | SessionTraffic;
+
 /** Bounds of the proxy; every one keeps a caller or an application from using up the server. */
 export interface SessionProxyLimits {
   /** HTTP requests of one job at the same time; more are answered 429. @default 256 */
@@ -40,7 +44,7 @@ export interface SessionProxyLimits {
   readonly pingIntervalMs: number;
   /** How long one side of a WebSocket may take to end after the other did, and what is left of a body after the answer. @default 5_000 */
   readonly lingerMs: number;
-  /** At most one `onTraffic` and one `onUnreachable` for each job in this time. @default 5_000 */
+  /** At most one `onTraffic` of a kind and one `onUnreachable` for each job in this time. @default 5_000 */
   readonly reportIntervalMs: number;
 }
 
@@ -74,8 +78,8 @@ export interface SessionProxyOptions {
   readonly allowedOrigins?: readonly string[];
   /** Whether X-Forwarded-For, -Proto and -Host of this peer are believed. Default: of none. */
   readonly trustsPeer?: (remoteAddress: string) => boolean;
-  /** There was traffic of a person or program; pings and pongs are none. Called at most once in `reportIntervalMs`. */
-  readonly onTraffic: (jobId: number) => void;
+  /** There was traffic of a person or program; pings and pongs are none. Called for each kind at most once in `reportIntervalMs`. */
+  readonly onTraffic: (jobId: number, kind: TrafficKind) => void;
   /** The job's server could not be reached or did not answer: its status should be checked. Called at most once in `reportIntervalMs`. */
   readonly onUnreachable: (jobId: number) => void;
   readonly log: { warn(fields: object, message: string): void };

@@ -100,6 +100,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     const safe = request.method === 'GET' || request.method === 'HEAD';
     if (ticket !== undefined && safe) {
       const traded = seals.isTicket(ticket, target.route);
+      if (traded) table.traffic(table.at(target.route), 'openings');
       return redirect(response, visitor, url, traded ? sessionCookieFor(seals, target, visitor) : undefined);
     }
     if (safe && target.route.basePath === 'strip' && target.form === 'path' && isOutside(url, target)) {
@@ -111,7 +112,8 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       return refuse(request, response, tooMany('requests', limits.requestsPerJob));
     response.once('close', table.begin(session, 'requests'));
     totals.requestsTotal += 1;
-    table.traffic(session);
+    const kind = safe ? 'reads' : 'writes';
+    table.traffic(session, kind);
     new Exchange({
       session,
       target,
@@ -121,7 +123,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       path: applicationPath(target, url),
       head: applicationHead(request, target, visitor, verdict.ownAuthorization),
       renewal: verdict.renewal,
-      onTraffic: () => table.traffic(session),
+      onTraffic: () => table.traffic(session, kind),
       onFailed: (own, reason, unreachable) => {
         answer(request, response, failed(session, own, reason, unreachable), homeUrl());
       },
@@ -149,7 +151,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     }
     const closed = table.begin(session, 'sockets');
     totals.socketsTotal += 1;
-    table.traffic(session);
+    table.traffic(session, 'sockets');
     shakeHands({
       session,
       target,
@@ -162,7 +164,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       limits,
       onOpen: (application, early) => {
         const relay = new SocketRelay(socket, application, {
-          onData: () => table.traffic(session),
+          onData: () => table.traffic(session, 'sockets'),
           onPing: () => {
             totals.pingsTotal += 1;
           },

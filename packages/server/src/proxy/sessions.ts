@@ -1,5 +1,5 @@
 import { Pool } from 'undici';
-import type { SessionProxyLimits, SessionRoute } from './options.js';
+import type { SessionProxyLimits, SessionRoute, TrafficKind } from './options.js';
 import type { SocketRelay } from './relay.js';
 
 /** What is open to one job's server at present. */
@@ -16,7 +16,8 @@ export class Session {
   closed = false;
   /** Sweeps since anything was open. */
   idleSweeps = 0;
-  lastTrafficMs = Number.NEGATIVE_INFINITY;
+  /** When traffic of each kind was last reported. */
+  readonly reportedMs = new Map<TrafficKind, number>();
   lastUnreachableMs = Number.NEGATIVE_INFINITY;
 
   constructor(route: SessionRoute, limits: SessionProxyLimits) {
@@ -45,7 +46,7 @@ export class Session {
 
 export interface SessionTableHooks {
   readonly limits: SessionProxyLimits;
-  readonly onTraffic: (jobId: number) => void;
+  readonly onTraffic: (jobId: number, kind: TrafficKind) => void;
   readonly onUnreachable: (jobId: number) => void;
 }
 
@@ -75,11 +76,12 @@ export class SessionTable {
     return session;
   }
 
-  traffic(session: Session): void {
+  traffic(session: Session, kind: TrafficKind): void {
     const now = performance.now();
-    if (now - session.lastTrafficMs < this.#hooks.limits.reportIntervalMs) return;
-    session.lastTrafficMs = now;
-    this.#hooks.onTraffic(session.route.jobId);
+    const reportedMs = session.reportedMs.get(kind) ?? Number.NEGATIVE_INFINITY;
+    if (now - reportedMs < this.#hooks.limits.reportIntervalMs) return;
+    session.reportedMs.set(kind, now);
+    this.#hooks.onTraffic(session.route.jobId, kind);
   }
 
   unreachable(session: Session): void {

@@ -114,9 +114,36 @@ function absentEnd(row: JobRow, nowMs: number): LaunchEnd {
 
 type End = Pick<JobRow, 'status' | 'status_reason' | 'status_message'>;
 
+/** How a job ends that the server itself has stopped. */
+function ownStop(row: JobRow, stop_reason: NonNullable<JobRow['stop_reason']>): End {
+  const { message } = row.current_details;
+  switch (stop_reason) {
+    case 'idle': {
+      const status_message = 'It was stopped because nobody used its session. Its files are kept.';
+      return { status: 'complete', status_reason: 'idle', status_message };
+    }
+    case 'start_timeout': {
+      const state = typeof message === 'string' ? ` (${message.replace(/\.$/, '')})` : '';
+      const status_message = `It was stopped because its session was not ready in time${state}. Its files are kept.`;
+      return { status: 'failed', status_reason: 'start_timeout', status_message };
+    }
+    case 'session_lost': {
+      const status_message = 'It was stopped because its session had gone while the job ran on. Its files are kept.';
+      return { status: 'failed', status_reason: 'session_lost', status_message };
+    }
+  }
+}
+
+/** True for an end whose reason the job's output may tell. */
+export function isFailure(row: JobRow, end: LaunchEnd): boolean {
+  return ending(row, end).status === 'failed';
+}
+
 function ending(row: JobRow, end: LaunchEnd): End {
   const reason = (words: string): string => end.reason ?? words;
   const wasAsked = row.stop_requested_at_ms !== null;
+  if (row.stop_reason !== null && (end.cause === 'exited' || end.cause === 'stopped'))
+    return ownStop(row, row.stop_reason);
   switch (end.cause) {
     case 'exited':
       if (end.exitCode === 0)
@@ -182,6 +209,7 @@ export function finalChanges(row: JobRow, end: LaunchEnd, lastLogLines: readonly
     session_host: null,
     session_port: null,
     session_path: null,
+    idle_stop_at_ms: null,
     due_at_ms: null,
     attempts: 0,
   };

@@ -6,11 +6,12 @@ import { settleWorkspace } from '../services/jobs.js';
 import { launchReferenceOf } from '../services/launch-reference.js';
 import { isActive } from '../views/job.js';
 import { retryAtMs } from './backoff.js';
-import { type Decision, decide, finalChanges, readyMessage } from './job-decision.js';
+import { type Decision, decide, finalChanges, isFailure, readyMessage } from './job-decision.js';
 import { lastLogLines } from './last-log-lines.js';
 import { recipeOf, specificationOf } from './launch.js';
 import { released, takeLease } from './lease.js';
 import type { SessionProbe } from './session-probe.js';
+import { SessionWatch } from './session-watch.js';
 
 type JobChanges = Partial<Omit<NewRow<'jobs'>, 'version'>>;
 
@@ -24,6 +25,7 @@ export class JobWork {
   readonly #context: ServerContext;
   readonly #metrics: Metrics;
   readonly #probe: SessionProbe;
+  readonly #sessions: SessionWatch;
   /** When each launch was first found absent; forgotten at every other answer. */
   readonly #absentSince = new Map<string, number>();
 
@@ -31,6 +33,12 @@ export class JobWork {
     this.#context = context;
     this.#metrics = metrics;
     this.#probe = probe;
+    this.#sessions = new SessionWatch(context, probe);
+  }
+
+  /** A job's session could not be reached by a visitor. */
+  suspect(jobId: number): void {
+    this.#sessions.suspect(jobId);
   }
 
   /**
@@ -48,6 +56,7 @@ export class JobWork {
     const decision = this.#decide(row, observation);
     switch (decision.do) {
       case 'nothing':
+        if (row.due_at_ms === null && observation.kind === 'running') return this.#sessions.step(row);
         await this.#clearDue(row);
         return observation.kind === 'absent' || observation.kind === 'unknown' ? this.#in(1_000) : null;
       case 'change':
@@ -210,10 +219,11 @@ export class JobWork {
     const { host, port, path } = decision.session;
     const base = session.basePath === 'keep' ? this.#context.basePathOf(row).replace('{host}', host) : '';
     const target = { host, port, path: session.readiness && base + session.readiness.path };
-    const isReady = await this.#probe(target, session.readiness, probeTimeoutMs);
+    const isReady = await this.#probe.isReady(target, session.readiness, probeTimeoutMs);
     signal.throwIfAborted();
     const nowMs = clock.now();
     if (!isReady) {
+      if (await this.#sessions.giveUp(row)) return null;
       const waitedMs = nowMs - (row.started_at_ms ?? nowMs);
       return this.#in(waitedMs < 10_000 ? 200 : waitedMs < 60_000 ? 1_000 : 5_000);
     }
@@ -237,8 +247,7 @@ export class JobWork {
     signal: AbortSignal,
   ): Promise<void> {
     const { journal, step } = this.#context;
-    const isFailure = end.cause !== 'stopped' && end.exitCode !== 0;
-    const lines = isFailure
+    const lines = isFailure(row, end)
       ? await lastLogLines(this.#context, this.#resourceOf(row), await launchReferenceOf(this.#context, row), signal)
       : [];
     step('before job.finish');
@@ -248,6 +257,7 @@ export class JobWork {
     });
     step('after job.finish');
     this.#absentSince.delete(row.launch_key);
+    this.#sessions.forget(row.id);
     this.#metrics.jobEnded(row.resource, end.cause);
   }
 }

@@ -83,6 +83,7 @@ export class Reconciler {
 
   /** A job's session does not answer: observe the job now. */
   checkJob(jobId: number): void {
+    this.#jobs.suspect(jobId);
     this.#soon.set(jobId, 0);
     this.nudge();
   }

@@ -39,6 +39,8 @@ export interface RecordTransaction {
   changeJob(row: JobRow, changes: JobChanges): Promise<JobRow>;
   /** As {@link touchWorkspace}. @throws StaleRowError */
   touchJob(row: JobRow, changes: JobChanges): Promise<JobRow>;
+  /** As {@link changeJob}, and warns its user with an event of its own. @throws StaleRowError */
+  warnOfIdleStop(row: JobRow, idleStopAtMs: number): Promise<JobRow>;
   insertShare(row: NewRow<'shares'>): Promise<ShareRow>;
   changeShare(row: ShareRow, changes: ShareChanges): Promise<ShareRow>;
   touchShare(row: ShareRow, changes: ShareChanges): Promise<ShareRow>;
@@ -113,6 +115,12 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
     return { ...row, ...changes };
   };
 
+  const changeJob = async (row: JobRow, changes: JobChanges): Promise<JobRow> => {
+    const changed = await jobWrite(row, { ...changes, version: row.version + 1 });
+    await event(row.user_id, row.id, { type: 'job.changed', job: viewJob(changed, nowMs) });
+    return changed;
+  };
+
   return {
     rows,
     nowMs,
@@ -146,12 +154,13 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
       await event(row.user_id, inserted.id, { type: 'job.changed', job: viewJob(inserted, nowMs) });
       return inserted;
     },
-    async changeJob(row, changes) {
-      const changed = await jobWrite(row, { ...changes, version: row.version + 1 });
-      await event(row.user_id, row.id, { type: 'job.changed', job: viewJob(changed, nowMs) });
+    changeJob,
+    touchJob: jobWrite,
+    async warnOfIdleStop(row, idleStopAtMs) {
+      const changed = await changeJob(row, { idle_stop_at_ms: idleStopAtMs });
+      await event(row.user_id, row.id, { type: 'job.idle_warning', job: viewJob(changed, nowMs) });
       return changed;
     },
-    touchJob: jobWrite,
     async insertShare(row) {
       const inserted = await rows.insert('shares', row);
       noteDue(row);

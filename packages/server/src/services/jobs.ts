@@ -132,6 +132,7 @@ export async function startJob(
         ended_at_ms: null,
         ends_at_ms: null,
         stop_requested_at_ms: null,
+        stop_reason: null,
         launch_begun: false,
         core_hours: 0,
         request_details: jobDetails,
@@ -146,6 +147,7 @@ export async function startJob(
         session_base_path: null,
         session_query: {},
         last_activity_at_ms: null,
+        idle_stop_at_ms: null,
         is_remembered: true,
         lease_owner: null,
         lease_until_ms: 0,
@@ -170,12 +172,21 @@ export async function findJob(context: ServerContext, caller: Caller, jobId: num
   return row;
 }
 
-/** The wish to stop, inside a transaction; a job that was never launched ends here. */
-export async function requestStop(transaction: RecordTransaction, row: JobRow): Promise<JobRow> {
+/**
+ * The wish to stop, inside a transaction; a job that was never launched ends here.
+ *
+ * @param reason Why the server itself wishes it; `null` for a person's wish.
+ */
+export async function requestStop(
+  transaction: RecordTransaction,
+  row: JobRow,
+  reason: JobRow['stop_reason'] = null,
+): Promise<JobRow> {
   if (row.launch_begun) {
     return transaction.changeJob(row, {
       status: 'stopping',
       stop_requested_at_ms: transaction.nowMs,
+      stop_reason: reason,
       due_at_ms: transaction.nowMs,
       attempts: 0,
     });

@@ -2,7 +2,10 @@ import type { JobRow } from '@user-workspaces/contract';
 import { type SessionRoute, type SessionRoutes, sessionLabel } from '../proxy/index.js';
 import type { ServerContext } from '../server-context.js';
 
-type SessionRow = Pick<JobRow, 'id' | 'user_id' | 'status' | 'session_host' | 'session_port' | 'session_base_path'>;
+type SessionRow = Pick<
+  JobRow,
+  'id' | 'user_id' | 'job_type' | 'resource' | 'status' | 'session_host' | 'session_port' | 'session_base_path'
+>;
 
 /** Where the host and port of a job's ready session are kept; `undefined` while it has none. */
 export function routeOf(row: SessionRow): SessionRoute | undefined {
@@ -23,6 +26,7 @@ export function routeOf(row: SessionRow): SessionRoute | undefined {
 export class SessionDirectory implements SessionRoutes {
   readonly #byJob = new Map<number, SessionRoute>();
   readonly #byLabel = new Map<string, SessionRoute>();
+  readonly #kinds = new Map<number, Pick<JobRow, 'id' | 'job_type' | 'resource'>>();
   readonly #ended: (jobId: number) => void;
 
   /** @param ended Told of each session that is no more. */
@@ -38,6 +42,11 @@ export class SessionDirectory implements SessionRoutes {
     return this.#byLabel.get(label);
   }
 
+  /** What kind of job a session is of. */
+  kindOf(jobId: number): Pick<JobRow, 'id' | 'job_type' | 'resource'> | undefined {
+    return this.#kinds.get(jobId);
+  }
+
   get size(): number {
     return this.#byJob.size;
   }
@@ -49,6 +58,7 @@ export class SessionDirectory implements SessionRoutes {
     if (former && (!route || former.port !== route.port || former.host !== route.host)) this.#remove(former);
     if (!route) return;
     this.#byJob.set(row.id, route);
+    this.#kinds.set(row.id, { id: row.id, job_type: row.job_type, resource: row.resource });
     const label = sessionLabel(route.host, route.port);
     const holder = this.#byLabel.get(label);
     // A job reports its own port: one that names another's must not take over the other's host name.
@@ -65,6 +75,7 @@ export class SessionDirectory implements SessionRoutes {
 
   #remove(route: SessionRoute): void {
     this.#byJob.delete(route.jobId);
+    this.#kinds.delete(route.jobId);
     const label = sessionLabel(route.host, route.port);
     // Ports are used again: the name may already be another job's, or be waited for by one.
     if (this.#byLabel.get(label)?.jobId === route.jobId) {

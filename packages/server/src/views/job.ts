@@ -12,6 +12,13 @@ export function isActive(row: Pick<JobRow, 'status'>): boolean {
   return row.status === 'pending' || row.status === 'running' || row.status === 'stopping';
 }
 
+/** How far a job has come, or came. */
+function phaseOf(row: JobRow): Schema<'JobPhase'> {
+  if (row.started_at_ms === null) return row.resource_handle === null ? 'launching' : 'queued';
+  const hasAnswered = 'time_init' in row.metrics;
+  return row.session_base_path === null || hasAnswered ? 'running' : 'starting';
+}
+
 function viewMetrics(row: JobRow): Schema<'JobDetails'>['metrics'] {
   const parsed = metrics.safeParse(row.metrics);
   return parsed.success ? parsed.data : {};
@@ -67,6 +74,9 @@ export function viewJob(row: JobRow, nowMs: number, connection?: Schema<'Connect
     queue_reason: row.queue_reason,
     datetime_expected_start: isoTimeOrNull(row.expected_start_at_ms),
     datetime_time_limit: isoTimeOrNull(row.ends_at_ms),
+    phase: phaseOf(row),
+    datetime_last_activity: isoTimeOrNull(row.last_activity_at_ms),
+    datetime_idle_stop: isoTimeOrNull(row.idle_stop_at_ms),
     exit_code: row.exit_code,
     signal: row.signal,
     last_log_lines: [...row.last_log_lines],

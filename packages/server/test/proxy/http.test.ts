@@ -436,14 +436,22 @@ test('an application that reads slowly slows the upload down', async () => {
   await eventually('the browser’s connection ends', () => front.sockets.size === 0);
 });
 
-test('traffic is told, at most once in its time', async () => {
+test('traffic is told by its kind, each kind at most once in its time', async () => {
   const app = await mirror();
   const route = routeTo(app.port);
-  const front = await startFront([route], { limits: { reportIntervalMs: 300 } });
+  const front = await startFront([route], { limits: { reportIntervalMs: 600_000 } });
   const headers = { cookie: await openSession(front, route) };
+  expect(front.traffic.splice(0)).toEqual(['openings 7']);
   for (let i = 0; i < 5; i++) await ask(front, `${basePathOf(route)}/`, { headers });
-  expect(front.traffic).toEqual([7]);
-  await new Promise((resolve) => setTimeout(resolve, 350));
-  await ask(front, `${basePathOf(route)}/`, { headers });
-  expect(front.traffic).toEqual([7, 7]);
+  expect(front.traffic).toEqual(['reads 7']);
+  for (let i = 0; i < 5; i++) await ask(front, `${basePathOf(route)}/`, { headers, method: 'PUT' });
+  expect(front.traffic).toEqual(['reads 7', 'writes 7']);
+
+  const often = await startFront([route], { limits: { reportIntervalMs: 1 } });
+  const again = { headers: { cookie: await openSession(often, route) } };
+  often.traffic.splice(0);
+  await ask(often, `${basePathOf(route)}/`, again);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await ask(often, `${basePathOf(route)}/`, again);
+  expect(often.traffic.filter((line) => line === 'reads 7').length).toBeGreaterThanOrEqual(2);
 });

@@ -49,7 +49,7 @@ export interface Front {
   readonly port: number;
   readonly origin: string;
   readonly routes: Map<number, SessionRoute>;
-  readonly traffic: number[];
+  readonly traffic: string[];
   readonly unreachable: number[];
   readonly sockets: Set<Socket>;
   readonly clock: { now: number };
@@ -61,7 +61,7 @@ export async function startFront(
   options: Partial<Omit<SessionProxyOptions, 'routes'>> = {},
 ): Promise<Front> {
   const known = new Map(routes.map((route) => [route.jobId, route]));
-  const traffic: number[] = [];
+  const traffic: string[] = [];
   const unreachable: number[] = [];
   const clock = { now: Date.now() };
   let port = 0;
@@ -75,7 +75,7 @@ export async function startFront(
     now: () => clock.now,
     prefix: '',
     publicOrigin: () => `http://127.0.0.1:${port}`,
-    onTraffic: (jobId) => traffic.push(jobId),
+    onTraffic: (jobId, kind) => traffic.push(`${kind} ${jobId}`),
     onUnreachable: (jobId) => unreachable.push(jobId),
     log: { warn: () => undefined },
     ...options,

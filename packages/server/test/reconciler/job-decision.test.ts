@@ -1,52 +1,9 @@
 import type { JobRow, Observation } from '@user-workspaces/contract';
 import { describe, expect, test } from 'vitest';
 import { decide, finalChanges } from '../../src/reconciler/job-decision.js';
+import { jobRow } from './job-row.js';
 
-const row: JobRow = {
-  id: 1,
-  user_id: 1,
-  workspace_id: 1,
-  job_type: 'terminal',
-  resource: 'local',
-  launch_key: 'a'.repeat(32),
-  resource_job_id: -1,
-  resource_handle: null,
-  status: 'pending',
-  status_reason: null,
-  status_message: null,
-  queue_reason: null,
-  expected_start_at_ms: null,
-  exit_code: null,
-  signal: null,
-  last_log_lines: [],
-  created_at_ms: 1_000,
-  started_at_ms: null,
-  ended_at_ms: null,
-  ends_at_ms: null,
-  stop_requested_at_ms: null,
-  launch_begun: true,
-  core_hours: 0,
-  request_details: {},
-  resource_options: {},
-  native_options: {},
-  metrics: {},
-  current_details: {},
-  session_token: '',
-  session_secret: '',
-  session_host: null,
-  session_port: null,
-  session_path: null,
-  session_base_path: null,
-  session_query: {},
-  last_activity_at_ms: null,
-  is_remembered: true,
-  version: 1,
-  lease_owner: null,
-  lease_until_ms: 0,
-  lease_fence: 0,
-  due_at_ms: null,
-  attempts: 0,
-};
+const row = jobRow;
 const launched: JobRow = { ...row, resource_handle: 'h', resource_job_id: 7 };
 const running: JobRow = { ...launched, status: 'running', started_at_ms: 2_000, ends_at_ms: 9_000 };
 const stopping: JobRow = { ...running, status: 'stopping', stop_requested_at_ms: 3_000 };
@@ -158,5 +115,42 @@ describe('how a launch ended', () => {
         ),
       });
     }
+  });
+});
+
+describe('a job that the server itself has stopped', () => {
+  const end = {
+    ...observedRunning,
+    kind: 'ended',
+    endedAtMs: 8_000,
+    startedAtMs: 2_000,
+    exitCode: null,
+    signal: 'SIGTERM',
+  } as const;
+
+  test('is complete when nobody used it', () => {
+    const changes = finalChanges({ ...stopping, stop_reason: 'idle' }, { ...end, cause: 'stopped' }, []);
+    expect(changes).toMatchObject({ status: 'complete', status_reason: 'idle', idle_stop_at_ms: null });
+  });
+
+  test('has failed when its session was never ready, and says what kept it', () => {
+    const job: JobRow = { ...stopping, stop_reason: 'start_timeout', current_details: { message: 'No url found.' } };
+    const changes = finalChanges(job, { ...end, exitCode: 0, cause: 'exited' }, ['the last line']);
+    expect(changes).toMatchObject({
+      status: 'failed',
+      status_reason: 'start_timeout',
+      last_log_lines: ['the last line'],
+    });
+    expect(changes.status_message).toContain('No url found');
+  });
+
+  test('has failed when its session had gone', () => {
+    const changes = finalChanges({ ...stopping, stop_reason: 'session_lost' }, { ...end, cause: 'stopped' }, []);
+    expect(changes).toMatchObject({ status: 'failed', status_reason: 'session_lost' });
+  });
+
+  test('keeps the truer reason when something else ended it first', () => {
+    const changes = finalChanges({ ...stopping, stop_reason: 'idle' }, { ...end, cause: 'memory_limit' }, []);
+    expect(changes).toMatchObject({ status: 'failed', status_reason: 'memory_limit' });
   });
 });

@@ -1,0 +1,38 @@
+import type { JobRow } from '@user-workspaces/contract';
+import type { JobTypeEntry } from '../options.js';
+
+/** What is to be done for the session of a job that its resource says is running. Pure, so that every case can be tried. */
+export type SessionDecision =
+  /** Nothing before this time; `null`: nothing to wait for. */
+  | { readonly do: 'wait'; readonly untilMs: number | null }
+  /** It was not ready in time: the job fails, and its compute is released. */
+  | { readonly do: 'give up' }
+  /** By its traffic nobody uses it: ask itself, then warn, or stop it where the warning was given in time. */
+  | { readonly do: 'ask' }
+  /** Used again since the warning: the warning no longer holds. */
+  | { readonly do: 'keep' };
+
+/** Installing an environment at the first start takes its time. */
+export const defaultReadyTimeoutMs = 30 * 60_000;
+
+export function decideSession(
+  row: JobRow,
+  { idle, readyTimeoutMs = defaultReadyTimeoutMs }: Pick<JobTypeEntry, 'idle' | 'readyTimeoutMs'>,
+  nowMs: number,
+): SessionDecision {
+  if (row.status !== 'running' || row.started_at_ms === null || row.session_base_path === null) {
+    return { do: 'wait', untilMs: null };
+  }
+  if (row.session_host === null) {
+    const untilMs = row.started_at_ms + readyTimeoutMs;
+    return nowMs >= untilMs ? { do: 'give up' } : { do: 'wait', untilMs };
+  }
+  if (!idle) return row.idle_stop_at_ms === null ? { do: 'wait', untilMs: null } : { do: 'keep' };
+  const lastUsedMs = Math.max(row.last_activity_at_ms ?? 0, row.started_at_ms);
+  if (row.idle_stop_at_ms === null) {
+    const untilMs = lastUsedMs + idle.timeoutMs - idle.warningMs;
+    return nowMs >= untilMs ? { do: 'ask' } : { do: 'wait', untilMs };
+  }
+  if (lastUsedMs > row.idle_stop_at_ms - idle.warningMs) return { do: 'keep' };
+  return nowMs >= row.idle_stop_at_ms ? { do: 'ask' } : { do: 'wait', untilMs: row.idle_stop_at_ms };
+}
