@@ -46,12 +46,6 @@ test('there is one kind for each word of the configuration', () => {
   expect(jobTypeKinds.map(({ kind }) => kind)).toEqual(Object.keys(valid));
 });
 
-test.for(jobTypeKinds)('a recipe of $kind is the same for the same request', (kind) => {
-  const type = kind.configure(valid[kind.kind] ?? {}, where);
-  expect(type.recipe(request)).toEqual(type.recipe(request));
-  for (const { name } of type.recipe(request).files) expect(name).not.toContain('/');
-});
-
 test.for(jobTypeKinds)('$kind refuses a key that it does not know', (kind) => {
   const error = thrown(() => kind.configure({ ...valid[kind.kind], nonsense: 1 }, where));
   expect(error).toMatchObject({ kind: 'misconfigured', field: `${where}.nonsense` });

@@ -26,8 +26,11 @@ export interface LocalResourceOptions {
   readonly isolation?: Isolation;
   /** False to do without control groups. @default true */
   readonly cgroups?: boolean;
-  /** Called with `<name>:before` and `<name>:after` around each outside effect, such as `launch.spawn`: there a crash test ends the process. */
-  readonly steps?: (name: string) => void;
+  /**
+   * Called with `<name>:before` and `<name>:after` around each outside effect, such as `launch.spawn`, and awaited: there a crash test ends the process, or
+   * lets the call stand still for ever.
+   */
+  readonly steps?: (name: string) => void | Promise<void>;
 }
 
 const isolationWords: Readonly<Record<Isolation, string>> = {
@@ -63,9 +66,9 @@ export async function createLocalResource(options: LocalResourceOptions): Promis
   const pinnable = (await findTool('taskset')) ? await allowedCpus() : [];
 
   const step: Step = async (stepName, effect) => {
-    options.steps?.(`${stepName}:before`);
+    await options.steps?.(`${stepName}:before`);
     const answer = await effect();
-    options.steps?.(`${stepName}:after`);
+    await options.steps?.(`${stepName}:after`);
     return answer;
   };
   const launches = new Launches(records, step);

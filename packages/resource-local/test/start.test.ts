@@ -3,18 +3,7 @@ import { lchown } from 'node:fs/promises';
 import { AdapterError, type AdapterErrorKind, type LaunchSpecification } from '@user-workspaces/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bundleChild } from './bundle.js';
-import {
-  account,
-  type Bench,
-  ended,
-  isRoot,
-  jobUid,
-  logText,
-  makeBench,
-  referenceTo,
-  running,
-  until,
-} from './support.js';
+import { account, type Bench, ended, isRoot, jobUid, logText, makeBench, running, until } from './support.js';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -60,22 +49,6 @@ describe('starting exactly once', () => {
     expect(one.answer).toEqual({ handle: observation.handle, resourceJobId: observation.resourceJobId });
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(readFileSync(`${bench.workspacePath}/starts`, 'utf8')).toBe('started\n');
-  });
-
-  it('answers for an ended launch what it answered first, and starts nothing', async () => {
-    const { specification, end } = await output(['sh', '-c', 'echo started >> starts']);
-    expect((await bench.resource.launch(specification)).handle).toBe(end.handle);
-    expect(readFileSync(`${bench.workspacePath}/starts`, 'utf8')).toBe('started\n');
-  });
-
-  it('never, for a key that was stopped before', async () => {
-    const specification = bench.specification(['sh', '-c', 'echo started >> starts']);
-    await bench.resource.stop(referenceTo(specification), 1000);
-    await expect(bench.resource.launch(specification)).rejects.toMatchObject({ kind: 'conflict' });
-    expect(existsSync(`${bench.workspacePath}/starts`)).toBe(false);
-    expect((await bench.resource.observe([referenceTo(specification)])).get(specification.launchKey)).toEqual({
-      kind: 'absent',
-    });
   });
 });
 

@@ -120,10 +120,13 @@ export async function running(resource: Resource, specification: LaunchSpecifica
   return observation;
 }
 
-export async function until<T>(look: () => T | undefined | false, timeoutMs = 5000): Promise<T> {
+export async function until<T>(
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  timeoutMs = 10_000,
+): Promise<T> {
   const deadlineMs = Date.now() + timeoutMs;
   for (;;) {
-    const found = look();
+    const found = await look();
     if (found !== undefined && found !== false) return found;
     if (Date.now() > deadlineMs) throw new Error(`Never came true: ${look}`);
     await sleep(10);

@@ -1,0 +1,2 @@
+export { accountMappingSuite } from './suite.js';
+export type { AccountMappingCapability, AccountMappingWorld } from './world.js';

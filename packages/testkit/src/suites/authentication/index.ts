@@ -1,0 +1,2 @@
+export { authenticationSuite } from './suite.js';
+export type { AuthenticationCapability, AuthenticationWorld, SignIn } from './world.js';

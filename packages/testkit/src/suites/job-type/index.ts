@@ -1,0 +1,2 @@
+export { jobTypeSuite } from './suite.js';
+export type { JobTypeCapability, JobTypeWorld } from './world.js';

@@ -1,0 +1,2 @@
+export { resourceSuite } from './suite.js';
+export type { ResourceCapability, ResourceWorld } from './world.js';
