@@ -1,18 +1,26 @@
 import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { databaseSuite, smallDiskObstacle, testAdapter } from '@user-workspaces/testkit';
+import { afterAll, describe, expect, it, test } from 'vitest';
 import { createSqlDatabase } from '../src/index.js';
-import { describeContract } from './support/contract-suite.js';
+import { describeDialect } from './support/dialect-suite.js';
 import { connect } from './support/introspect.js';
 import { newUser } from './support/rows.js';
+import { databaseUnderTest, sqlitePlace } from './support/world.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'uws-sqlite-'));
 let files = 0;
 const newFile = (): string => join(directory, `${++files}`, 'server.db');
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-describeContract('SQLite', async () => ({ options: { client: 'sqlite', file: newFile() }, remove: async () => {} }));
+const obstacle = await smallDiskObstacle();
+testAdapter(
+  { describe, test },
+  databaseSuite,
+  databaseUnderTest('SQLite', sqlitePlace, obstacle === undefined ? {} : { fullDisk: obstacle }),
+);
+describeDialect('SQLite', sqlitePlace);
 
 describe('SQLite file', () => {
   it('is readable by its owner only, with its companions', async () => {

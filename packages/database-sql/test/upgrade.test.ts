@@ -11,10 +11,11 @@ import { createSqlDatabase, type SqlDatabaseOptions } from '../src/index.js';
 import { migrate } from '../src/migrate.js';
 import { migrations } from '../src/migrations/index.js';
 import { Session } from '../src/session.js';
-import type { Target } from './support/contract-suite.js';
+
 import { connect } from './support/introspect.js';
 import { newUser, newWorkspace } from './support/rows.js';
 import { mariadb, postgres, type ServerKind } from './support/servers.js';
+import type { Place } from './support/world.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'uws-upgrade-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -77,7 +78,7 @@ async function fillFirst(options: SqlDatabaseOptions): Promise<void> {
 }
 
 /** @param open An empty database. */
-function describeUpgrade(name: string, missing: string, open: () => Promise<Target>): void {
+function describeUpgrade(name: string, missing: string, open: () => Promise<Place>): void {
   if (missing && process.env.CI === 'true') {
     it(`${name}: must be tested in CI`, () => expect.fail(missing));
     return;
@@ -114,7 +115,7 @@ function describeUpgrade(name: string, missing: string, open: () => Promise<Targ
   );
 }
 
-function onServer(kind: ServerKind): () => Promise<Target> {
+function onServer(kind: ServerKind): () => Promise<Place> {
   return async () => {
     const server = await kind.create();
     await server.start();

@@ -45,6 +45,7 @@ export async function* readDirectory(
   signal?: AbortSignal,
 ): AsyncGenerator<{ readonly name: Name; readonly stats: BigIntStats }> {
   let batch: Name[] = [];
+  signal?.throwIfAborted();
   for await (const { name } of await opendir(directory.self, { encoding: 'latin1', bufferSize: batchSize })) {
     batch.push(nameFromLatin1(name));
     if (batch.length < batchSize) continue;
@@ -52,6 +53,7 @@ export async function* readDirectory(
     yield* await look(directory, batch);
     batch = [];
   }
+  signal?.throwIfAborted();
   yield* await look(directory, batch);
 }
 

@@ -46,7 +46,9 @@ async function nextOf<T>(iterator: AsyncIterator<T>, signal: AbortSignal | undef
   let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    // The source itself may have aborted when it was asked.
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
     return await Promise.race([next, aborted]);

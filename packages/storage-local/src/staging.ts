@@ -16,12 +16,16 @@ import {
 import type { DirectoryHandle } from './directory-handle.js';
 import { errnoOf } from './errors.js';
 import type { Owner } from './layout.js';
-import type { Name } from './names.js';
+import { KeyedLock } from './locks.js';
+import { keyOf, type Name } from './names.js';
 
 /** A fresh name in a staging directory; uploads, which are named by their id, never collide with it. */
 export function freshName(kind: 'write' | 'directory' | 'link' | 'trash'): string {
   return `${kind}-${randomBytes(12).toString('hex')}`;
 }
+
+/** Of requests that need the same new directory at once, one makes it: the others would replace it under the first one's hands. */
+const making = new KeyedLock();
 
 /** Opens a new or unfinished file for writing. */
 export async function openStaged(staging: DirectoryHandle, name: string, how: 'new' | 'existing'): Promise<FileHandle> {
@@ -49,6 +53,19 @@ export async function makeOwnedDirectory(
   owner: Owner,
   mode: number,
 ): Promise<void> {
+  const { dev, ino } = await parent.identity();
+  await making.run(`${dev}-${ino}-${keyOf(name)}`, async () => {
+    if (!(await parent.stats(name))) await moveNewDirectory(staging, parent, name, owner, mode);
+  });
+}
+
+async function moveNewDirectory(
+  staging: DirectoryHandle,
+  parent: DirectoryHandle,
+  name: Name,
+  owner: Owner,
+  mode: number,
+): Promise<void> {
   const staged = freshName('directory');
   await mkdir(staging.at(staged), 0o700);
   try {
@@ -59,7 +76,7 @@ export async function makeOwnedDirectory(
     } finally {
       await made.close();
     }
-    // Replaces at most an empty directory that was made in this very moment.
+    // Replaces at most an empty directory that another process made in this very moment.
     await rename(staging.at(staged), parent.at(name));
   } catch (error) {
     await rmdir(staging.at(staged));

@@ -6,17 +6,13 @@ import { afterAll, expect } from 'vitest';
 import { openLocalStorage } from '../src/create-local-storage.js';
 import type { Confinement } from '../src/directory-handle.js';
 import type { Ownership } from '../src/layout.js';
+import { isRoot } from './setups.js';
 
-export const isRoot = process.geteuid?.() === 0;
+export { isRoot, setups } from './setups.js';
+
 export const uid = 12_345;
 export const gid = 12_346;
 
-/** Every way the storage can be set up here: giving files away takes root. */
-export const setups: readonly { ownership: Ownership; confinement: Confinement }[] = [
-  ...(isRoot ? ([{ ownership: 'chown', confinement: 'directory-handles' }] as const) : []),
-  { ownership: 'none', confinement: 'directory-handles' },
-  { ownership: 'none', confinement: 'resolved-paths' },
-];
 /** The way that tests of one set-up use: what a server on this machine would. */
 export const ownership: Ownership = isRoot ? 'chown' : 'none';
 

@@ -20,6 +20,8 @@ export {
 } from './faults/crash.js';
 export { makeSmallDisk, type SmallDisk, smallDiskObstacle } from './faults/disk.js';
 export { fileSystemSteps } from './faults/file-system.js';
+export { collectGarbage } from './faults/memory.js';
+export { openFilesBelow } from './faults/open-files.js';
 export { type Program, startProgram } from './faults/programs.js';
 export { type Random, seededRandom, seedOf } from './faults/random.js';
 export type { AdapterUnderTest, Check, CheckTools, Guarantee, Suite, World } from './guarantee.js';
@@ -29,5 +31,16 @@ export { type Report, type Result, tryAdapter } from './results.js';
 export { type TestRunner, testAdapter } from './runner.js';
 export * from './suites/account-mapping/index.js';
 export * from './suites/authentication/index.js';
+export { type DatabaseTask, runDatabaseTask } from './suites/database/program.js';
+export { databaseSuite } from './suites/database/suite.js';
+export type { DatabaseCapability, DatabaseOnSmallDisk, DatabaseWorld } from './suites/database/world.js';
 export * from './suites/job-type/index.js';
 export * from './suites/resource/index.js';
+export { storageSuite } from './suites/storage/suite.js';
+export type {
+  LinkTargetsToTry,
+  PlainPaths,
+  StorageCapability,
+  StorageOnSmallDisk,
+  StorageWorld,
+} from './suites/storage/world.js';

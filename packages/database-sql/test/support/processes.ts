@@ -1,11 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { type DatabaseTask, type Program, startProgram } from '@user-workspaces/testkit';
 import { build } from 'esbuild';
 import { afterAll } from 'vitest';
 import type { SqlDatabaseOptions } from '../../src/index.js';
-import type { ChildTask } from './child.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 let built: Promise<string> | undefined;
@@ -15,17 +13,9 @@ afterAll(async () => {
 });
 
 /** Starts another process on the same database, running the sources under test. */
-export async function startChild(task: ChildTask, options: SqlDatabaseOptions, times = 0): Promise<ChildProcess> {
+export async function startChild(task: DatabaseTask, options: SqlDatabaseOptions, times: number): Promise<Program> {
   built ??= buildChild();
-  return spawn(process.execPath, [await built, task, JSON.stringify(options), String(times)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-}
-
-/** Resolves when the process has ended well. */
-export async function finished(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  if (child.exitCode !== 0) throw new Error(`The other process ended with ${child.exitCode ?? child.signalCode}.`);
+  return startProgram(await built, [task, JSON.stringify(options), String(times)]);
 }
 
 async function buildChild(): Promise<string> {
@@ -40,7 +30,10 @@ async function buildChild(): Promise<string> {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    alias: { '@user-workspaces/contract': here('../../../contract/src/index.ts') },
+    alias: {
+      '@user-workspaces/contract': here('../../../contract/src/index.ts'),
+      '@user-workspaces/testkit': here('../../../testkit/src/index.ts'),
+    },
     external: ['knex', 'libsql'],
     logLevel: 'error',
   });

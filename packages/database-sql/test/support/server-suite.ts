@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { databaseSuite, testAdapter } from '@user-workspaces/testkit';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { createSqlDatabase, type ServerDatabaseOptions } from '../../src/index.js';
-import { describeContract } from './contract-suite.js';
+import { describeDialect } from './dialect-suite.js';
 import { connect } from './introspect.js';
 import { newUser } from './rows.js';
-import type { ServerKind } from './servers.js';
+import type { ServerKind, TestServer } from './servers.js';
+import { databaseUnderTest, type Place } from './world.js';
 
 /** The contract, and what happens when the server goes away; a server that is not installed is named. */
 export function describeServer(name: string, kind: ServerKind): void {
@@ -15,10 +17,19 @@ export function describeServer(name: string, kind: ServerKind): void {
   const title = kind.missing ? `${name} (not run: ${kind.missing})` : name;
 
   describe.skipIf(kind.missing !== '')(title, () => {
-    describeContract('contract', async () => {
-      const server = await kind.create();
-      await server.start();
-      return { options: server.options, remove: () => server.remove() };
+    describe('on one server', () => {
+      let server: TestServer;
+      beforeAll(async () => {
+        server = await kind.create();
+        await server.start();
+      }, 60_000);
+      afterAll(() => server.remove());
+
+      const place = (): Promise<Place> => server.createDatabase();
+      const fullDisk = 'the disk is the database server’s, which is not this adapter’s to fill';
+      // Side by side: each test waits for the server most of its time.
+      testAdapter({ describe: describe.concurrent, test }, databaseSuite, databaseUnderTest(name, place, { fullDisk }));
+      describeDialect(name, place);
     });
 
     describe('outages', () => {

@@ -7,10 +7,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ServerDatabaseOptions } from '../../src/index.js';
+import { connect } from './introspect.js';
 
 /** A private server on a loopback port, with its data in a temporary directory. */
-interface TestServer {
+export interface TestServer {
   readonly options: ServerDatabaseOptions;
+  /** Makes an empty database of its own on the server, which runs. */
+  createDatabase(): Promise<{ readonly options: ServerDatabaseOptions; remove(): Promise<void> }>;
   start(): Promise<void>;
   /** Ends connections at once, keeps the data. */
   stop(): Promise<void>;
@@ -45,6 +48,8 @@ export const postgres: ServerKind = {
       place.owner,
     );
     const options = ['-D', data, '-k', place.directory, '-p', String(place.port), '-c', 'listen_addresses=127.0.0.1'];
+    // The tests end servers and clients, not the machine: nothing has to reach the disk.
+    options.push('-c', 'fsync=off', '-c', 'full_page_writes=off');
     return server(place, {
       options: { client: 'pg', connection: `postgres://postgres@127.0.0.1:${place.port}/postgres` },
       launch: () => spawn(join(binaries, 'postgres'), options, { ...place.owner, stdio: 'ignore' }),
@@ -71,9 +76,11 @@ export const mariadb: ServerKind = {
     );
     const options = ['--no-defaults', `--datadir=${data}`, `--socket=${socket}`, `--port=${place.port}`];
     const local = ['--bind-address=127.0.0.1', '--skip-name-resolve', `--pid-file=${join(place.directory, 'pid')}`];
+    const unsynced = ['--innodb-flush-log-at-trx-commit=0', '--innodb-doublewrite=0', '--innodb-flush-method=nosync'];
     const created = server(place, {
       options: { client: 'mysql2', connection: `mysql://root@127.0.0.1:${place.port}/user_workspaces` },
-      launch: () => spawn('/usr/sbin/mariadbd', [...options, ...local], { ...place.owner, stdio: 'ignore' }),
+      launch: () =>
+        spawn('/usr/sbin/mariadbd', [...options, ...local, ...unsynced], { ...place.owner, stdio: 'ignore' }),
       stopSignal: 'SIGTERM',
       isUp: () =>
         run('/usr/bin/mariadb', [
@@ -116,6 +123,7 @@ function server(
   },
 ): TestServer {
   let running: ChildProcess | undefined;
+  let databases = 0;
   const stop = async (): Promise<void> => {
     if (!running) return;
     const ended = once(running, 'exit');
@@ -125,6 +133,21 @@ function server(
   };
   return {
     options: how.options,
+    async createDatabase() {
+      databases += 1;
+      const name = `uws_${databases}`;
+      const administration = connect(how.options);
+      await administration.raw(`create database ${name}`);
+      // One pool for each replica of each test: together they stay within what the server allows.
+      const connection = String(how.options.connection).replace(/\/\w+$/, `/${name}`);
+      return {
+        options: { ...how.options, connection, poolSize: 8 },
+        async remove() {
+          await administration.raw(`drop database ${name}`);
+          await administration.destroy();
+        },
+      };
+    },
     async start() {
       const child = how.launch();
       running = child;

@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '@user-workspaces/contract';
+import {
+  type AdapterUnderTest,
+  collectGarbage,
+  type DatabaseCapability,
+  type DatabaseOnSmallDisk,
+  type DatabaseWorld,
+  makeSmallDisk,
+} from '@user-workspaces/testkit';
+import { createSqlDatabase, type SqlDatabaseOptions } from '../../src/index.js';
+import { startChild } from './processes.js';
+
+/** An empty database. */
+export interface Place {
+  readonly options: SqlDatabaseOptions;
+  remove(): Promise<void>;
+}
+
+/** What the conformance suite needs of a kind of database; `place` makes an empty one, and `openDatabase` may change what is tried. */
+export function databaseUnderTest(
+  name: string,
+  place: () => Promise<Place>,
+  differences: AdapterUnderTest<DatabaseWorld, DatabaseCapability>['differences'] = {},
+  openDatabase: (options: SqlDatabaseOptions) => Database = createSqlDatabase,
+): AdapterUnderTest<DatabaseWorld, DatabaseCapability> {
+  return {
+    name,
+    differences,
+    async open() {
+      const { options, remove } = await place();
+      const closing: (() => Promise<void>)[] = [remove];
+      const reopen = async (): Promise<Database> => {
+        const database = openDatabase(options);
+        closing.unshift(() => database.close());
+        return database;
+      };
+      return {
+        database: await reopen(),
+        reopen,
+        start: (task, times) => startChild(task, options, times),
+        async openOnSmallDisk() {
+          const { close, ...small } = await sqliteOnSmallDisk();
+          closing.unshift(close);
+          return small;
+        },
+        async close() {
+          for (const close of closing) await close();
+        },
+      };
+    },
+  };
+}
+
+/** A place for a SQLite file in a directory of its own. */
+export async function sqlitePlace(): Promise<Place> {
+  const directory = mkdtempSync(join(tmpdir(), 'uws-sqlite-'));
+  return {
+    options: { client: 'sqlite', file: join(directory, 'server.db') },
+    remove: async () => rmSync(directory, { recursive: true }),
+  };
+}
+
+async function sqliteOnSmallDisk(): Promise<DatabaseOnSmallDisk & { close(): Promise<void> }> {
+  const { directory, fill, free, remove } = await makeSmallDisk(4 * 1024 * 1024);
+  const database = createSqlDatabase({ client: 'sqlite', file: join(directory, 'server.db') });
+  return {
+    database,
+    fill,
+    free,
+    async close() {
+      await database.close();
+      // libsql holds the file until its statements are collected.
+      for (let attempt = 1; ; attempt += 1) {
+        collectGarbage();
+        try {
+          return await remove();
+        } catch (error) {
+          if (attempt === 20) throw error;
+          await sleep(20);
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import type { Entry } from '@user-workspaces/contract';
+import { failureOf, refused } from '../../expectation.js';
+import { breaking, bytes, collect, pathsOf, readText, textOf } from './content.js';
+import { inWorkspace, type StorageGuarantee } from './world.js';
+
+export const fileGuarantees: readonly StorageGuarantee[] = [
+  {
+    id: 'paths.refused',
+    promise:
+      'Empty segments, `.`, `..`, a leading slash, NUL, and segments over 255 bytes are refused with `invalid` and a `field`.',
+    trial: 'Each is given to each method that takes a path.',
+    check: inWorkspace(async ({ storage, workspace, links }) => {
+      const hostile = ['/etc/passwd', '..', '../x', 'a/../b', 'a/./b', '.', 'a//b', 'a/', '/', 'a\0b', 'x'.repeat(256)];
+      for (const path of hostile) {
+        const calls: Promise<unknown>[] = [
+          storage.stat(workspace, path),
+          storage.read(workspace, path),
+          storage.write(workspace, path, bytes('x')),
+          storage.finishUpload(workspace, '0'.repeat(32), path),
+          storage.makeDirectory(workspace, path),
+          storage.rename(workspace, path, 'x'),
+          storage.rename(workspace, 'x', path),
+          storage.remove(workspace, path),
+          collect(storage.list(workspace, path)),
+          collect(storage.walk(workspace, path)),
+        ];
+        if (links) calls.push(storage.link(workspace, path, links.allowed));
+        const errors = await Promise.all(calls.map((call) => refused(call, 'invalid')));
+        for (const error of errors) assert.ok(error.field !== undefined, error.message);
+      }
+      await refused(storage.write(workspace, '', bytes('x')), 'invalid');
+      await refused(storage.remove(workspace, ''), 'invalid');
+      assert.deepEqual(await pathsOf(storage.list(workspace, '')), []);
+    }),
+  },
+  {
+    id: 'stat.entry',
+    promise:
+      'An entry tells path, kind, size, time of change and etag as they are; one that is not there is `not_found`.',
+    trial: 'A file and a directory are looked at, and what is not there, also below a file.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      const beganAtMs = Date.now();
+      const written = await storage.write(workspace, 'a/b.txt', bytes('hel', 'lo'));
+      assert.deepEqual(await storage.stat(workspace, 'a/b.txt'), written);
+      assert.deepEqual([written.path, written.kind, written.sizeBytes], ['a/b.txt', 'file', 5]);
+      assert.ok(Math.abs(written.modifiedAtMs - beganAtMs) < 60_000);
+      assert.equal((await storage.stat(workspace, 'a')).kind, 'directory');
+      for (const path of ['c', 'a/c', 'c/d', 'a/b.txt/c']) await refused(storage.stat(workspace, path), 'not_found');
+    }),
+  },
+  {
+    id: 'list.direct',
+    promise: '`list` gives the entries directly in a directory; one that is not there is `not_found`.',
+    trial: 'A workspace and a directory in it are listed, dot files and names beyond ASCII included.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      for (const path of ['a/b/c', 'a/ü', 'a/.dot', 'd']) await storage.write(workspace, path, bytes('x'));
+      const entries = await collect(storage.list(workspace, 'a'));
+      assert.deepEqual(entries.map(({ path }) => path).sort(), ['a/.dot', 'a/b', 'a/ü']);
+      for (const entry of entries) assert.deepEqual(entry, await storage.stat(workspace, entry.path));
+      assert.deepEqual(await pathsOf(storage.list(workspace, '')), ['a', 'd']);
+      await refused(collect(storage.list(workspace, 'nothing')), 'not_found');
+    }),
+  },
+  {
+    id: 'walk.parents-first',
+    promise: '`walk` gives everything below a directory, parents before children.',
+    trial: 'A tree of several levels is walked, from the workspace and from a directory.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      for (const path of ['a/b/c/d', 'a/e', 'f/g']) await storage.write(workspace, path, bytes('x'));
+      const paths = (await collect(storage.walk(workspace, ''))).map(({ path }) => path);
+      assert.deepEqual([...paths].sort(), ['a', 'a/b', 'a/b/c', 'a/b/c/d', 'a/e', 'f', 'f/g']);
+      for (const path of paths) {
+        const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+        if (parent !== '') assert.ok(paths.indexOf(parent) < paths.indexOf(path), `${path} before ${parent}`);
+      }
+      assert.deepEqual(await pathsOf(storage.walk(workspace, 'a/b')), ['a/b/c', 'a/b/c/d']);
+    }),
+  },
+  {
+    id: 'read.range',
+    promise:
+      '`read` gives the file, or an inclusive range of bytes; a range outside of it, and what is no file, is `invalid`.',
+    trial: 'Ranges at both ends and across pieces of a file of 300,000 bytes are read, then wrong ones.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      const text = Array.from({ length: 50_000 }, (_, number) => String(number).padStart(6, '0')).join('');
+      const entry = await storage.write(workspace, 'file', bytes(text.slice(0, 7), text.slice(7)));
+      const opened = await storage.read(workspace, 'file');
+      assert.deepEqual(opened.entry, entry);
+      assert.ok((await textOf(opened.content)) === text, 'the file is read as it was written');
+      const range = async (start: number, end: number): Promise<string> =>
+        textOf((await storage.read(workspace, 'file', { start, end })).content);
+      for (const [start, end] of [
+        [0, 0],
+        [5, 250_000],
+        [299_999, 299_999],
+        [0, 299_999],
+      ] as const) {
+        assert.ok((await range(start, end)) === text.slice(start, end + 1), `bytes ${start} to ${end}`);
+      }
+      for (const [start, end] of [
+        [0, 300_000],
+        [300_000, 300_000],
+        [5, 4],
+        [-1, 3],
+        [0, Number.NaN],
+      ] as const) {
+        await refused(range(start, end), 'invalid');
+      }
+      await storage.write(workspace, 'empty', bytes());
+      assert.equal(await readText(storage, workspace, 'empty'), '');
+      await storage.makeDirectory(workspace, 'directory');
+      await refused(storage.read(workspace, 'directory'), 'invalid');
+      await refused(storage.read(workspace, 'nothing'), 'not_found');
+    }),
+  },
+  {
+    id: 'write.appears-whole',
+    promise: 'A file appears at its name whole or not at all.',
+    trial: 'After each piece of a new file and of a replacement, the name is read.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      const seen: string[] = [];
+      const present = (): Promise<string> => readText(storage, workspace, 'file').catch(() => 'absent');
+      const watched = async function* (text: string): AsyncGenerator<Uint8Array> {
+        for (const letter of text) {
+          yield Buffer.alloc(70_000, letter);
+          seen.push((await present()).slice(0, 6));
+        }
+      };
+      await storage.write(workspace, 'file', watched('ab'));
+      await storage.write(workspace, 'file', watched('cd'));
+      assert.deepEqual(seen, ['absent', 'absent', 'aaaaaa', 'aaaaaa']);
+      assert.equal((await present()).length, 140_000);
+    }),
+  },
+  {
+    id: 'write.broken-source',
+    promise: 'A broken write leaves the old file as it was, and throws what the source throws.',
+    trial: 'A source fails in the middle, with an error that looks like one of the file system.',
+    check: inWorkspace(async ({ storage, workspace, plain }) => {
+      const old = await storage.write(workspace, 'file', bytes('old'));
+      const error = Object.assign(new Error('read ECONNRESET'), { code: 'ENOSPC', syscall: 'read' });
+      assert.equal(await failureOf(storage.write(workspace, 'file', breaking(error, 'new'))), error);
+      assert.equal(await failureOf(storage.write(workspace, 'never', breaking(error, 'new'))), error);
+      assert.equal(await readText(storage, workspace, 'file'), 'old');
+      assert.deepEqual(await storage.stat(workspace, 'file'), old);
+      await refused(storage.stat(workspace, 'never'), 'not_found');
+      assert.deepEqual((await plain?.leftovers()) ?? [], []);
+    }),
+  },
+  {
+    id: 'write.if-match',
+    promise: 'With `ifMatch` a write happens only if the present file has this etag.',
+    trial: 'A file is replaced with its etag, with an older one, and where there is none.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      const first = await storage.write(workspace, 'file', bytes('1'));
+      const second = await storage.write(workspace, 'file', bytes('2'), { ifMatch: first.etag });
+      await refused(storage.write(workspace, 'file', bytes('3'), { ifMatch: first.etag }), 'conflict');
+      await refused(storage.write(workspace, 'absent', bytes('3'), { ifMatch: second.etag }), 'conflict');
+      assert.equal(await readText(storage, workspace, 'file'), '2');
+      await refused(storage.stat(workspace, 'absent'), 'not_found');
+    }),
+  },
+  {
+    id: 'write.if-none',
+    promise: 'With `ifMatch: null` a write happens only if there is no such file.',
+    trial: 'A file is made twice.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      await storage.write(workspace, 'file', bytes('1'), { ifMatch: null });
+      await refused(storage.write(workspace, 'file', bytes('2'), { ifMatch: null }), 'conflict');
+      assert.equal(await readText(storage, workspace, 'file'), '1');
+    }),
+  },
+  {
+    id: 'write.one-winner',
+    promise: 'Of many writes at once with the same condition one happens.',
+    trial: 'Eight writers replace one version of a file, then eight make a new one.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      const { etag } = await storage.write(workspace, 'old', bytes('0'));
+      for (const [path, ifMatch] of [
+        ['old', etag],
+        ['new', null],
+      ] as const) {
+        const ends = await Promise.allSettled(
+          Array.from({ length: 8 }, (_, writer) => storage.write(workspace, path, bytes(`${writer}`), { ifMatch })),
+        );
+        const winners = ends.flatMap(({ status }, writer) => (status === 'fulfilled' ? [`${writer}`] : []));
+        assert.deepEqual(winners, [await readText(storage, workspace, path)]);
+        for (const end of ends) if (end.status === 'rejected') await refused(Promise.reject(end.reason), 'conflict');
+      }
+    }),
+  },
+  {
+    id: 'write.conflict',
+    promise:
+      'A write to the name of a directory, or below a file, is `conflict`, and so is a directory in place of a file; an existing directory is fine.',
+    trial: 'Files and directories are made where the other kind is.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      await storage.write(workspace, 'directory/file', bytes('x'));
+      await refused(storage.write(workspace, 'directory', bytes('x')), 'conflict');
+      await refused(storage.write(workspace, 'directory/file/x', bytes('x')), 'conflict');
+      await refused(storage.makeDirectory(workspace, 'directory/file'), 'conflict');
+      const made = await storage.makeDirectory(workspace, 'directory');
+      assert.deepEqual([made.path, made.kind], ['directory', 'directory']);
+      assert.equal((await storage.makeDirectory(workspace, 'new/a/b')).path, 'new/a/b');
+      assert.equal(await readText(storage, workspace, 'directory/file'), 'x');
+    }),
+  },
+  {
+    id: 'etag.changes',
+    promise: 'The etag changes whenever the content may have changed, and not by reading.',
+    trial: 'A file is replaced by one of the same size, at once; it is read and looked at.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      const etags: string[] = [];
+      for (const text of ['aa', 'bb', 'aa']) {
+        const { etag } = await storage.write(workspace, 'file', bytes(text));
+        await readText(storage, workspace, 'file');
+        assert.equal((await storage.stat(workspace, 'file')).etag, etag);
+        assert.equal((await storage.read(workspace, 'file').then(closed)).etag, etag);
+        etags.push(etag);
+      }
+      assert.equal(new Set(etags).size, 3);
+      assert.ok(
+        etags.every((etag) => !etag.includes('"')),
+        'unquoted',
+      );
+    }),
+  },
+  {
+    id: 'rename.moves',
+    promise:
+      '`rename` renames within the workspace, and makes missing parents of the new name; what is not there is `not_found`.',
+    trial: 'A file and a directory are renamed.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      await storage.write(workspace, 'a/b', bytes('b'));
+      const moved = await storage.rename(workspace, 'a/b', 'c/d/e');
+      assert.deepEqual([moved.path, moved.kind, moved.sizeBytes], ['c/d/e', 'file', 1]);
+      assert.equal((await storage.rename(workspace, 'c', 'f')).kind, 'directory');
+      await refused(storage.rename(workspace, 'a/b', 'x'), 'not_found');
+      assert.deepEqual(await pathsOf(storage.walk(workspace, '')), ['a', 'f', 'f/d', 'f/d/e']);
+      assert.equal(await readText(storage, workspace, 'f/d/e'), 'b');
+    }),
+  },
+  {
+    id: 'rename.never-replaces',
+    promise: '`rename` is `conflict` when the new name exists.',
+    trial: 'A file and a directory are renamed to names of files and directories.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      for (const path of ['file', 'other', 'directory/in']) await storage.write(workspace, path, bytes(path));
+      await storage.makeDirectory(workspace, 'empty');
+      for (const [from, to] of [
+        ['file', 'other'],
+        ['file', 'empty'],
+        ['file', 'file'],
+        ['directory', 'file'],
+        ['directory', 'empty'],
+      ] as const) {
+        await refused(storage.rename(workspace, from, to), 'conflict');
+      }
+      for (const path of ['file', 'other', 'directory/in'])
+        assert.equal(await readText(storage, workspace, path), path);
+      assert.deepEqual(await pathsOf(storage.list(workspace, 'empty')), []);
+    }),
+  },
+  {
+    id: 'remove.tree',
+    promise: '`remove` removes an entry, a directory with all that is in it; what is not there is `not_found`.',
+    trial: 'A file and a tree are removed, twice each.',
+    check: inWorkspace(async ({ storage, workspace, plain }) => {
+      for (const path of ['a/b/c', 'a/.d', 'e', 'kept']) await storage.write(workspace, path, bytes('x'));
+      for (const path of ['a', 'e']) {
+        await storage.remove(workspace, path);
+        await refused(storage.remove(workspace, path), 'not_found');
+      }
+      assert.deepEqual(await pathsOf(storage.walk(workspace, '')), ['kept']);
+      assert.deepEqual((await plain?.leftovers()) ?? [], []);
+    }),
+  },
+];
+
+async function closed({ entry, content }: { entry: Entry; content: AsyncIterable<Uint8Array> }): Promise<Entry> {
+  await content[Symbol.asyncIterator]().return?.();
+  return entry;
+}
