@@ -50,28 +50,3 @@ export function newWorkspace(name: string, changes: Partial<NewRow<'workspaces'>
     ...changes,
   };
 }
-
-export function newShare(copyId: number, changes: Partial<NewRow<'shares'>> = {}): NewRow<'shares'> {
-  return {
-    original_workspace_id: null,
-    shared_workspace_id: copyId,
-    sender_user_id: 1,
-    receiver_user_id: 2,
-    last_resource_options: {},
-    last_job_type: null,
-    is_accepted: false,
-    created_at_ms: 1,
-    work: 'copy',
-    mail_due: false,
-    lease_owner: null,
-    lease_until_ms: 0,
-    lease_fence: 0,
-    due_at_ms: null,
-    attempts: 0,
-    ...changes,
-  };
-}
-
-export function newEvent(userId: number, seq: number): NewRow<'events'> {
-  return { user_id: userId, seq, type: 'job', subject_id: 1, payload: '{}', created_at_ms: 1 };
-}
