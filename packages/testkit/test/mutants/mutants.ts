@@ -21,7 +21,7 @@ export function testMutants<W extends World, Capability extends string>(
 ): void {
   describe(`${suite.contract}: an adapter that`, () => {
     const tried = mutants.filter(({ isLong }) => !isLong || process.env.UWS_LONG === '1');
-    it.each(tried)('$fault', { timeout: 180_000 }, async ({ fault, open, breaks }) => {
+    it.each(tried)('$fault', { timeout: 600_000 }, async ({ fault, open, breaks }) => {
       const { results } = await tryAdapter(suite, { name: fault, open, ...(differences && { differences }) }, atOnce);
       const broken = results.filter(({ outcome }) => outcome === 'broken');
       const told = broken.map(({ id, error }) => `${id}: ${String(error)}`).join('\n');

@@ -22,6 +22,16 @@ async function refusesExtension(jobs: Jobs, { resource }: ResourceWorld): Promis
   assert.equal((await jobs.running(specification)).endsAtMs, before.endsAtMs);
 }
 
+/** A job that was seen running before it reached its limit; on a crowded machine that takes a longer limit. */
+async function seenRunning(jobs: Jobs, shortTimeLimitMinutes: number) {
+  for (let timeLimitMinutes = shortTimeLimitMinutes; ; timeLimitMinutes *= 2) {
+    const specification = await jobs.run(beating(), { limits: { timeLimitMinutes } });
+    const seen = await jobs.observed(specification, ({ kind }) => kind === 'running' || kind === 'ended');
+    if (seen.kind === 'running') return { specification, seen, timeLimitMinutes };
+    assert.ok(seen.kind === 'ended' && seen.cause === 'time_limit', `The job is ${JSON.stringify(seen)}.`);
+  }
+}
+
 export const limitGuarantees: readonly ResourceGuarantee[] = [
   {
     id: 'limit.time',
@@ -29,16 +39,12 @@ export const limitGuarantees: readonly ResourceGuarantee[] = [
     trial: 'A job with a short limit is launched, every instance is closed, and a new one asked later.',
     timeoutMs: 600_000,
     check: withJobs(async (jobs, { resource, reopen, shortTimeLimitMinutes = 0.05 }) => {
-      const specification = await jobs.run(beating(), { limits: { timeLimitMinutes: shortTimeLimitMinutes } });
-      const { startedAtMs, endsAtMs } = await jobs.running(specification);
-      assert.equal(
-        endsAtMs,
-        startedAtMs + shortTimeLimitMinutes * 60_000,
-        'The announced end is not start plus limit.',
-      );
+      const { specification, seen, timeLimitMinutes } = await seenRunning(jobs, shortTimeLimitMinutes);
+      const { startedAtMs, endsAtMs } = seen;
+      assert.equal(endsAtMs, startedAtMs + timeLimitMinutes * 60_000, 'The announced end is not start plus limit.');
       await resource.close();
       const next = await reopen();
-      await sleep(shortTimeLimitMinutes * 60_000);
+      await sleep(timeLimitMinutes * 60_000);
       const end = await jobs.ended(specification, next);
       assert.equal(end.cause, 'time_limit');
       assert.ok(end.endedAtMs >= startedAtMs, 'The job ended before it started.');

@@ -1,0 +1,123 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { defineAdapters, type Suite, tryAdapter, type World } from '../src/index.js';
+import { run } from '../src/report/command.js';
+import { markdownTable, textTable } from '../src/report/table.js';
+
+interface Counter extends World {
+  readonly value: number;
+}
+
+/** A contract of two promises, of which one rests on a capability. */
+const suite: Suite<Counter, 'odd'> = {
+  contract: 'Counter',
+  capabilities: { odd: 'Values may be odd.' },
+  guarantees: [
+    {
+      id: 'value.positive',
+      promise: 'A value is above zero.',
+      trial: 'It is looked at.',
+      check: async ({ value }) => {
+        if (value <= 0) throw new Error(`It is ${value} | so.\nsecond line`);
+      },
+    },
+    {
+      id: 'value.odd',
+      promise: 'A value may be odd.',
+      trial: 'It is looked at.',
+      check: async ({ value }) => {
+        if (value % 2 === 0) throw new Error('It is even.');
+      },
+      without: { capability: 'odd', trial: 'It is even.', check: async () => {} },
+    },
+  ],
+};
+const open = (value: number) => async () => ({ value, close: async () => {} });
+const even = { name: 'even', open: open(2), differences: { odd: 'Pairs only.' } };
+const negative = { name: 'negative', open: open(-1) };
+
+describe('tables', () => {
+  it('show what is kept, what differs and why, and what is broken', async () => {
+    const reports = [await tryAdapter(suite, even), await tryAdapter(suite, negative)];
+    expect(markdownTable(reports)).toBe(
+      [
+        '## Counter',
+        '',
+        '| guarantee | promise | even | negative |',
+        '| --- | --- | --- | --- |',
+        '| `value.positive` | A value is above zero. | kept | broken: It is -1 \\| so. |',
+        '| `value.odd` | A value may be odd. | differs: Pairs only. | kept |',
+        '',
+      ].join('\n'),
+    );
+    const text = textTable(reports);
+    expect(text).toContain('✓ value.positive  A value is above zero.');
+    expect(text).toContain('1 kept, 1 differ, 0 broken');
+    expect(text).toContain('broken: It is -1 | so.');
+    expect(text).not.toContain('second line');
+  });
+});
+
+describe('the command', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'uws-report-'));
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  /** Calls it with a module that exports this as its default, an expression over `good` and `bad`. */
+  async function call(expression: string, ...options: string[]) {
+    const path = join(directory, `module-${Math.random()}.mjs`);
+    const result = (outcome: string) =>
+      `{ id: 'a.b', promise: 'P.', trial: 'T.', outcome: '${outcome}', error: new Error('why'), durationMs: 1 }`;
+    const adapter = (name: string, outcome: string) =>
+      `{ contract: 'Counter', name: '${name}', count: 1, tryIt: async () => ({ contract: 'Counter', adapter: '${name}', results: [${result(outcome)}] }) }`;
+    writeFileSync(
+      path,
+      `const good = ${adapter('good', 'kept')}; const bad = ${adapter('bad', 'broken')}; export default ${expression};`,
+    );
+    let out = '';
+    let err = '';
+    const code = await run([path, ...options], {
+      out: (text) => {
+        out += text;
+      },
+      err: (text) => {
+        err += text;
+      },
+    });
+    return { code, out, err };
+  }
+
+  it('ends with 0 when all is kept, and with 1 when something is broken', async () => {
+    expect(await call('[good]')).toMatchObject({
+      code: 0,
+      err: 'Counter: good, 1 guarantees … 1 kept, 0 differ, 0 broken\n',
+    });
+    const broken = await call('[good, bad]', '--markdown');
+    expect(broken.code).toBe(1);
+    expect(broken.out).toContain('| `a.b` | P. | kept | broken: why |');
+  });
+
+  it('ends with 2, and says what to do, when it was called wrongly', async () => {
+    for (const [expression, ...options] of [
+      ['7'],
+      ['[]'],
+      ['[{}]'],
+      ['[good]', 'another'],
+      ['[good]', '--nonsense'],
+      ['[good]', '--at-once', '0'],
+      ['[good]', '--contract', 'Storage'],
+    ] as const) {
+      const { code, out, err } = await call(expression, ...options);
+      expect([code, out], options.join(' ')).toEqual([2, '']);
+      expect(err).toMatch(/^uws-testkit: .*--help\.\n$/s);
+    }
+    expect((await call('[good]', '--help')).out).toContain('Usage: uws-testkit');
+  });
+
+  it('takes what defineAdapters makes', async () => {
+    const [defined] = defineAdapters(suite, even);
+    expect(defined).toMatchObject({ contract: 'Counter', name: 'even', count: 2 });
+    expect((await defined?.tryIt(1))?.results.map(({ outcome }) => outcome)).toEqual(['kept', 'differs']);
+  });
+});
