@@ -6,6 +6,7 @@
  * - `/upload`: takes a body and tells its size and hash; `/progress`: the bytes that arrived so far.
  * - `/stream`: an event at once, another one after `/go`.
  * - `/answer?<base64url>`: these bytes, on the bare socket. `/set`: the heads in the query, as JSON.
+ * - `/flood`: bytes without end.
  * - WebSockets: `/mute` never answers, `/hold` opens and never reads, others echo.
  * - everything else: the request itself, as JSON.
  */
@@ -27,6 +28,12 @@ const server = http.createServer((request, response) => {
     response.write('data: first\\n\\n');
     waiting.push(() => response.end('data: second\\n\\n'));
     return;
+  }
+  if (path.endsWith('/flood')) {
+    const part = Buffer.alloc(65536, 97);
+    const more = () => { while (!response.destroyed && response.write(part)); };
+    response.on('drain', more);
+    return more();
   }
   log.push({ method: request.method, url: request.url });
   if (path.endsWith('/answer')) return request.socket.end(Buffer.from(query, 'base64url'));
