@@ -96,12 +96,7 @@ export function shakeHands(context: HandshakeContext): void {
     }
     if (!agrees(request, answered)) {
       application.destroy();
-      const message = `The server of job ${jobId} answered the opening of a WebSocket with something else. Look into the job's log.`;
-      context.onFailed(
-        { status: 502, code: 'session_unreachable', message },
-        new Error('wrong Sec-WebSocket-Accept'),
-        false,
-      );
+      context.onFailed(disagreement(jobId), new Error('wrong Sec-WebSocket-Accept'), false);
       return;
     }
     const lines = browserHead(answered.rawHeaders, target, visitor);
@@ -120,6 +115,12 @@ export function shakeHands(context: HandshakeContext): void {
   });
   asked.on('response', (answered) => {
     if (!settle()) return;
+    // A change of protocol that names none: a proxy in front would take it for the beginning of a tunnel.
+    if (answered.statusCode === 101) {
+      answered.destroy();
+      context.onFailed(disagreement(jobId), new Error('101 without Upgrade'), false);
+      return;
+    }
     const response = responseOn(request, socket, limits.lingerMs);
     const cut = () => socket.destroy();
     session.handshakes.add(cut);
@@ -143,6 +144,11 @@ export function shakeHands(context: HandshakeContext): void {
     );
   });
   asked.end();
+}
+
+function disagreement(jobId: number): OwnAnswer {
+  const message = `The server of job ${jobId} answered the opening of a WebSocket with something else. Look into the job's log.`;
+  return { status: 502, code: 'session_unreachable', message };
 }
 
 function agrees(request: HttpRequest, answered: IncomingMessage): boolean {
