@@ -1415,7 +1415,7 @@ export interface components {
         path: string;
         /** @description Relative to the workspace, `/`-separated; absent: the workspace itself */
         optional_path: string;
-        /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; with another body 409 */
+        /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; 404 once that was deleted; with another body 409 */
         idempotency_key: string;
     };
     requestBodies: never;
@@ -1581,7 +1581,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; with another body 409 */
+                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; 404 once that was deleted; with another body 409 */
                 "Idempotency-Key"?: components["parameters"]["idempotency_key"];
             };
             path?: never;
@@ -1685,7 +1685,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; with another body 409 */
+                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; 404 once that was deleted; with another body 409 */
                 "Idempotency-Key"?: components["parameters"]["idempotency_key"];
             };
             path: {
@@ -2231,7 +2231,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; with another body 409 */
+                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; 404 once that was deleted; with another body 409 */
                 "Idempotency-Key"?: components["parameters"]["idempotency_key"];
             };
             path?: never;

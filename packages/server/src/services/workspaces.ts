@@ -1,4 +1,10 @@
-import { AdapterError, type JsonObject, type Storage, type WorkspaceRow } from '@user-workspaces/contract';
+import {
+  AdapterError,
+  type IdempotencyRow,
+  type JsonObject,
+  type Storage,
+  type WorkspaceRow,
+} from '@user-workspaces/contract';
 import type { RequestBody, Schema } from '@user-workspaces/schema';
 import { DiskAllowance } from '../files/disk-allowance.js';
 import { applyPendingChanges, type FileChanges, stageFiles } from '../files/staged-files.js';
@@ -139,6 +145,7 @@ export async function createWorkspace(
         },
       );
     }
+    await requireUndone(context, caller, earlier);
   }
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
   const storage = context.mainStorage;
@@ -175,7 +182,7 @@ export async function createWorkspace(
       attempts: 0,
     });
     const location = storage.locate(account, inserted.id);
-    // An earlier one that is there no longer was undone, by its request or after a crash.
+    // An earlier one was undone, by its request or after a crash.
     await idempotency?.claim(transaction.rows, { workspace_id: inserted.id }, earlier);
     return transaction.touchWorkspace(inserted, { location });
   });
@@ -189,6 +196,28 @@ export async function createWorkspace(
     await undoWorkspace(context, open);
     throw error;
   }
+}
+
+/**
+ * Of a workspace that is gone: it was undone before anybody had it, and the key is free. Its events tell, which are kept longer than keys.
+ *
+ * @throws ApiError `not_found` when it was complete, or deleted by its user: the key has made its one thing.
+ */
+async function requireUndone(context: ServerContext, caller: Caller, earlier: IdempotencyRow): Promise<void> {
+  const workspaceId = Number(earlier.answer.workspace_id);
+  const changes = await context.database.find('events', {
+    where: { user_id: caller.user.id, subject_id: workspaceId, type: 'workspace.changed' },
+  });
+  const statuses = changes.map(({ payload }) => {
+    const event: Schema<'WorkspaceChangedEvent'> = JSON.parse(payload);
+    return event.workspace.status;
+  });
+  if (statuses.every((status) => status === 'initializing')) return;
+  throw new ApiError(
+    'not_found',
+    `This Idempotency-Key made workspace ${workspaceId}, which was deleted since. Use a new key to make another one.`,
+    { field: 'Idempotency-Key' },
+  );
 }
 
 async function fillWorkspace(
