@@ -1,9 +1,29 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { JobRow } from '@user-workspaces/contract';
+import type { Database, JobRow } from '@user-workspaces/contract';
+import { launchKeys } from '../support/put-away.js';
 import { processesBelow } from '../support/server.js';
-import { type Bench, until } from './bench.js';
+
+/** Where servers keep what is looked at here. */
+export interface Place {
+  /** Holds `workspaces` and `launches`. */
+  readonly data: string;
+  /** Holds a file for each job, with a line for each time that its program was started. */
+  readonly starts: string;
+  readonly database: Database;
+}
+
+/** Asks until there is an answer other than `undefined`. */
+export async function until<T>(what: string, ask: () => Promise<T | undefined>, patienceMs = 10_000): Promise<T> {
+  const deadline = Date.now() + patienceMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${patienceMs} ms.`);
+    await delay(20);
+  }
+}
 
 /** Names in a directory; none where it does not exist. */
 export async function namesIn(path: string): Promise<string[]> {
@@ -16,28 +36,28 @@ export async function namesIn(path: string): Promise<string[]> {
 }
 
 /** How often a job's program was started. */
-export async function startsOf(bench: Bench, jobId: number): Promise<number> {
-  if (!(await namesIn(join(bench.data, 'starts'))).includes(String(jobId))) return 0;
-  return (await readFile(join(bench.data, 'starts', String(jobId)), 'utf8')).split('\n').length - 1;
+export async function startsOf(place: Place, jobId: number): Promise<number> {
+  if (!(await namesIn(place.starts)).includes(String(jobId))) return 0;
+  return (await readFile(join(place.starts, String(jobId)), 'utf8')).split('\n').length - 1;
 }
 
 /** Waits until nothing is under way any more: what the rows say has been done. */
-export async function settled(bench: Bench): Promise<void> {
+export async function settled(place: Place, patienceMs = 20_000): Promise<void> {
   await until(
     'the work comes to rest',
-    async () => ((await underWay(bench)).length === 0 ? true : undefined),
-    20_000,
+    async () => ((await underWay(place)).length === 0 ? true : undefined),
+    patienceMs,
   ).catch(async (error: unknown) => {
-    throw new Error(`${String(error)} Still under way: ${(await underWay(bench)).join('; ')}`);
+    throw new Error(`${String(error)} Still under way: ${(await underWay(place)).join('; ')}`);
   });
 }
 
-async function underWay(bench: Bench): Promise<string[]> {
+async function underWay(place: Place): Promise<string[]> {
   const nowMs = Date.now();
   const [workspaces, jobs, shares] = await Promise.all([
-    bench.database.find('workspaces', {}),
-    bench.database.find('jobs', {}),
-    bench.database.find('shares', {}),
+    place.database.find('workspaces', {}),
+    place.database.find('jobs', {}),
+    place.database.find('shares', {}),
   ]);
   const found: string[] = [];
   for (const { id, status, pending_changes, lease_until_ms } of workspaces) {
@@ -56,31 +76,31 @@ async function underWay(bench: Bench): Promise<string[]> {
 }
 
 /** What must hold of a settled server's rows, files and processes, whatever happened before. Gives what does not. */
-export async function violations(bench: Bench): Promise<string[]> {
+export async function violations(place: Place): Promise<string[]> {
   // A survey may come between two readings, and a process may take a moment to be gone.
   let found: string[] = [];
   for (let attempt = 0; attempt < 20; attempt++) {
-    found = await look(bench);
+    found = await look(place);
     if (found.length === 0) return [];
     await delay(100);
   }
   return found;
 }
 
-async function look(bench: Bench): Promise<string[]> {
-  const jobs = await bench.database.find('jobs', {});
+async function look(place: Place): Promise<string[]> {
+  const jobs = await place.database.find('jobs', {});
   return [
-    ...(await eventProblems(bench)),
-    ...(await directoryProblems(bench)),
-    ...(await launchProblems(bench, jobs)),
-    ...(await startProblems(bench, jobs)),
-    ...(await workspaceProblems(bench, jobs)),
-    ...(await stagingProblems(bench)),
+    ...(await eventProblems(place)),
+    ...(await directoryProblems(place)),
+    ...(await launchProblems(place, jobs)),
+    ...(await startProblems(place, jobs)),
+    ...(await workspaceProblems(place, jobs)),
+    ...(await stagingProblems(place)),
   ];
 }
 
 /** Each user's events are numbered without a gap, up to the user's counter. */
-async function eventProblems({ database }: Bench): Promise<string[]> {
+async function eventProblems({ database }: Place): Promise<string[]> {
   const users = await database.find('users', {});
   const problems = users.map(async ({ id, username, event_seq }) => {
     const events = await database.find('events', { where: { user_id: id }, orderBy: [['seq', 'asc']] });
@@ -92,7 +112,7 @@ async function eventProblems({ database }: Bench): Promise<string[]> {
 }
 
 /** Each workspace has its directory, and there is no other. */
-async function directoryProblems({ data, database }: Bench): Promise<string[]> {
+async function directoryProblems({ data, database }: Place): Promise<string[]> {
   const root = join(data, 'workspaces');
   const accounts = (await namesIn(root)).filter((name) => name !== '.staging');
   const present = await Promise.all(
@@ -106,7 +126,7 @@ async function directoryProblems({ data, database }: Bench): Promise<string[]> {
 }
 
 /** Each job that was launched and not forgotten has its record, and there is no other; only running jobs have processes. */
-async function launchProblems({ data, database }: Bench, jobs: readonly JobRow[]): Promise<string[]> {
+async function launchProblems({ data, database }: Place, jobs: readonly JobRow[]): Promise<string[]> {
   const root = join(data, 'launches');
   const names = (await namesIn(root)).filter((name) => !name.startsWith('.'));
   const wanted = jobs.filter(({ launch_begun, is_remembered }) => launch_begun && is_remembered);
@@ -124,11 +144,11 @@ async function launchProblems({ data, database }: Bench, jobs: readonly JobRow[]
 }
 
 /** A job that ran was started once; one that never ran was not. */
-async function startProblems(bench: Bench, jobs: readonly JobRow[]): Promise<string[]> {
+async function startProblems(place: Place, jobs: readonly JobRow[]): Promise<string[]> {
   const known = new Set(jobs.map(({ id }) => String(id)));
-  const unknown = (await namesIn(join(bench.data, 'starts'))).filter((name) => !known.has(name));
+  const unknown = (await namesIn(place.starts)).filter((name) => !known.has(name));
   const problems = jobs.map(async (job) => {
-    const starts = await startsOf(bench, job.id);
+    const starts = await startsOf(place, job.id);
     const hasRun = job.started_at_ms !== null;
     // A job that was stopped at once may have ended before its program's first line.
     const allowed = !hasRun ? [0] : job.status_reason === 'stopped' ? [0, 1] : [1];
@@ -143,7 +163,7 @@ async function startProblems(bench: Bench, jobs: readonly JobRow[]): Promise<str
 }
 
 /** A workspace is active exactly while one of its jobs is. */
-async function workspaceProblems({ database }: Bench, jobs: readonly JobRow[]): Promise<string[]> {
+async function workspaceProblems({ database }: Place, jobs: readonly JobRow[]): Promise<string[]> {
   const rows = await database.find('workspaces', {});
   return rows.flatMap(({ id, status }) => {
     const isActive = jobs.some((job) => job.workspace_id === id && job.status === 'running');
@@ -152,7 +172,7 @@ async function workspaceProblems({ database }: Bench, jobs: readonly JobRow[]): 
 }
 
 /** What is staged under an upload's id has its row, by which it is removed one day; staging of workspaces that are gone is gone. */
-async function stagingProblems({ data, database }: Bench): Promise<string[]> {
+async function stagingProblems({ data, database }: Place): Promise<string[]> {
   const root = join(data, 'workspaces', '.staging');
   const announced = new Set((await database.find('uploads', {})).map(({ upload_id }) => upload_id));
   const problems = (await namesIn(root)).map(async (location) => {
@@ -167,4 +187,16 @@ function differences(what: string, present: ReadonlySet<string>, wanted: Readonl
     ...[...present].filter((name) => !wanted.has(name)).map((name) => `${what} ${name} should not be there`),
     ...[...wanted].filter((name) => !present.has(name)).map((name) => `${what} ${name} is missing`),
   ];
+}
+
+/** Ends what a test that failed has left of jobs and servers: processes that name this place, or one of its launches. */
+export async function endLeftProcesses({ data }: Pick<Place, 'data'>): Promise<void> {
+  for (const pid of await processesBelow(data, await launchKeys(data))) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      // With the first process of a job its others are gone.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
 }

@@ -3,11 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Bench, type Point, until } from './bench.js';
-import { type Death, die, pointsOf, putAwayBench, record, removeBench } from './deaths.js';
-import { violations } from './invariants.js';
-import type { Operation } from './operations.js';
-import * as operations from './operations.js';
+import { until, violations } from './invariants.js';
+import { Bench, type Point } from './steps/bench.js';
+import { type Death, die, pointsOf, putAwayBench, record, removeBench } from './steps/deaths.js';
+import type { Operation } from './steps/operations.js';
+import * as operations from './steps/operations.js';
 
 const sourcesOf = (name: string): string => fileURLToPath(new URL(`../../packages/${name}/src`, import.meta.url));
 

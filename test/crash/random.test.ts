@@ -1,9 +1,9 @@
 // Kills the server at random times while several users' programs work with it, and counts afterwards what they were promised.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Answered, Bench, type SendOptions, until } from './bench.js';
-import { putAwayBench, removeBench } from './deaths.js';
-import { settled, violations } from './invariants.js';
+import { settled, until, violations } from './invariants.js';
+import { type Answered, Bench, type SendOptions } from './steps/bench.js';
+import { putAwayBench, removeBench } from './steps/deaths.js';
 
 const seed = 20_261_124;
 const kills = 10;

@@ -11,15 +11,31 @@ export interface BreakingLink {
   close(): void;
 }
 
-export async function openBreakingLink(targetPort: number): Promise<BreakingLink> {
+/** Where a connection breaks by itself: after so many bytes of one direction. */
+export interface Fuse {
+  readonly direction: 'request' | 'answer';
+  readonly bytes: number;
+}
+
+export interface BreakingLinkOptions {
+  /** Asked for each connection; without one it holds until it is cut. */
+  readonly fuse?: () => Fuse | undefined;
+}
+
+/** @param target The port of the server; as a function it is asked for each connection, as a load balancer would choose. */
+export async function openBreakingLink(
+  target: number | (() => number),
+  { fuse }: BreakingLinkOptions = {},
+): Promise<BreakingLink> {
   const open = new Set<Socket>();
   let connections = 0;
   const server = createServer((near) => {
     connections += 1;
-    const far = connect(targetPort, '127.0.0.1');
-    for (const [socket, other] of [
-      [near, far],
-      [far, near],
+    const far = connect(typeof target === 'number' ? target : target(), '127.0.0.1');
+    const broken = fuse?.();
+    for (const [socket, other, direction] of [
+      [near, far, 'request'],
+      [far, near, 'answer'],
     ] as const) {
       open.add(socket);
       socket.on('close', () => {
@@ -29,6 +45,14 @@ export async function openBreakingLink(targetPort: number): Promise<BreakingLink
       // A close follows.
       socket.on('error', () => undefined);
       socket.pipe(other);
+      if (broken?.direction !== direction) continue;
+      let left = broken.bytes;
+      socket.on('data', (chunk: Buffer) => {
+        left -= chunk.length;
+        if (left >= 0) return;
+        near.resetAndDestroy();
+        far.resetAndDestroy();
+      });
     }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -28,15 +28,20 @@ export function pathOf(program: Program): string {
  */
 export function describeWith(needed: readonly Program[], name: string, tests: () => void): void {
   const missing = needed.filter((program) => !existsSync(programs[program].path));
-  if (missing.length === 0) {
-    describe(name, tests);
-    return;
-  }
   const message = missing
     .map(
       (program) => `${program} (${programs[program].path}) is missing; install it with: ${programs[program].install}`,
     )
     .join('; ');
+  describeUnless(message, name, tests);
+}
+
+/** The same for anything else that the machine must have. @param message What is missing; empty when nothing is. */
+export function describeUnless(message: string, name: string, tests: () => void): void {
+  if (message === '') {
+    describe(name, tests);
+    return;
+  }
   if (process.env.CI) throw new Error(`${name}: ${message}`);
   console.warn(`NOT RUN: ${name}: ${message}`);
   describe.skip(`${name} [not run: ${message}]`, tests);

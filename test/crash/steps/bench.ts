@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Database, UserRow } from '@user-workspaces/contract';
 import { createSqlDatabase } from '@user-workspaces/database-sql';
-import { freePort, type RunningServer, startServer, temporaryDirectory } from '../support/server.js';
+import { freePort, type RunningServer, startServer, temporaryDirectory } from '../../support/server.js';
+import type { Place } from '../invariants.js';
 
 const program = fileURLToPath(new URL('server.mjs', import.meta.url));
 
@@ -32,8 +33,9 @@ export interface SendOptions {
 export type Person = 'ada' | 'ben';
 
 /** A data directory, the server that works on it, which may die and be started again, and two users. */
-export class Bench {
+export class Bench implements Place {
   readonly data: string;
+  readonly starts: string;
   readonly database: Database;
   readonly #port: number;
   #server: RunningServer | undefined;
@@ -41,6 +43,7 @@ export class Bench {
 
   private constructor(root: string, port: number) {
     this.data = join(root, 'data');
+    this.starts = join(this.data, 'starts');
     this.#port = port;
     this.database = createSqlDatabase({ client: 'sqlite', file: join(this.data, 'server', 'database.sqlite') });
   }
@@ -134,16 +137,5 @@ export class Bench {
   async close(): Promise<void> {
     await this.#server?.stop();
     await this.database.close();
-  }
-}
-
-/** Asks until there is an answer other than `undefined`. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined>, patienceMs = 10_000): Promise<T> {
-  const deadline = Date.now() + patienceMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${patienceMs} ms.`);
-    await delay(20);
   }
 }

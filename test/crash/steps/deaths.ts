@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { processesBelow, removeDirectory } from '../support/server.js';
+import { processesBelow, removeDirectory } from '../../support/server.js';
+import { endLeftProcesses, namesIn, settled, violations } from '../invariants.js';
 import type { Bench, Point } from './bench.js';
-import { namesIn, settled, violations } from './invariants.js';
 import type { Operation, Prepared } from './operations.js';
 
 /** How long after a request its server may live before it counts as not hit. */
@@ -140,14 +140,6 @@ export async function putAwayBench(bench: Bench): Promise<string[]> {
 /** Ends and removes whatever a test that failed has left of a bench. */
 export async function removeBench(bench: Bench): Promise<void> {
   if (bench.isAlive) await bench.server.stop('SIGKILL');
-  const keys = (await namesIn(join(bench.data, 'launches'))).filter((name) => !name.startsWith('.'));
-  for (const pid of await processesBelow(bench.data, keys)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch (error) {
-      // With the first process of a job its others are gone.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-    }
-  }
+  await endLeftProcesses(bench);
   await removeDirectory(dirname(bench.data));
 }

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobRow, WorkspaceRow } from '@user-workspaces/contract';
-import { type Answered, type Bench, type SendOptions, until } from './bench.js';
-import { namesIn, settled, startsOf } from './invariants.js';
+import { namesIn, settled, startsOf, until } from '../invariants.js';
+import type { Answered, Bench, SendOptions } from './bench.js';
 
 /** Whether a request's effect is there; anything in between is an error that `look` throws. */
 export type Effect = 'done' | 'undone';

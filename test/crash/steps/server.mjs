@@ -1,8 +1,9 @@
 // The server as a crash test runs it: everything is real, and it ends itself by SIGKILL at the step it was told.
 //
 //   CRASH_STEP, CRASH_COUNT              steps are counted from the start; at the n-th of this name the process dies
-//   POST /.crash?step=<name>&count=<n>   the same from now on; without a name nothing dies
+//   POST /.crash?step=<name>&count=<n>   the same from now on; without a name nothing dies; with &signal=SIGSTOP it is halted instead
 //   GET  /.crash                         the steps since then, in order
+//   CRASH_DATABASE_URL, CRASH_INSTANCE   PostgreSQL instead of SQLite, and the name of this server among those that share it
 import { appendFileSync, lstatSync, mkdirSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
@@ -25,7 +26,7 @@ function step(name) {
   steps.push(name);
   if (name !== armed.step) return;
   armed.count -= 1;
-  if (armed.count === 0) process.kill(process.pid, 'SIGKILL');
+  if (armed.count === 0) process.kill(process.pid, armed.signal ?? 'SIGKILL');
 }
 
 watchFiles();
@@ -41,7 +42,12 @@ for (const [name, mode] of [
   await promises.chmod(join(data, name), mode);
 }
 
-const database = watchRows(createSqlDatabase({ client: 'sqlite', file: join(data, 'server', 'database.sqlite') }));
+const connection = process.env.CRASH_DATABASE_URL;
+const database = watchRows(
+  createSqlDatabase(
+    connection ? { client: 'pg', connection } : { client: 'sqlite', file: join(data, 'server', 'database.sqlite') },
+  ),
+);
 const storage = await createLocalStorage({
   name: 'files',
   rootDirectory: join(data, 'workspaces'),
@@ -88,7 +94,7 @@ const server = await createServer({
     },
   ],
   mailer: { send: async ({ to }) => appendFileSync(join(data, 'mails'), `${to}\n`) },
-  instance: 'crash-test',
+  instance: process.env.CRASH_INSTANCE ?? 'crash-test',
   publicUrl: `http://127.0.0.1:${port}`,
   stopGraceMs: 1_000,
   step,
@@ -99,7 +105,11 @@ const http = createHttpServer((request, response) => {
   if (!request.url?.startsWith('/.crash')) return server.handler(request, response);
   if (request.method === 'POST') {
     const query = new URL(request.url, 'http://localhost').searchParams;
-    armed = { step: query.get('step') ?? '', count: Number(query.get('count') ?? 0) };
+    armed = {
+      step: query.get('step') ?? '',
+      count: Number(query.get('count') ?? 0),
+      signal: query.get('signal') ?? 'SIGKILL',
+    };
     steps.length = 0;
   }
   response.end(JSON.stringify(steps));
