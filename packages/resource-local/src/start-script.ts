@@ -45,7 +45,7 @@ export function environmentOf(
  * and its files, sets the environment and becomes the job. So root never writes where the account could have put a link, no value
  * is seen by root's shell, and no secret stands in a command line.
  *
- * Descriptor 4 tells the supervisor how far it came: a sentence, or `ok`.
+ * Descriptor 4 tells the supervisor how far it came: a sentence, or `ok`, for which it waits where the disk is full.
  */
 export function startScript(specification: LaunchSpecification, environment: Readonly<Record<string, string>>): string {
   const { workspacePath, jobId, files } = specification;
@@ -76,7 +76,7 @@ export ${Object.entries(environment)
     .join(' ')}
 unset OLDPWD
 command -v -- ${quote(program)} > /dev/null || fail ${quote(`The program ${program.replaceAll(/[^\x20-\x7e]/g, '?')} was not found, or its account may not run it.`)}
-echo ok >&4
+until echo ok >&4; do sleep 0.5; done 2> /dev/null
 exec ${words} < /dev/null 4>&-
 `;
 }

@@ -53,9 +53,15 @@ watch_deadline() {
   signal_all KILL
 }
 
-[ -z "$limit_seconds" ] || echo "$((uptime + limit_seconds))" > deadline
-printf '%s %s %s\n' "$pid" "$start_time" "$uptime" > started
-printf . >> "../.changed/$key"
+# write <file> <line>: where the disk is full it waits for space, unless the record is removed. Until then the line is not complete.
+write() {
+  until { printf '%s\n' "$2" > "$1"; } 2>/dev/null || [ ! -e plan ]; do sleep 0.5; done
+}
+
+[ -z "$limit_seconds" ] || write deadline "$((uptime + limit_seconds))"
+# Without this line nobody could stop the job.
+write started "$pid $start_time $uptime"
+{ printf . >> "../.changed/$key"; } 2>/dev/null
 
 watch_deadline 9<&- &
 watch=$!
@@ -86,7 +92,9 @@ code=$?
 
 how=e
 [ -s signal ] && how=s
-printf '%s %s\n' "$code" "$how" > outcome
+# What the job left behind ends now, however long the disk is full.
+[ "$isolation" = marker ] || signal_all KILL
+write outcome "$code $how"
 
 if [ "$isolation" = marker ]; then
   kill -s USR1 "$watch" 2>/dev/null

@@ -15,10 +15,16 @@ set -- $stat
 start_time=${22}
 read -r boot_id < /proc/sys/kernel/random/boot_id
 
-# The claim: noclobber opens with O_EXCL.
-set -C
-{ printf '%s %s %s\n' "$$" "$start_time" "$boot_id" > supervisor; } 2>/dev/null || exit 0
-set +C
+# put <file> <line>: makes a file with this line, unless there is one; whole or not at all, also where the disk is full.
+put() {
+  { printf '%s\n' "$2" > "$1.$$" && ln "$1.$$" "$1"; } 2>/dev/null
+  set -- "$1" $?
+  rm -f "$1.$$"
+  return "$2"
+}
+
+# The claim. Without space for it nothing is started: the server tries again.
+put supervisor "$$ $start_time $boot_id" || exit 0
 
 # finish <exit code or -> <e: exited, s: ended by a signal, -: neither> <cause, unless one was recorded before>
 finish() {
@@ -32,9 +38,9 @@ finish() {
       sleep 0.05
     done
   done
-  set -C
-  { printf '%s %s %s\n' "$1" "$2" "$cause" > result; } 2>/dev/null
-  printf . >> "../.changed/$key"
+  # How the job ended is known here alone: where the disk is full it waits for space, unless the record is removed.
+  until put result "$1 $2 $cause" || [ -e result ] || [ ! -e plan ]; do sleep 0.5; done
+  { printf . >> "../.changed/$key"; } 2>/dev/null
   exit 0
 }
 
