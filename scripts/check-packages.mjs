@@ -1,5 +1,5 @@
 // Checks what would be published: each package is packed and linted, then all are installed into an empty project, where the README's example is
-// compiled and a custom adapter and the SDK are used against a running server.
+// compiled, custom adapters are tried with the test kit, and they and the SDK are used against a running server.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -67,10 +67,33 @@ try {
         outDir: 'out',
         rootDir: '.',
       },
-      include: ['start.ts', 'adapters'],
+      include: ['start.ts', 'kit.test.ts', 'adapters'],
     }),
   );
+  // The suites of the kit on adapters that are not ours, with the test runner that comes with Node.
+  writeFileSync(
+    join(project, 'kit.test.ts'),
+    `import { describe, test } from 'node:test';
+import { accountMappingSuite, authenticationSuite, jobTypeSuite, testAdapter } from '@user-workspaces/testkit';
+import { fixedAccounts, greeting, headerAuthentication } from './adapters/kit.js';
+
+testAdapter({ describe, test }, authenticationSuite, headerAuthentication);
+testAdapter({ describe, test }, accountMappingSuite, fixedAccounts);
+testAdapter({ describe, test }, jobTypeSuite, greeting);
+`,
+  );
   run(bin('tsc'), ['-p', project], { cwd: project });
+  run(process.execPath, ['--test', join(project, 'out', 'kit.test.js')], { cwd: project });
+  console.log('the suites of the test kit ran over foreign adapters with node:test');
+  const table = run(
+    join(project, 'node_modules', '.bin', 'uws-testkit'),
+    [join(project, 'out', 'adapters', 'kit.js'), '--markdown', '--at-once', '8'],
+    { cwd: project },
+  );
+  for (const contract of ['Authentication', 'AccountMapping', 'JobType', 'Resource']) {
+    if (!table.includes(`## ${contract}\n`)) throw new Error(`uws-testkit shows no table of ${contract}:\n${table}`);
+  }
+  console.log('uws-testkit printed what foreign adapters keep');
 
   const port = 5900 + (process.pid % 1000);
   const server = spawn(process.execPath, [join(project, 'out', 'adapters', 'main.js')], {

@@ -7,11 +7,12 @@ import type { Authentication } from '@user-workspaces/contract';
 export function createHeaderAuthentication(): Authentication {
   return {
     name: 'header',
-    async signIn(body, { headers, findApiClient }) {
+    async signIn(body, { headers, findApiClient, signal }) {
+      signal.throwIfAborted();
       const { 'x-remote-user': username, 'x-remote-email': email } = headers;
-      if (typeof username === 'string' && typeof email === 'string') {
-        return { kind: 'identity', identity: { username, email, firstName: '', lastName: '' } };
-      }
+      // A header that comes twice is a list, and one that is empty names nobody: neither is what the proxy sets.
+      const named = { username, email };
+      if (isUser(named)) return { kind: 'identity', identity: { ...named, firstName: '', lastName: '' } };
       const { client_token: clientToken, user_info: user } = body;
       const isPortal = typeof clientToken === 'string' && (await findApiClient(clientToken)) !== undefined;
       if (isPortal && isUser(user)) {
