@@ -18,6 +18,8 @@ const sweepMs = { push: 15_000, poll: 2_000 } as const;
 
 /** How many rows of one kind are worked on at once. */
 const concurrency = 16;
+/** Mails that are sent at once: a mail server that does not answer holds each of them for a minute, and must not hold up anything else. */
+const mailConcurrency = 4;
 const batchSize = 500;
 
 const cleanUpMs = 60_000;
@@ -40,7 +42,8 @@ export class Reconciler {
   /** Launch keys that a resource says have changed. */
   readonly #pushed = new Set<string>();
   readonly #nextSweepMs = new Map<string, number>();
-  readonly #busy = new Set<string>();
+  /** File work under way, and mails, each by name of its row. */
+  readonly #busy = { files: new Set<string>(), mails: new Set<string>() };
   /** Jobs of which the operator was told that they wait too long. */
   readonly #warned = new Set<number>();
   #nextCleanUpMs = 0;
@@ -210,7 +213,8 @@ export class Reconciler {
       where: { due_at_ms: { lte: nowMs }, lease_until_ms: { lte: nowMs } },
       limit: batchSize,
     });
-    for (const row of due) this.#inBackground(`workspace ${row.id}`, () => workOnWorkspace(this.#context, row, signal));
+    for (const row of due)
+      this.#inBackground('files', `workspace ${row.id}`, () => workOnWorkspace(this.#context, row, signal));
   }
 
   async #passShares(nowMs: number, signal: AbortSignal): Promise<void> {
@@ -218,13 +222,17 @@ export class Reconciler {
       where: { due_at_ms: { lte: nowMs }, lease_until_ms: { lte: nowMs } },
       limit: batchSize,
     });
-    for (const row of due) this.#inBackground(`share ${row.id}`, () => workOnShare(this.#context, row, signal));
+    for (const row of due) {
+      const kind = row.work === 'none' ? 'mails' : 'files';
+      this.#inBackground(kind, `share ${row.id}`, () => workOnShare(this.#context, row, signal));
+    }
   }
 
   /** File work may take long: it must not hold up jobs. Its lease keeps others away; its row is tried again if it fails. */
-  #inBackground(name: string, work: () => Promise<void>): void {
-    if (this.#busy.has(name) || this.#busy.size >= concurrency) return;
-    this.#busy.add(name);
+  #inBackground(kind: 'files' | 'mails', name: string, work: () => Promise<void>): void {
+    const busy = this.#busy[kind];
+    if (busy.has(name) || busy.size >= (kind === 'mails' ? mailConcurrency : concurrency)) return;
+    busy.add(name);
     work()
       .catch((error: unknown) => {
         if (!this.#stopping.signal.aborted && !(error instanceof StaleRowError)) {
@@ -232,7 +240,7 @@ export class Reconciler {
         }
       })
       .finally(() => {
-        this.#busy.delete(name);
+        busy.delete(name);
         this.nudge();
       });
   }
