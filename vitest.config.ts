@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 /** Unit tests read the sources, so that they need no build. */
 const alias = [
   { find: '@user-workspaces/schema/operations', replacement: `${root}packages/schema/src/operations.gen.ts` },
+  { find: '@user-workspaces/schema/administration', replacement: `${root}packages/schema/src/administration.gen.ts` },
   { find: '@user-workspaces/schema/openapi.json', replacement: `${root}packages/schema/openapi.json` },
   ...readdirSync(`${root}packages`).map((name) => ({
     find: new RegExp(`^@user-workspaces/${name}$`),

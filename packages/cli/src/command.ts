@@ -1,5 +1,6 @@
 import { AdapterError } from '@user-workspaces/contract';
 import { Command, CommanderError } from 'commander';
+import { adminCommand } from './administration/command.js';
 import { renderCheck, renderCheckJson } from './commands/config-check.js';
 import type { LoadedConfiguration } from './configuration/configuration.js';
 import { loadConfiguration } from './configuration/load.js';
@@ -79,7 +80,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     .version(version)
     .addCommand(serveCommand())
     .addCommand(configCommand())
-    .addCommand(migrateCommand());
+    .addCommand(migrateCommand())
+    .addCommand(adminCommand(load));
   for (const command of everyCommand(program)) command.exitOverride().showHelpAfterError('(--help tells more)');
   try {
     await program.parseAsync(argv, { from: 'user' });
@@ -87,6 +89,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has printed its own message already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    // A rule of the API, broken at the terminal: its message is all there is to say.
+    if (error instanceof Error && error.name === 'ApiError') {
+      process.stderr.write(`${error.message}\n`);
+      return 1;
+    }
     if (!AdapterError.is(error)) {
       process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
       return 1;

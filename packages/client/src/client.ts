@@ -35,6 +35,9 @@ export interface SignIn {
   readonly data: Readonly<Record<string, unknown>> | null;
 }
 
+/** The transport of a client, for the parts of this package that are loaded apart. */
+export let transportOf: (client: UserWorkspaces) => Transport;
+
 /**
  * A client of one server for one user; cheap to make, with nothing to close. Everything it throws is a
  * `UserWorkspacesError`. Retries only what is safe to repeat, honours Retry-After, follows no redirect and sends no
@@ -47,6 +50,10 @@ export interface SignIn {
  * const session = await client.jobs.waitUntilReady(job.id);
  */
 export class UserWorkspaces {
+  static {
+    transportOf = (client) => client.#transport;
+  }
+
   readonly workspaces: Workspaces;
   readonly jobs: Jobs;
   readonly files: Files;

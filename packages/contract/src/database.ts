@@ -1,7 +1,7 @@
 import type { Health } from './health.js';
 import type { NewRow, Row, TableName } from './tables.js';
 
-/** A condition on one column. A plain value means equality; `null` matches NULL. */
+/** A condition on one column. A plain value means equality; `null` matches NULL. Of two bounds, such as `gte` with `lt`, both must hold. */
 export type Condition<T> =
   | T
   | { readonly in: readonly T[] }

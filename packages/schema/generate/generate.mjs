@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import openapiTypescript, { astToString } from 'openapi-typescript';
 import { parse } from 'yaml';
 import { emitEquality } from './equality.mjs';
-import { emitOperations } from './operations.mjs';
+import { emitAdministration, emitOperations } from './operations.mjs';
 import { emitSchemas } from './schemas.mjs';
 
 const source = new URL('../../../openapi/user-workspaces.yaml', import.meta.url);
@@ -16,6 +16,7 @@ const outputs = {
   'src/types.gen.ts': header + types,
   'src/schemas.gen.ts': header + emitSchemas(specification),
   'src/operations.gen.ts': header + emitOperations(specification),
+  'src/administration.gen.ts': header + emitAdministration(specification),
   'src/equality.gen.ts': header + emitEquality(specification),
   'openapi.json': `${JSON.stringify(specification, null, 1)}\n`,
 };

@@ -19,8 +19,10 @@ function kindOf(contents) {
   return kind;
 }
 
-export function emitOperations(specification) {
-  const rows = listOperations(specification).map(({ id, path, method, operation, parameters }) => {
+/** One row per operation. Those that need a role are in a table of their own, so that pages without them need not load them. */
+function rowsOf(specification, belongs) {
+  const wanted = listOperations(specification).filter(({ operation }) => belongs(operation));
+  return wanted.map(({ id, path, method, operation, parameters }) => {
     const row = {
       method: method.toUpperCase(),
       path,
@@ -30,9 +32,23 @@ export function emitOperations(specification) {
       body: kindOf(contentOf(specification, operation.requestBody)),
       answer: kindOf(contentOf(specification, operation.responses['200'])),
       servedBy: operation['x-served-by'] === 'session proxy' ? 'proxy' : 'handler',
+      ...(operation['x-role'] && { role: operation['x-role'] }),
     };
     return `  ${id}: ${JSON.stringify(row)},`;
   });
+}
+
+export function emitAdministration(specification) {
+  return [
+    '/** Every operation that needs a role, by its operationId. */',
+    'export const administrationOperations = {',
+    ...rowsOf(specification, (operation) => operation['x-role'] !== undefined),
+    '} as const;',
+    '',
+  ].join('\n');
+}
+
+export function emitOperations(specification) {
   const constants = {
     errorCodes: specification.components.schemas.ErrorCode.enum,
     ticketParameter: specification.components.securitySchemes.ticket.name,
@@ -40,9 +56,9 @@ export function emitOperations(specification) {
     specificationVersion: specification.info.version,
   };
   return [
-    '/** Every operation of the specification by its operationId. */',
+    '/** Every operation of the specification that needs no role, by its operationId. */',
     'export const operations = {',
-    ...rows,
+    ...rowsOf(specification, (operation) => operation['x-role'] === undefined),
     '} as const;',
     '',
     ...Object.entries(constants).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)} as const;`),

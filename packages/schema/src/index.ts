@@ -1,3 +1,4 @@
+export * from './administration.gen.js';
 export * from './operation-types.js';
 export * from './operations.gen.js';
 export * as schemas from './schemas.gen.js';

@@ -1,6 +1,6 @@
 // Generated from openapi/user-workspaces.yaml by `npm run generate`. Do not edit.
 
-/** Every operation of the specification by its operationId. */
+/** Every operation of the specification that needs no role, by its operationId. */
 export const operations = {
   createToken: {"method":"POST","path":"/tokens/","authentication":false,"query":[],"idempotencyKey":false,"body":"json","answer":"json","servedBy":"handler"},
   getMe: {"method":"GET","path":"/me/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},

@@ -70,6 +70,34 @@ export const JobIdleWarningEvent = z.strictObject({ "type": z.enum(["job.idle_wa
 export const ShareChangedEvent = z.strictObject({ "type": z.enum(["share.changed"]), "id": z.int(), "datetime": Time, "share": Share });
 export const ShareDeletedEvent = z.strictObject({ "type": z.enum(["share.deleted"]), "id": z.int(), "datetime": Time, "shared_workspace_id": z.int() });
 export const Event = z.discriminatedUnion("type", [HelloEvent, ResetEvent, WorkspaceChangedEvent, WorkspaceDeletedEvent, JobChangedEvent, JobIdleWarningEvent, ShareChangedEvent, ShareDeletedEvent]);
+export const OwnQuota = z.union([z.int().min(0).max(9007199254740991), z.null(), z.literal("default")]);
+export const OwnHours = z.union([z.number().min(0).max(1000000000000), z.null(), z.literal("default")]);
+export const OwnQuotas = z.strictObject({ "disk_space": OwnQuota, "core_hours": OwnHours, "active_jobs": OwnQuota, "workspaces": OwnQuota });
+export const OwnQuotaChanges = z.strictObject({ "disk_space": z.exactOptional(OwnQuota), "core_hours": z.exactOptional(OwnHours), "active_jobs": z.exactOptional(OwnQuota), "workspaces": z.exactOptional(OwnQuota) });
+export const RoleRequest = z.strictObject({ "role": Role });
+export const AdminUser = z.strictObject({ "id": z.int(), "username": z.string(), "email": z.string(), "first_name": z.string(), "last_name": z.string(), "role": Role, "is_active": z.boolean(), "datetime_created": Time, "datetime_deactivated": NullableTime, "disk_space": z.int(), "core_hours": z.number(), "own_quotas": OwnQuotas });
+export const AdminUsersAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "users": z.array(AdminUser), "next_cursor": z.exactOptional(z.string()) }) });
+export const AdminUserAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "user": AdminUser, "quotas": Quotas }) });
+export const AdminToken = z.strictObject({ "id": z.int(), "name": z.string(), "datetime_created": Time, "datetime_expires": Time, "datetime_last_used": NullableTime });
+export const AdminTokensAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "tokens": z.array(AdminToken) }) });
+export const Client = z.strictObject({ "id": z.int(), "name": z.string(), "is_configured": z.boolean(), "datetime_created": Time });
+export const ClientRequest = z.strictObject({ "name": z.string().min(1).max(64).regex(new RegExp("^[A-Za-z0-9][A-Za-z0-9._ -]*$")) });
+export const ClientsAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "clients": z.array(Client), "next_cursor": z.exactOptional(z.string()) }) });
+export const ClientTokenAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "client": Client, "client_token": z.string() }) });
+export const AdminJob = z.strictObject({ "id": z.int(), "user_id": z.int(), "username": z.union([z.string(), z.null()]), "workspace_id": z.int(), "job_type": z.string(), "resource": z.string(), "resource_handle": z.union([z.string(), z.null()]), "status": JobStatus, "status_reason": z.union([JobStatusReason, z.null()]), "status_message": z.union([z.string(), z.null()]), "queue_reason": z.union([z.string(), z.null()]), "datetime_created": Time, "datetime_start": NullableTime, "datetime_end": NullableTime, "datetime_time_limit": NullableTime, "core_hours": z.number(), "resource_options": z.record(z.string(), z.unknown()) });
+export const AdminJobsAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "jobs": z.array(AdminJob), "next_cursor": z.exactOptional(z.string()) }) });
+export const AdminWorkspace = z.strictObject({ "id": z.int(), "user_id": z.int(), "username": z.union([z.string(), z.null()]), "name": z.string(), "status": WorkspaceStatus, "disk_space": z.int(), "storage": z.string(), "is_accepted": z.boolean(), "datetime_created": Time, "datetime_last_modified": NullableTime, "datetime_last_job_launch": NullableTime });
+export const AdminWorkspacesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "workspaces": z.array(AdminWorkspace), "next_cursor": z.exactOptional(z.string()) }) });
+export const Directory = z.strictObject({ "is_open": z.boolean(), "source": z.enum(["configuration","administrator"]) });
+export const DirectoryRequest = z.strictObject({ "is_open": z.union([z.boolean(), z.null()]) });
+export const DirectoryAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "directory": Directory }) });
+export const AuditAction = z.enum(["sign_in","token.create","token.revoke","workspace.create","workspace.delete","file.write","job.start","job.stop","job.extend","share.create","share.accept","share.delete","session.open","user.create","user.deactivate","user.reactivate","user.quotas","user.role","client.create","client.rotate","client.delete","directory.set","administration"]);
+export const AuditOutcome = z.enum(["done","refused"]);
+export const AuditActorKind = z.enum(["user","terminal","server","nobody"]);
+export const AuditSubjectKind = z.enum(["user","token","client","workspace","job","share","directory"]);
+export const AuditActor = z.strictObject({ "kind": AuditActorKind, "user_id": z.union([z.int(), z.null()]), "name": z.union([z.string(), z.null()]) });
+export const AuditEntry = z.strictObject({ "id": z.int(), "datetime": Time, "action": AuditAction, "outcome": AuditOutcome, "actor": AuditActor, "subject_kind": z.union([AuditSubjectKind, z.null()]), "subject_id": z.union([z.int(), z.null()]), "address": z.union([z.string(), z.null()]), "request_id": z.union([z.string(), z.null()]), "details": z.record(z.string(), z.unknown()) });
+export const AuditAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "entries": z.array(AuditEntry), "next_cursor": z.exactOptional(z.string()) }) });
 export const JobType = z.strictObject({ "id": z.string(), "name": z.string(), "resources": z.array(z.string()), "idle_timeout_minutes": z.union([z.number(), z.null()]) });
 export const JobTypesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "job_types": z.record(z.string(), JobType) }) });
 export const Parameter = z.looseObject({ "display_name": z.string(), "description": z.string(), "variable_name": z.string(), "default_value": z.unknown(), "validation": z.looseObject({ "type": z.enum(["int","str","bool","float","list","dict"]), "min": z.exactOptional(z.number()), "max": z.exactOptional(z.number()), "required": z.exactOptional(z.boolean()) }) });
@@ -115,6 +143,25 @@ export const requests = {
   deleteShare: { path: z.object({ "shared_workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   acceptShare: { path: z.object({ "shared_workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   streamEvents: { path: z.object({  }), query: z.object({ "last_event_id": z.exactOptional(integerText.pipe(z.int().min(0))) }), headers: z.object({ "Last-Event-ID": z.exactOptional(integerText.pipe(z.int().min(0))) }), body: z.undefined() },
+  adminListUsers: { path: z.object({  }), query: z.object({ "search": z.exactOptional(z.string().max(255)), "is_active": z.exactOptional(booleanText), "role": z.exactOptional(Role), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined() },
+  adminGetUser: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  adminDeactivateUser: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "stop_jobs": z.exactOptional(booleanText) }), headers: z.object({  }), body: z.undefined() },
+  adminReactivateUser: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  adminSetQuotas: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: OwnQuotaChanges },
+  adminSetRole: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: RoleRequest },
+  adminListTokens: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  adminRevokeTokens: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  adminRevokeToken: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)), "id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  adminListClients: { path: z.object({  }), query: z.object({ "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined() },
+  adminCreateClient: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: ClientRequest },
+  adminDeleteClient: { path: z.object({ "id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  adminRotateClient: { path: z.object({ "id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  adminListJobs: { path: z.object({  }), query: z.object({ "user_id": z.exactOptional(integerText.pipe(z.int().min(0))), "workspace_id": z.exactOptional(integerText.pipe(z.int().min(0))), "status": z.exactOptional(JobStatus), "job_type": z.exactOptional(z.string()), "resource": z.exactOptional(z.string()), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined() },
+  adminStopJob: { path: z.object({ "job_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  adminListWorkspaces: { path: z.object({  }), query: z.object({ "user_id": z.exactOptional(integerText.pipe(z.int().min(0))), "status": z.exactOptional(WorkspaceStatus), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined() },
+  adminGetDirectory: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  adminSetDirectory: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: DirectoryRequest },
+  adminListAudit: { path: z.object({  }), query: z.object({ "actor_user_id": z.exactOptional(integerText.pipe(z.int().min(0))), "action": z.exactOptional(AuditAction), "outcome": z.exactOptional(AuditOutcome), "subject_kind": z.exactOptional(AuditSubjectKind), "subject_id": z.exactOptional(integerText.pipe(z.int().min(0))), "from": z.exactOptional(z.string().max(64)), "until": z.exactOptional(z.string().max(64)), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined() },
   listJobTypes: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   listParameters: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   getLimits: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
@@ -161,6 +208,25 @@ export const answers = {
   deleteShare: { "200": Answer, "default": ErrorAnswer },
   acceptShare: { "200": Answer, "default": ErrorAnswer },
   streamEvents: { "default": ErrorAnswer },
+  adminListUsers: { "200": AdminUsersAnswer, "default": ErrorAnswer },
+  adminGetUser: { "200": AdminUserAnswer, "default": ErrorAnswer },
+  adminDeactivateUser: { "200": AdminUserAnswer, "default": ErrorAnswer },
+  adminReactivateUser: { "200": AdminUserAnswer, "default": ErrorAnswer },
+  adminSetQuotas: { "200": AdminUserAnswer, "default": ErrorAnswer },
+  adminSetRole: { "200": AdminUserAnswer, "default": ErrorAnswer },
+  adminListTokens: { "200": AdminTokensAnswer, "default": ErrorAnswer },
+  adminRevokeTokens: { "200": Answer, "default": ErrorAnswer },
+  adminRevokeToken: { "200": Answer, "default": ErrorAnswer },
+  adminListClients: { "200": ClientsAnswer, "default": ErrorAnswer },
+  adminCreateClient: { "200": ClientTokenAnswer, "default": ErrorAnswer },
+  adminDeleteClient: { "200": Answer, "default": ErrorAnswer },
+  adminRotateClient: { "200": ClientTokenAnswer, "default": ErrorAnswer },
+  adminListJobs: { "200": AdminJobsAnswer, "default": ErrorAnswer },
+  adminStopJob: { "200": Answer, "default": ErrorAnswer },
+  adminListWorkspaces: { "200": AdminWorkspacesAnswer, "default": ErrorAnswer },
+  adminGetDirectory: { "200": DirectoryAnswer, "default": ErrorAnswer },
+  adminSetDirectory: { "200": DirectoryAnswer, "default": ErrorAnswer },
+  adminListAudit: { "200": AuditAnswer, "default": ErrorAnswer },
   listJobTypes: { "200": JobTypesAnswer, "default": ErrorAnswer },
   listParameters: { "200": ParametersAnswer, "default": ErrorAnswer },
   getLimits: { "200": LimitsAnswer, "default": ErrorAnswer },

@@ -529,6 +529,329 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/users/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All users
+         * @description Like every list of administration, at most 100 rows unless `limit` says otherwise.
+         */
+        get: operations["adminListUsers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        /** One user, with quotas and what is used of them */
+        get: operations["adminGetUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}/deactivate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Keep a user out
+         * @description Sign-ins are refused. Tokens, open streams and requests, and the user's way into sessions end at once, on other replicas within five seconds. Jobs go on unless `stop_jobs` is true. Nobody can deactivate themselves.
+         */
+        put: operations["adminDeactivateUser"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}/reactivate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Let a user in again
+         * @description The user must sign in again; sessions of jobs that still run can be opened again.
+         */
+        put: operations["adminReactivateUser"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}/quotas/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Give a user quotas of their own
+         * @description Absent quotas stay as they are. What is used already is kept, even above the new limit.
+         */
+        put: operations["adminSetQuotas"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}/role/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make a user an administrator, or an ordinary user again
+         * @description Nobody can take the role from themselves.
+         */
+        put: operations["adminSetRole"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}/tokens/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        /** A user's tokens, never their values */
+        get: operations["adminListTokens"];
+        put?: never;
+        post?: never;
+        /**
+         * Revoke all tokens of a user
+         * @description What they have opened ends at once, on other replicas within five seconds.
+         */
+        delete: operations["adminRevokeTokens"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{user_id}/tokens/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke one token of a user */
+        delete: operations["adminRevokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/clients/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Portals that may sign their users in */
+        get: operations["adminListClients"];
+        put?: never;
+        /**
+         * Let a portal sign its users in
+         * @description The client token is in this answer and nowhere else.
+         */
+        post: operations["adminCreateClient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/clients/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Refuse a portal from now on
+         * @description Its users' tokens stay good. The portal of the configuration cannot be deleted, as it would come back with the next start.
+         */
+        delete: operations["adminDeleteClient"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/clients/{id}/rotate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Give a portal a new client token; the former one stops working */
+        put: operations["adminRotateClient"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/jobs/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody's jobs */
+        get: operations["adminListJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/jobs/{job_id}/stop/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Stop anybody's job */
+        put: operations["adminStopJob"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/workspaces/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody's workspaces and their sizes, never their contents */
+        get: operations["adminListWorkspaces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/directory/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether `GET /users/` without a search term lists everybody */
+        get: operations["adminGetDirectory"];
+        /**
+         * Open or close the directory of users
+         * @description Takes effect with the next request, on all replicas; null goes back to the configuration.
+         */
+        put: operations["adminSetDirectory"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/audit/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what to what, from where, and when */
+        get: operations["adminListAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/job_types/": {
         parameters: {
             query?: never;
@@ -1264,6 +1587,213 @@ export interface components {
             datetime: components["schemas"]["Time"];
             shared_workspace_id: number;
         };
+        /** @description A quota of the user's own: a limit, null for none, or `default` for the server's */
+        OwnQuota: number | null | "default";
+        /** @description The same for core hours, which may have fractions */
+        OwnHours: number | null | "default";
+        OwnQuotas: {
+            disk_space: components["schemas"]["OwnQuota"];
+            core_hours: components["schemas"]["OwnHours"];
+            active_jobs: components["schemas"]["OwnQuota"];
+            workspaces: components["schemas"]["OwnQuota"];
+        };
+        OwnQuotaChanges: {
+            disk_space?: components["schemas"]["OwnQuota"];
+            core_hours?: components["schemas"]["OwnHours"];
+            active_jobs?: components["schemas"]["OwnQuota"];
+            workspaces?: components["schemas"]["OwnQuota"];
+        };
+        RoleRequest: {
+            role: components["schemas"]["Role"];
+        };
+        AdminUser: {
+            id: number;
+            username: string;
+            email: string;
+            first_name: string;
+            last_name: string;
+            role: components["schemas"]["Role"];
+            is_active: boolean;
+            datetime_created: components["schemas"]["Time"];
+            datetime_deactivated: components["schemas"]["NullableTime"];
+            /** @description Bytes in use, as last surveyed */
+            disk_space: number;
+            /** @description Of ended jobs */
+            core_hours: number;
+            own_quotas: components["schemas"]["OwnQuotas"];
+        };
+        AdminUsersAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                users: components["schemas"]["AdminUser"][];
+                next_cursor?: string;
+            };
+        };
+        AdminUserAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                user: components["schemas"]["AdminUser"];
+                quotas: components["schemas"]["Quotas"];
+            };
+        };
+        AdminToken: {
+            id: number;
+            name: string;
+            datetime_created: components["schemas"]["Time"];
+            datetime_expires: components["schemas"]["Time"];
+            datetime_last_used: components["schemas"]["NullableTime"];
+        };
+        AdminTokensAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                tokens: components["schemas"]["AdminToken"][];
+            };
+        };
+        Client: {
+            id: number;
+            name: string;
+            /** @description Its token comes from the configuration, at every start */
+            is_configured: boolean;
+            datetime_created: components["schemas"]["Time"];
+        };
+        ClientRequest: {
+            name: string;
+        };
+        ClientsAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                clients: components["schemas"]["Client"][];
+                next_cursor?: string;
+            };
+        };
+        ClientTokenAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                client: components["schemas"]["Client"];
+                /** @description Shown only here */
+                client_token: string;
+            };
+        };
+        /** @description A job as an administrator sees it: what it takes, not what is in it, and no way into its session. */
+        AdminJob: {
+            id: number;
+            user_id: number;
+            username: string | null;
+            workspace_id: number;
+            job_type: string;
+            resource: string;
+            resource_handle: string | null;
+            status: components["schemas"]["JobStatus"];
+            status_reason: components["schemas"]["JobStatusReason"] | null;
+            status_message: string | null;
+            queue_reason: string | null;
+            datetime_created: components["schemas"]["Time"];
+            datetime_start: components["schemas"]["NullableTime"];
+            datetime_end: components["schemas"]["NullableTime"];
+            datetime_time_limit: components["schemas"]["NullableTime"];
+            core_hours: number;
+            resource_options: {
+                [key: string]: unknown;
+            };
+        };
+        AdminJobsAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                jobs: components["schemas"]["AdminJob"][];
+                next_cursor?: string;
+            };
+        };
+        AdminWorkspace: {
+            id: number;
+            user_id: number;
+            username: string | null;
+            name: string;
+            status: components["schemas"]["WorkspaceStatus"];
+            /** @description Bytes */
+            disk_space: number;
+            storage: string;
+            /** @description False for a copy that its receiver has not accepted */
+            is_accepted: boolean;
+            datetime_created: components["schemas"]["Time"];
+            datetime_last_modified: components["schemas"]["NullableTime"];
+            datetime_last_job_launch: components["schemas"]["NullableTime"];
+        };
+        AdminWorkspacesAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                workspaces: components["schemas"]["AdminWorkspace"][];
+                next_cursor?: string;
+            };
+        };
+        Directory: {
+            is_open: boolean;
+            /** @enum {string} */
+            source: "configuration" | "administrator";
+        };
+        DirectoryRequest: {
+            /** @description null: as configured */
+            is_open: boolean | null;
+        };
+        DirectoryAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                directory: components["schemas"]["Directory"];
+            };
+        };
+        /** @enum {string} */
+        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "client.create" | "client.rotate" | "client.delete" | "directory.set" | "administration";
+        /** @enum {string} */
+        AuditOutcome: "done" | "refused";
+        /** @enum {string} */
+        AuditActorKind: "user" | "terminal" | "server" | "nobody";
+        /** @enum {string} */
+        AuditSubjectKind: "user" | "token" | "client" | "workspace" | "job" | "share" | "directory";
+        /** @description `terminal`: somebody at the server's host; `server`: the server itself; `nobody`: not signed in */
+        AuditActor: {
+            kind: components["schemas"]["AuditActorKind"];
+            user_id: number | null;
+            name: string | null;
+        };
+        AuditEntry: {
+            id: number;
+            datetime: components["schemas"]["Time"];
+            action: components["schemas"]["AuditAction"];
+            outcome: components["schemas"]["AuditOutcome"];
+            actor: components["schemas"]["AuditActor"];
+            subject_kind: components["schemas"]["AuditSubjectKind"] | null;
+            subject_id: number | null;
+            /** @description Of the client, as trusted proxies tell it */
+            address: string | null;
+            request_id: string | null;
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        AuditAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                entries: components["schemas"]["AuditEntry"][];
+                next_cursor?: string;
+            };
+        };
         JobType: {
             id: string;
             name: string;
@@ -1403,6 +1933,8 @@ export interface components {
         job_id: number;
         /** @description Id of the copy */
         shared_workspace_id: number;
+        user_id: number;
+        id: number;
         /** @description An id, or `current` */
         token_id: string;
         /** @description Rows per page */
@@ -2347,6 +2879,502 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["Event"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminListUsers: {
+        parameters: {
+            query?: {
+                /** @description Case-insensitive part of "first last" or of the e-mail, or the whole user name */
+                search?: string;
+                is_active?: boolean;
+                role?: components["schemas"]["Role"];
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+                /** @description A leading minus means descending */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Users */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUsersAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminGetUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminDeactivateUser: {
+        parameters: {
+            query?: {
+                /** @description Stop the user's jobs */
+                stop_jobs?: boolean;
+            };
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminReactivateUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminSetQuotas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnQuotaChanges"];
+            };
+        };
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminSetRole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleRequest"];
+            };
+        };
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminListTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Tokens */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminTokensAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminRevokeTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminRevokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminListClients: {
+        parameters: {
+            query?: {
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+                /** @description A leading minus means descending */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Portals */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientsAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminCreateClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ClientRequest"];
+            };
+        };
+        responses: {
+            /** @description The portal and its token */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientTokenAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminDeleteClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminRotateClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The portal and its token */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientTokenAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminListJobs: {
+        parameters: {
+            query?: {
+                user_id?: number;
+                workspace_id?: number;
+                status?: components["schemas"]["JobStatus"];
+                job_type?: string;
+                resource?: string;
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+                /** @description A leading minus means descending */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Jobs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminJobsAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminStopJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminListWorkspaces: {
+        parameters: {
+            query?: {
+                user_id?: number;
+                status?: components["schemas"]["WorkspaceStatus"];
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+                /** @description A leading minus means descending */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Workspaces */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminWorkspacesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminGetDirectory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The setting */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminSetDirectory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DirectoryRequest"];
+            };
+        };
+        responses: {
+            /** @description The setting */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DirectoryAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminListAudit: {
+        parameters: {
+            query?: {
+                actor_user_id?: number;
+                action?: components["schemas"]["AuditAction"];
+                outcome?: components["schemas"]["AuditOutcome"];
+                subject_kind?: components["schemas"]["AuditSubjectKind"];
+                subject_id?: number;
+                /** @description Not before this time */
+                from?: string;
+                /** @description Before this time */
+                until?: string;
+                /** @description Rows per page */
+                limit?: components["parameters"]["limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["cursor"];
+                /** @description A leading minus means descending */
+                order?: components["parameters"]["order"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditAnswer"];
                 };
             };
             default: components["responses"]["Error"];

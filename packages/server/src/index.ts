@@ -13,4 +13,7 @@ export type {
   ServerOptions,
   StepHook,
 } from './options.js';
+export type { Actor } from './records/audit.js';
 export { createServer, type UserWorkspacesServer } from './server.js';
+/** What administrators may do, as functions on the database: the rules behind `/admin/`, for programs on the server's host. */
+export * as administration from './services/administration/index.js';

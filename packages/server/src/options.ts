@@ -103,6 +103,8 @@ export interface ServerOptions {
   readonly openDirectory?: boolean;
   /** Quotas of users without their own. @default none */
   readonly quotas?: QuotaDefaults;
+  /** How long entries of the audit log are kept. @default 365 days */
+  readonly auditRetentionMs?: number;
   /** Only one user may sign in, because jobs of all would share one operating-system account. @default false */
   readonly singleUser?: boolean;
   /** Time between TERM and KILL when a job is stopped. @default 10_000 */

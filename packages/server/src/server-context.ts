@@ -5,8 +5,10 @@ import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
 import type { Admission } from './limits/admission.js';
 import type { Limits } from './limits/limits.js';
+import type { Metrics } from './observability/metrics.js';
 import type { JobTypeEntry, Mailer, ParameterEntry, QuotaDefaults, ResourceEntry, StepHook } from './options.js';
 import type { Journal } from './records/journal.js';
+import type { Refusals } from './records/refusals.js';
 
 /** What handlers, services and the reconciler share: the adapters, the journal, and settings with their defaults filled in. */
 export interface ServerContext {
@@ -15,6 +17,8 @@ export interface ServerContext {
   /** For reading; changes of workspaces, jobs and shares go through {@link journal}. */
   readonly database: Database;
   readonly journal: Journal;
+  readonly refusals: Refusals;
+  readonly metrics: Metrics;
   readonly storages: ReadonlyMap<string, Storage>;
   readonly mainStorage: Storage;
   readonly resources: ReadonlyMap<string, ResourceEntry>;
@@ -42,6 +46,7 @@ export interface ServerContext {
     readonly tokenLifetimeMs: number;
     readonly openDirectory: boolean;
     readonly quotas: QuotaDefaults;
+    readonly auditRetentionMs: number;
     readonly singleUser: boolean;
     readonly stopGraceMs: number;
     readonly version: string;

@@ -5,7 +5,7 @@ import { AdapterError, type Identity, type JobRow } from '@user-workspaces/contr
 import { type Schema, specificationVersion, ticketParameter } from '@user-workspaces/schema';
 import type { Middleware } from 'koa';
 import { pino } from 'pino';
-import { createEventStreams, createJobSockets } from './events/index.js';
+import { createEventStreams, createJobSockets, Readers, WelcomeWatch } from './events/index.js';
 import { createHandlers } from './handlers/index.js';
 import { createApplication } from './http/application.js';
 import { addressesWithin, clientAddress, isAddressRange } from './http/client-address.js';
@@ -14,11 +14,13 @@ import { Admission } from './limits/admission.js';
 import { completeLimits } from './limits/limits.js';
 import { createMetrics } from './observability/metrics.js';
 import type { ServerOptions } from './options.js';
-import { createSessionProxy, domainBasePath, sessionBasePath } from './proxy/index.js';
+import { createSessionProxy, domainBasePath, type SessionRoute, sessionBasePath } from './proxy/index.js';
 import { releaseFormerLeases } from './reconciler/lease.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { probeSession } from './reconciler/session-probe.js';
+import { actorOf, serverActor } from './records/audit.js';
 import { Journal } from './records/journal.js';
+import { Refusals } from './records/refusals.js';
 import type { ServerContext } from './server-context.js';
 import { SessionActivity } from './services/session-activity.js';
 import { routeOf, SessionDirectory } from './services/session-directory.js';
@@ -30,6 +32,7 @@ import { systemClock } from './system-clock.js';
 
 const day = 24 * 60 * 60 * 1000;
 const refreshRoutesMs = 60_000;
+const openedAgainMs = 60_000;
 
 /** A running server: mount it, or serve it. */
 export interface UserWorkspacesServer {
@@ -99,6 +102,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       const job = directory.kindOf(jobId);
       if (job) activity.note(job, kind);
     },
+    onOpened: (route, request) => noteOpened(route, request),
     onUnreachable: (jobId) => reconciler.checkJob(jobId),
     log,
   });
@@ -108,6 +112,8 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     accounts: options.accounts,
     database,
     journal,
+    refusals: new Refusals(journal, log, clock.now),
+    metrics,
     storages: new Map(options.storages.map((storage) => [storage.name, storage])),
     mainStorage,
     resources: new Map(options.resources.map((entry) => [entry.resource.name, entry])),
@@ -130,6 +136,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       tokenLifetimeMs: options.tokenLifetimeMs ?? 30 * day,
       openDirectory: options.openDirectory ?? false,
       quotas: options.quotas ?? {},
+      auditRetentionMs: options.auditRetentionMs ?? 365 * day,
       singleUser: options.singleUser ?? false,
       stopGraceMs: options.stopGraceMs ?? 10_000,
       version: packageVersion(),
@@ -148,19 +155,42 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   }
 
   const activity = new SessionActivity(context);
+
+  /** A ticket is good for several uses, so somebody may open a session again and again: written once in a while for each. */
+  const opened = new Map<number, number>();
+  function noteOpened({ jobId, userId }: SessionRoute, request: IncomingMessage): void {
+    const nowMs = clock.now();
+    if ((opened.get(jobId) ?? 0) > nowMs - openedAgainMs) return;
+    for (const [id, atMs] of opened) if (atMs <= nowMs - openedAgainMs) opened.delete(id);
+    opened.set(jobId, nowMs);
+    const origin = { address: context.clientAddressOf(request), requestId: null };
+    const write = async (): Promise<void> => {
+      const user = await database.findOne('users', { id: userId });
+      if (!user) return;
+      await journal.transaction((transaction) =>
+        transaction.audit(actorOf({ user, origin }), { action: 'session.open', subject: { kind: 'job', id: jobId } }),
+      );
+    };
+    write().catch((error: unknown) => log.error({ err: error, jobId }, 'an opened session could not be written down'));
+  }
+
   const surveys = new Surveys(context);
   const reconciler = new Reconciler(context, metrics, probeSession);
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
-  const handlers = createHandlers(context, { metrics, surveys, streams, sockets });
+  const requests = new Readers();
+  const doors = new WelcomeWatch(database, log, requests, sockets, directory);
+  const handlers = createHandlers(context, { metrics, surveys, streams, sockets, requests, doors });
   const application = createApplication(context, handlers, metrics, {
     validateAnswers: options.validateAnswers ?? false,
     extras: pages(options, prefix),
+    requests,
   });
   const callback = application.callback();
 
-  journal.onCommitted(({ jobs }) => {
+  journal.onCommitted(({ jobs, audited }) => {
     for (const row of jobs.values()) directory.update(row);
+    for (const { action, outcome } of audited) metrics.audited(action, outcome);
   });
   await releaseFormerLeases(context);
   await directory.refresh(context);
@@ -174,6 +204,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   for (const status of ['pending', 'running', 'stopping'] as const) {
     metrics.gauge(`uws_jobs_${status}`, `Jobs that are ${status}`, () => database.count('jobs', { status }));
   }
+  doors.start();
   await surveys.start();
   reconciler.start();
 
@@ -207,7 +238,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     },
     async issueToken(identity, name) {
       const user = await userOfIdentity(context, identity);
-      return issueToken(context, user.id, name);
+      return issueToken(context, user.id, name, serverActor);
     },
     setApiClient: (name, clientToken) => setApiClient(context, name, clientToken),
     async close() {
@@ -215,6 +246,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       streams.close();
       sockets.close();
       surveys.close();
+      await doors.close();
       await reconciler.stop();
       await proxy.close();
       await activity.close();

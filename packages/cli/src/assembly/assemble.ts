@@ -103,6 +103,7 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
     tokenLifetimeMs: configuration.token_lifetime_days * msPerDay,
     openDirectory: configuration.open_directory,
     quotas: quotaDefaults(configuration),
+    auditRetentionMs: configuration.audit_retention_days * msPerDay,
     singleUser: accounts.shared && !configuration.allow_shared_account,
     stopGraceMs: configuration.stop_grace_seconds * 1000,
     limits: limitsOf(configuration),

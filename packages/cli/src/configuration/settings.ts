@@ -236,6 +236,12 @@ export const settingsSchema = z.strictObject({
     'Least level of the log, which is JSON lines.',
     { initialText: 'warn in a terminal, else info', option: '--log-level <level>' },
   ),
+  audit_retention_days: settingWithDefault(
+    'Log',
+    kind.wholeNumber(1, 36_500, 'days'),
+    365,
+    'How long entries of the audit log are kept.',
+  ),
   log_file: setting('Log', kind.path(), 'File for the log.', {
     initialText: 'standard error',
     option: '--log-file <path>',

@@ -1,7 +1,7 @@
 import type { OperationId } from '@user-workspaces/schema';
-import { operations } from '@user-workspaces/schema/operations';
 import type { UserWorkspacesError } from '../errors.js';
 import { wasNotCarriedOut } from './failure.js';
+import { operationOf } from './operations.js';
 
 /**
  * When a request may be sent again. `always`: doing it twice is doing it once. `unless carried out`: only after a failure
@@ -28,7 +28,7 @@ const resultsNotSteps: readonly OperationId[] = [
 ];
 
 export function repetitionOf(id: OperationId): Repetition {
-  const { method, idempotencyKey } = operations[id];
+  const { method, idempotencyKey } = operationOf(id);
   if (method === 'GET' || method === 'DELETE' || idempotencyKey || resultsNotSteps.includes(id)) return 'always';
   return 'unless carried out';
 }
@@ -48,7 +48,7 @@ export function mayRepeat(failure: UserWorkspacesError, repetition: Repetition, 
  */
 export function isDoneAlready(id: OperationId, failure: UserWorkspacesError, attempts: number): boolean {
   if (attempts < 2) return false;
-  if (operations[id].method === 'DELETE') return failure.status === 404;
+  if (operationOf(id).method === 'DELETE') return failure.status === 404;
   return id === 'stopJob' && failure.status === 400;
 }
 

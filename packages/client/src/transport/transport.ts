@@ -1,10 +1,10 @@
 import type { Answer, OperationId, PathParameters, QueryParameters, RequestBody } from '@user-workspaces/schema';
-import { operations } from '@user-workspaces/schema/operations';
 import ky from 'ky';
 import { valueAt } from '../answers.js';
 import { AuthenticationError, InvalidRequestError, ServerError, TimeoutError, UserWorkspacesError } from '../errors.js';
 import type { SendBody } from './body.js';
 import { toFailure } from './failure.js';
+import { operationOf } from './operations.js';
 import { isDoneAlready, mayRepeat, pauseMs, type Repetition, repetitionOf } from './repetition.js';
 
 /** Where the SDK tells what it does: requests, retries, reconnections. Never a token, never a ticket. `console` fits. */
@@ -100,7 +100,7 @@ export class Transport {
 
   /** The address of an operation. */
   url(id: OperationId, path: unknown, query?: unknown): URL {
-    const filled = operations[id].path.replace(/\{(\w+)\}/g, (_, name: string) => segment(name, valueAt(path, name)));
+    const filled = operationOf(id).path.replace(/\{(\w+)\}/g, (_, name: string) => segment(name, valueAt(path, name)));
     const url = new URL(this.options.baseUrl);
     url.pathname = url.pathname.replace(/\/+$/, '') + filled;
     for (const [name, value] of Object.entries(query ?? {}))
@@ -125,7 +125,7 @@ export class Transport {
   }
 
   async #send(id: OperationId, input: LooseInput, options: RequestOptions, streamed: boolean): Promise<Response> {
-    const { method, path } = operations[id];
+    const { method, path } = operationOf(id);
     const signal = options.signal;
     const repetition = input.body?.once ? 'never' : (input.repetition ?? repetitionOf(id));
     let attempts = 0;
@@ -194,7 +194,7 @@ export class Transport {
   }
 
   async #authorise(id: OperationId, request: Request): Promise<void> {
-    if (!operations[id].authentication) return;
+    if (!operationOf(id).authentication) return;
     const token = await this.currentToken();
     if (token !== undefined) request.headers.set('uws-authorization', `Token ${token}`);
   }

@@ -34,6 +34,8 @@ export interface JobSockets {
   closeUser(userId: number): void;
   /** Ends the sockets of a token at once; otherwise they end with the next ping. */
   closeToken(tokenId: number): void;
+  /** Whose sockets are open. */
+  callers(): readonly { readonly userId: number; readonly tokenId: number }[];
   /** Ends all sockets, for a shutdown. */
   close(): void;
 }
@@ -83,6 +85,7 @@ export function createJobSockets(context: ServerContext, authenticate: Authentic
     },
     closeUser: (userId) => readers.closeUser(userId),
     closeToken: (tokenId) => readers.closeToken(tokenId),
+    callers: () => readers.callers(),
     close() {
       readers.close();
       server.close();

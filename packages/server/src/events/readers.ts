@@ -1,12 +1,18 @@
+import type { IncomingMessage } from 'node:http';
 import type { Caller } from '../http/handler.js';
 
 interface Reader {
   readonly userId: number;
   readonly tokenId: number;
+  readonly sinceMs: number;
+  readonly request: IncomingMessage | undefined;
   readonly ending: AbortController;
 }
 
-/** Those who read a stream right now, so that their streams can be ended. */
+/** What is open for less than this is not looked after: a request that revokes its own token must still get its answer. */
+const settledMs = 1_000;
+
+/** Those who have a stream or request open right now, so that it can be ended. */
 export class Readers {
   readonly #all = new Set<Reader>();
   #isClosed = false;
@@ -16,8 +22,9 @@ export class Readers {
   }
 
   /** Takes a reader in; the signal aborts when its stream is to end. Call `leave` when it has ended by itself. */
-  enter({ user, tokenId }: Caller): { readonly signal: AbortSignal; leave(): void } {
-    const reader: Reader = { userId: user.id, tokenId, ending: new AbortController() };
+  enter({ user, tokenId }: Caller, request?: IncomingMessage): { readonly signal: AbortSignal; leave(): void } {
+    const sinceMs = performance.now();
+    const reader: Reader = { userId: user.id, tokenId, sinceMs, request, ending: new AbortController() };
     if (this.#isClosed) reader.ending.abort();
     else this.#all.add(reader);
     return { signal: reader.ending.signal, leave: () => this.#all.delete(reader) };
@@ -27,8 +34,15 @@ export class Readers {
     this.#end((reader) => reader.userId === userId);
   }
 
-  closeToken(tokenId: number): void {
-    this.#end((reader) => reader.tokenId === tokenId);
+  /** @param except The request that asks for it. */
+  closeToken(tokenId: number, except?: IncomingMessage): void {
+    this.#end((reader) => reader.tokenId === tokenId && (except === undefined || reader.request !== except));
+  }
+
+  /** Users and tokens of those that have been open for a while. */
+  callers(): { readonly userId: number; readonly tokenId: number }[] {
+    const nowMs = performance.now();
+    return [...this.#all].filter(({ sinceMs }) => nowMs - sinceMs >= settledMs);
   }
 
   /** Ends all, and whoever comes later. */

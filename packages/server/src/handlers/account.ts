@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
@@ -12,16 +13,16 @@ type AccountOperations = 'createToken' | 'getMe' | 'listTokens' | 'revokeToken' 
 /**
  * Signing in, the caller, and other users.
  *
- * @param endToken Ends what a revoked token has opened.
+ * @param endToken Ends what a revoked token has opened, except the request that revokes it.
  */
 export function accountHandlers(
   context: ServerContext,
-  endToken: (tokenId: number) => void,
+  endToken: (tokenId: number, except: IncomingMessage) => void,
 ): Pick<Handlers, AccountOperations> {
   return {
-    async createToken({ body, request, signal }) {
+    async createToken({ body, request, origin, signal }) {
       return context.admission.signIn(request, async () =>
-        callerSignIn(context, await body(), request.headers, signal),
+        callerSignIn(context, await body(), request.headers, origin, signal),
       );
     },
     async getMe({ caller: { user }, signal }) {
@@ -41,8 +42,8 @@ export function accountHandlers(
     async listTokens({ caller }) {
       return { message: 'Successful.', success: true, data: { tokens: await listTokens(context, caller) } };
     },
-    async revokeToken({ caller, path }) {
-      endToken(await revokeToken(context, caller, path.token_id));
+    async revokeToken({ caller, path, request }) {
+      endToken(await revokeToken(context, caller, path.token_id), request);
       return { message: 'Token revoked.', success: true };
     },
     async searchUsers({ caller, query }) {

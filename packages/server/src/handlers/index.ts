@@ -1,9 +1,10 @@
-import type { EventStreams, JobSockets } from '../events/index.js';
+import type { EventStreams, JobSockets, Readers } from '../events/index.js';
 import type { Handlers } from '../http/handler.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { ServerContext } from '../server-context.js';
 import type { Surveys } from '../services/surveys.js';
 import { accountHandlers } from './account.js';
+import { administrationHandlers, type Doors } from './administration.js';
 import { archiveHandlers } from './archive.js';
 import { catalogueHandlers } from './catalogue.js';
 import { eventHandlers } from './events.js';
@@ -23,11 +24,13 @@ export function createHandlers(
     readonly surveys: Surveys;
     readonly streams: EventStreams;
     readonly sockets: JobSockets;
+    readonly requests: Readers;
+    readonly doors: Doors;
   },
 ): Handlers {
   return {
-    ...accountHandlers(context, (tokenId) => {
-      parts.streams.closeToken(tokenId);
+    ...accountHandlers(context, (tokenId, except) => {
+      parts.requests.closeToken(tokenId, except);
       parts.sockets.closeToken(tokenId);
     }),
     ...workspaceHandlers(context, parts.surveys),
@@ -40,5 +43,6 @@ export function createHandlers(
     ...eventHandlers(context, parts.streams),
     ...catalogueHandlers(context),
     ...operationHandlers(context, parts.metrics),
+    ...administrationHandlers(context, parts.doors),
   };
 }

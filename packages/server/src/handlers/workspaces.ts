@@ -70,7 +70,7 @@ export function workspaceHandlers(context: ServerContext, surveys: Surveys): Pic
     },
     async deleteWorkspace({ caller, path, query }) {
       const workspace = await openWorkspace(context, caller, path.workspace_id);
-      await deleteWorkspace(context, workspace, query.force ?? false);
+      await deleteWorkspace(context, caller, workspace, query.force ?? false);
       surveys.forget(path.workspace_id);
       return { message: `Workspace ${path.workspace_id} queued for deletion.`, success: true };
     },

@@ -1,5 +1,6 @@
 import cors from '@koa/cors';
 import Koa, { type Middleware } from 'koa';
+import type { Readers } from '../events/readers.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { ServerContext } from '../server-context.js';
 import { bindHandlers, type RequestState } from './bind.js';
@@ -36,11 +37,16 @@ export function createApplication(
   server: ServerContext,
   handlers: Handlers,
   metrics: Metrics,
-  options: { readonly validateAnswers: boolean; readonly extras: readonly Extra[] },
+  options: {
+    readonly validateAnswers: boolean;
+    readonly extras: readonly Extra[];
+    /** Told of every request with a caller, so that it can be ended. */
+    readonly requests: Readers;
+  },
 ): Koa<RequestState> {
   const application = new Koa<RequestState>();
   application.silent = true;
-  const router = bindHandlers(handlers, server, metrics, options.validateAnswers);
+  const router = bindHandlers(handlers, server, metrics, options);
   const routes = router.routes();
   application.use(answerErrors(server));
   application.use(crossOrigin);

@@ -1,11 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
-import { type OperationId, operations, type RequestBody, schemas } from '@user-workspaces/schema';
+import {
+  administrationOperations,
+  type Operation,
+  type OperationId,
+  operations as operationsForAll,
+  type RequestBody,
+  schemas,
+} from '@user-workspaces/schema';
 import type { ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
 import type * as z from 'zod';
+import type { Readers } from '../events/readers.js';
 import type { Limits } from '../limits/limits.js';
 import type { Metrics } from '../observability/metrics.js';
+import { type AuditAction, actorOf, type Origin } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 import { type Idempotency, idempotency } from '../services/idempotency.js';
 import { authenticate, notAuthenticated } from '../services/tokens.js';
@@ -25,6 +34,8 @@ export interface RequestState {
 type Context = ParameterizedContext<RequestState>;
 
 type Schemas = (typeof schemas.requests)[OperationId];
+
+const operations = { ...operationsForAll, ...administrationOperations };
 
 const handlerIds = Object.keys(operations).filter(
   (id): id is OperationId => operations[id as keyof typeof operations].servedBy === 'handler',
@@ -72,7 +83,7 @@ export function bindHandlers(
   handlers: Handlers,
   server: ServerContext,
   metrics: Metrics,
-  validateAnswers: boolean,
+  { validateAnswers, requests }: { readonly validateAnswers: boolean; readonly requests: Readers },
 ): Router<RequestState> {
   const router = new Router<RequestState>({ ...(server.settings.prefix && { prefix: server.settings.prefix }) });
   for (const id of handlerIds) register(id);
@@ -83,8 +94,8 @@ export function bindHandlers(
   });
   return router;
 
-  function admit(context: Context): Promise<Caller | undefined> {
-    return server.admission.admit(context.req, () => authenticate(server, context.headers));
+  function admit(context: Context, origin?: Origin): Promise<Caller | undefined> {
+    return server.admission.admit(context.req, () => authenticate(server, context.headers, origin));
   }
 
   function register<Id extends OperationId>(id: Id): void {
@@ -101,12 +112,27 @@ export function bindHandlers(
     });
   }
 
+  /** A request ends when its caller is no longer welcome; the broken connection is all that there is to tell. */
+  function endWithCaller(context: Context, caller: Caller): void {
+    const open = requests.enter(caller, context.req);
+    open.signal.addEventListener('abort', () => context.res.destroy(), { once: true });
+    if (open.signal.aborted) context.res.destroy();
+    context.res.once('close', () => open.leave());
+  }
+
   async function answer<Id extends OperationId>(id: Id, context: Context): Promise<void> {
-    const operation = operations[id];
+    const operation: Operation = operations[id];
     const requestSchemas: Schemas = schemas.requests[id];
-    const caller = await admit(context);
+    const origin = { address: server.clientAddressOf(context.req), requestId: context.state.requestId };
+    const caller = await admit(context, origin);
     if (caller) server.admission.hold('open_requests', caller, context.res);
     if (!caller && operation.authentication) throw notAuthenticated();
+    if (caller) endWithCaller(context, caller);
+    if (operation.role !== undefined && caller?.user.role !== operation.role) {
+      if (caller)
+        await server.refusals.record(actorOf(caller), { action: 'administration', details: { operation: id } });
+      throw new ApiError('permission_denied', `This needs the role ${operation.role}.`);
+    }
     const path = requestSchemas.path.safeParse(context.params);
     if (!path.success) throw new ApiError('not_found', `There is nothing at ${context.path}.`);
     const query = validate(requestSchemas.query, queryOf(context));
@@ -126,6 +152,7 @@ export function bindHandlers(
       request: context.req,
       response: context.res,
       requestId: context.state.requestId,
+      origin,
       log: context.state.log,
       signal: disconnectSignal(context),
       async body(): Promise<RequestBody<Id>> {
@@ -139,7 +166,10 @@ export function bindHandlers(
         return idempotency(server.database, request, `${context.path}\n${await readBody()}`, server.clock.now());
       },
     } as HandlerContext<Id>;
-    const result: object = await handlers[id](handlerContext);
+    const result: object = await handlers[id](handlerContext).catch(async (error: unknown) => {
+      if (caller) await noteQuotaRefusal(server, caller, id, path.data, error);
+      throw error;
+    });
     if (isRaw(result)) {
       await sendRaw(context.req, context.res, result);
       context.respond = false;
@@ -148,6 +178,36 @@ export function bindHandlers(
     if (validateAnswers) checkAnswer(id, result);
     context.body = result;
   }
+}
+
+const actionsWithQuotas: Partial<Readonly<Record<OperationId, AuditAction>>> = {
+  createWorkspace: 'workspace.create',
+  updateWorkspace: 'file.write',
+  uploadFiles: 'file.write',
+  writeFile: 'file.write',
+  createUpload: 'file.write',
+  startWorkspace: 'job.start',
+  extendJob: 'job.extend',
+  createShares: 'share.create',
+  acceptShare: 'share.accept',
+};
+
+/** Tells the metrics and the audit log of a refusal because of a quota. */
+async function noteQuotaRefusal(
+  server: ServerContext,
+  caller: Caller,
+  id: OperationId,
+  path: Readonly<Record<string, unknown>>,
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof ApiError) || error.code !== 'quota_exceeded') return;
+  const details = schemas.QuotaExceeded.parse(error.details);
+  server.metrics.quotaRefused(details.scope);
+  const action = actionsWithQuotas[id];
+  if (!action) throw new Error(`${id} was refused because of a quota and has no name in the audit log.`);
+  const workspaceId = path.workspace_id;
+  const subject = typeof workspaceId === 'number' ? { kind: 'workspace' as const, id: workspaceId } : undefined;
+  await server.refusals.record(actorOf(caller), { action, details, ...(subject && { subject }) });
 }
 
 /** Throws when an answer is not what the specification says. */

@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UserRow } from '@user-workspaces/contract';
 import type { Answer, OperationId, PathParameters, QueryParameters, RequestBody } from '@user-workspaces/schema';
 import type { Logger } from 'pino';
+import type { Origin } from '../records/audit.js';
 import type { Idempotency } from '../services/idempotency.js';
 
 /** Who calls, as the token says. */
 export interface Caller {
   readonly user: UserRow;
   readonly tokenId: number;
+  readonly origin: Origin;
 }
 
 /** A successful answer that is not JSON. */
@@ -31,6 +33,7 @@ export interface HandlerContext<Id extends OperationId> {
   /** Set when the request carries an `Idempotency-Key` and the operation takes one; reads the body. */
   idempotency(): Promise<Idempotency | undefined>;
   readonly requestId: string;
+  readonly origin: Origin;
   readonly log: Logger;
   /** Aborts when the caller goes away. */
   readonly signal: AbortSignal;

@@ -7,6 +7,11 @@ export interface Metrics {
   reconcile(kind: 'jobs' | 'workspaces' | 'shares' | 'observe', durationSeconds: number, rowCount: number): void;
   launch(resource: string, outcome: 'launched' | 'failed'): void;
   jobEnded(resource: string, reason: string): void;
+  /** An entry of the audit log. */
+  audited(action: string, outcome: string): void;
+  /** Counted whether it was written into the audit log or not. */
+  signInRefused(): void;
+  quotaRefused(scope: string): void;
   /** Asked for its value at every scrape. */
   gauge(name: string, help: string, value: () => number | Promise<number>): void;
   render(): Promise<{ contentType: string; text: string }>;
@@ -48,7 +53,33 @@ export function createMetrics(): Metrics {
     labelNames: ['resource', 'reason'],
     registers,
   });
+  const audited = new Counter({
+    name: 'uws_audit_entries_total',
+    help: 'Entries of the audit log, by action and outcome',
+    labelNames: ['action', 'outcome'],
+    registers,
+  });
+  const signInsRefused = new Counter({
+    name: 'uws_sign_ins_refused_total',
+    help: 'Sign-ins that were refused',
+    registers,
+  });
+  const quotaRefusals = new Counter({
+    name: 'uws_quota_refusals_total',
+    help: 'Requests that did not fit into a quota, by scope',
+    labelNames: ['scope'],
+    registers,
+  });
   return {
+    audited(action, outcome) {
+      audited.inc({ action, outcome });
+    },
+    signInRefused() {
+      signInsRefused.inc();
+    },
+    quotaRefused(scope) {
+      quotaRefusals.inc({ scope });
+    },
     request({ operation, status }, durationSeconds) {
       requests.observe({ operation, status }, durationSeconds);
     },

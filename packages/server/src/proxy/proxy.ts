@@ -101,6 +101,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     if (ticket !== undefined && safe) {
       const traded = seals.isTicket(ticket, target.route);
       if (traded) table.traffic(table.at(target.route), 'openings');
+      if (traded) options.onOpened?.(target.route, request);
       return redirect(response, visitor, url, traded ? sessionCookieFor(seals, target, visitor) : undefined);
     }
     if (safe && target.route.basePath === 'strip' && target.form === 'path' && isOutside(url, target)) {

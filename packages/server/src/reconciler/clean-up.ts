@@ -10,13 +10,14 @@ export const eventLifetimeMs = 7 * day;
 /** How long an upload in chunks may rest before it is given up. */
 const uploadLifetimeMs = 7 * day;
 
-/** Removes what has outlived its use: old events, tokens, idempotency keys, abandoned uploads. */
+/** Removes what has outlived its use: old events and entries of the audit log, tokens, idempotency keys, abandoned uploads. */
 export async function cleanUp(context: ServerContext, signal: AbortSignal): Promise<void> {
   const { database, clock } = context;
   const nowMs = clock.now();
   await database.transaction(async (rows) => {
     await rows.remove('events', { created_at_ms: { lt: nowMs - eventLifetimeMs } });
     await rows.remove('tokens', { expires_at_ms: { lt: nowMs } });
+    await rows.remove('audit_entries', { created_at_ms: { lt: nowMs - context.settings.auditRetentionMs } });
     await rows.remove('idempotency_keys', { created_at_ms: { lt: nowMs - idempotencyLifetimeMs } });
   });
   const uploads = await database.find('uploads', {

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Database, DatabaseTransaction, JobRow } from '@user-workspaces/contract';
+import type { AuditEntryRow, Database, DatabaseTransaction, JobRow } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import type { Clock } from '../clock.js';
 import { isoTime } from '../views/time.js';
@@ -19,6 +19,8 @@ export interface Committed {
   readonly jobs: ReadonlyMap<number, JobRow>;
   /** Something became due for the reconciler. */
   readonly isDue: boolean;
+  /** What was written into the audit log. */
+  readonly audited: readonly Pick<AuditEntryRow, 'action' | 'outcome'>[];
 }
 
 /** What a transaction gathers while it runs. */
@@ -26,7 +28,10 @@ export interface Pending {
   readonly userIds: Set<number>;
   readonly jobs: Map<number, JobRow>;
   isDue: boolean;
+  readonly audited: Pick<AuditEntryRow, 'action' | 'outcome'>[];
 }
+
+const nothing = (): Pending => ({ userIds: new Set(), jobs: new Map(), isDue: false, audited: [] });
 
 /**
  * Changes rows and numbers their events in the same transaction, then tells this process.
@@ -46,12 +51,13 @@ export class Journal {
 
   /** Runs `work` in one transaction; `work` may run more than once. */
   async transaction<R>(work: (transaction: RecordTransaction) => Promise<R>, signal?: AbortSignal): Promise<R> {
-    let pending: Pending = { userIds: new Set(), jobs: new Map(), isDue: false };
+    let pending = nothing();
     const result = await this.#database.transaction(async (rows) => {
-      pending = { userIds: new Set(), jobs: new Map(), isDue: false };
+      pending = nothing();
       return work(recordTransaction(rows, this.#clock.now(), pending));
     }, signal);
-    if (pending.userIds.size > 0 || pending.jobs.size > 0 || pending.isDue) this.#committed.emit('committed', pending);
+    const { userIds, jobs, isDue, audited } = pending;
+    if (userIds.size + jobs.size + audited.length > 0 || isDue) this.#committed.emit('committed', pending);
     return result;
   }
 

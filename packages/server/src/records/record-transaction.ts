@@ -10,6 +10,7 @@ import type {
 import { isActive, viewJob } from '../views/job.js';
 import { type ShareRows, viewShare } from '../views/share.js';
 import { viewWorkspace } from '../views/workspace.js';
+import { type Actor, type AuditEvent, insertAuditEntry } from './audit.js';
 import { appendEvent, type NewEvent, type Pending } from './journal.js';
 
 /** Thrown inside a transaction when a row is no longer what its reader saw: the work must be decided anew. */
@@ -46,6 +47,8 @@ export interface RecordTransaction {
   touchShare(row: ShareRow, changes: ShareChanges): Promise<ShareRow>;
   /** Removes the share and tells both sides. */
   removeShare(row: ShareRow): Promise<void>;
+  /** Tells of this transaction in the audit log. */
+  audit(actor: Actor, event: AuditEvent): Promise<void>;
   /** A share with its workspaces and users; `undefined` if the copy is gone. */
   joinShare(share: ShareRow): Promise<ShareRows | undefined>;
 }
@@ -125,6 +128,10 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
     rows,
     nowMs,
     joinShare,
+    async audit(actor, auditEvent) {
+      pending.audited.push({ action: auditEvent.action, outcome: auditEvent.outcome ?? 'done' });
+      await insertAuditEntry(rows, nowMs, actor, auditEvent);
+    },
     async insertWorkspace(row) {
       const inserted = await rows.insert('workspaces', { ...row, version: 1 });
       noteDue(row);

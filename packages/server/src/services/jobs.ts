@@ -3,6 +3,7 @@ import type { RequestBody } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import { asJson, type ResourceEntry } from '../options.js';
+import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
 import { activeJobStatuses } from '../views/job.js';
@@ -159,6 +160,11 @@ export async function startJob(
         last_job_launch_at_ms: transaction.nowMs,
         ...(row.status !== 'initializing' && { status: 'active' }),
       });
+      await transaction.audit(actorOf(caller), {
+        action: 'job.start',
+        subject: { kind: 'job', id: job.id },
+        details: { workspace_id: row.id, job_type: id, resource: wish.resource },
+      });
       await idempotency?.claim(transaction.rows, { job_id: job.id });
       return job;
     }),
@@ -231,6 +237,7 @@ export async function stopJob(context: ServerContext, caller: Caller, jobId: num
         });
       }
       const changed = await requestStop(transaction, row);
+      await transaction.audit(actorOf(caller), { action: 'job.stop', subject: { kind: 'job', id: jobId } });
       return changed.status === 'complete' ? 'Successful stop.' : 'Job queued to stop.';
     }),
   );
@@ -278,6 +285,11 @@ export async function extendJob(
       const present = await transaction.rows.lock('jobs', jobId);
       if (!present) throw new ApiError('not_found', `Job ${jobId} not found for user.`);
       if (present.status !== 'running' || present.started_at_ms === null) return present;
+      await transaction.audit(actorOf(caller), {
+        action: 'job.extend',
+        subject: { kind: 'job', id: jobId },
+        details: { time_limit_minutes: timeLimitMinutes },
+      });
       return transaction.changeJob(present, {
         ends_at_ms: present.started_at_ms + timeLimitMinutes * 60_000,
         resource_options: { ...present.resource_options, ...options },

@@ -27,6 +27,8 @@ export class SessionDirectory implements SessionRoutes {
   readonly #byJob = new Map<number, SessionRoute>();
   readonly #byLabel = new Map<string, SessionRoute>();
   readonly #kinds = new Map<number, Pick<JobRow, 'id' | 'job_type' | 'resource'>>();
+  /** Users who are kept out although their jobs run. */
+  #barred = new Set<number>();
   readonly #ended: (jobId: number) => void;
 
   /** @param ended Told of each session that is no more. */
@@ -53,7 +55,7 @@ export class SessionDirectory implements SessionRoutes {
 
   /** Takes a job as it is now. */
   update(row: SessionRow): void {
-    const route = routeOf(row);
+    const route = this.#barred.has(row.user_id) ? undefined : routeOf(row);
     const former = this.#byJob.get(row.id);
     if (former && (!route || former.port !== route.port || former.host !== route.host)) this.#remove(former);
     if (!route) return;
@@ -65,9 +67,36 @@ export class SessionDirectory implements SessionRoutes {
     if (holder === undefined || holder.jobId === route.jobId) this.#byLabel.set(label, route);
   }
 
+  /** Whose sessions there are. */
+  userIds(): ReadonlySet<number> {
+    return new Set([...this.#byJob.values()].map(({ userId }) => userId));
+  }
+
+  /** Users who are kept out. */
+  barredIds(): ReadonlySet<number> {
+    return this.#barred;
+  }
+
+  /** Ends a user's sessions for their user, until {@link admit}: the user was deactivated. The jobs run on. */
+  bar(userId: number): void {
+    this.#barred.add(userId);
+    for (const route of [...this.#byJob.values()]) if (route.userId === userId) this.#remove(route);
+  }
+
+  /** The user may open sessions again, as the next {@link refresh} finds them. */
+  admit(userId: number): void {
+    this.#barred.delete(userId);
+  }
+
   /** Reads all rows; sessions that are no longer among them end. */
   async refresh(context: Pick<ServerContext, 'database'>): Promise<void> {
     const rows = await context.database.find('jobs', { where: { status: 'running' } });
+    const owners = [...new Set(rows.map((row) => row.user_id))];
+    const inactive =
+      owners.length === 0
+        ? []
+        : await context.database.find('users', { where: { id: { in: owners }, is_active: false } });
+    this.#barred = new Set(inactive.map(({ id }) => id));
     const running = new Set(rows.map((row) => row.id));
     for (const route of [...this.#byJob.values()]) if (!running.has(route.jobId)) this.#remove(route);
     for (const row of rows) this.update(row);

@@ -13,6 +13,7 @@ import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import { tooLarge } from '../limits/limits.js';
 import { rowOfAccount } from '../options.js';
+import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
 import { type ShareRows, viewShare } from '../views/share.js';
@@ -205,6 +206,13 @@ export async function createShares(
     const made: ShareRow[] = [];
     for (const receiver of receivers)
       made.push(await insertShare(context, storage, transaction, original, receiver, lastJob));
+    for (const share of made) {
+      await transaction.audit(actorOf(caller), {
+        action: 'share.create',
+        subject: { kind: 'share', id: share.shared_workspace_id },
+        details: { original_workspace_id: original.id, receiver_user_id: share.receiver_user_id },
+      });
+    }
     await idempotency?.claim(transaction.rows, { share_ids: made.map((share) => share.id) });
     return made;
   });
@@ -228,6 +236,7 @@ export async function acceptShare(context: ServerContext, caller: Caller, shared
       await checkQuotas(context, transaction.rows, receiver, { workspaces: 1, ...(disk_space > 0 && { disk_space }) });
       await transaction.changeWorkspace(copy, { is_listed: true, created_at_ms: transaction.nowMs });
       await transaction.changeShare(share, { is_accepted: true });
+      await transaction.audit(actorOf(caller), { action: 'share.accept', subject: { kind: 'share', id: copy.id } });
     }),
   );
 }
@@ -252,6 +261,8 @@ export async function deleteShare(context: ServerContext, caller: Caller, shared
       }
       if (share.work === 'delete') return;
       await transaction.touchShare(share, { work: 'delete', due_at_ms: transaction.nowMs, attempts: 0 });
+      const subject = { kind: 'share', id: sharedWorkspaceId } as const;
+      await transaction.audit(actorOf(caller), { action: 'share.delete', subject });
     }),
   );
 }

@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { JsonObject } from '@user-workspaces/contract';
 import type { Answer } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
+import { actorOf, nobody, type Origin } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 import { isoTime } from '../views/time.js';
-import { findApiClient, issueToken } from './tokens.js';
+import { findApiClient, issueToken, signInFailed } from './tokens.js';
 import { userOfIdentity } from './users.js';
 
 /** Signs somebody in through the authentication adapter; a new sign-in leaves older tokens alone. */
@@ -11,8 +13,13 @@ export async function callerSignIn(
   context: ServerContext,
   body: Readonly<Record<string, unknown>>,
   headers: IncomingHttpHeaders,
+  origin: Origin,
   signal: AbortSignal,
 ): Promise<Answer<'createToken'>> {
+  const refused = async (details: JsonObject): Promise<void> => {
+    context.metrics.signInRefused();
+    await context.refusals.record(nobody(origin), { action: 'sign_in', details });
+  };
   const result = await context.authentication.signIn(body, {
     findApiClient: (clientToken) => findApiClient(context, clientToken),
     headers,
@@ -20,9 +27,22 @@ export async function callerSignIn(
   });
   switch (result.kind) {
     case 'identity': {
-      const user = await userOfIdentity(context, result.identity);
-      const { token, expiresAtMs } = await issueToken(context, user.id, 'sign-in');
-      return { success: true, message: 'Successful authentication.', token, datetime_expires: isoTime(expiresAtMs) };
+      const { username } = result.identity;
+      try {
+        const user = await userOfIdentity(context, result.identity);
+        const actor = actorOf({ user, origin });
+        const { token, expiresAtMs } = await issueToken(context, user.id, 'sign-in', actor);
+        return {
+          success: true,
+          message: 'Successful authentication.',
+          token,
+          datetime_expires: isoTime(expiresAtMs),
+        };
+      } catch (error) {
+        // Whom the authentication vouches for and the server still does not let in: known under another e-mail, deactivated, not the first.
+        if (error instanceof ApiError && error.status < 500) await refused({ username, reason: error.code });
+        throw error;
+      }
     }
     case 'continue':
       return { success: true, message: 'Continue the sign-in.', data: { ...result.data } };
@@ -30,8 +50,7 @@ export async function callerSignIn(
       throw new ApiError('missing_field', result.message, { field: result.field });
     case 'refused':
       context.log.info({ reason: result.message }, 'sign-in refused');
-      throw new ApiError('sign_in_failed', 'Incorrect authentication credentials.', {
-        headers: { 'WWW-Authenticate': 'Token' },
-      });
+      await refused({ reason: result.message });
+      throw signInFailed();
   }
 }

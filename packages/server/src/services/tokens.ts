@@ -4,6 +4,7 @@ import type { ApiClient, TokenRow } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { type Actor, actorOf, noOrigin, type Origin } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 import { isoTime, isoTimeOrNull } from '../views/time.js';
 
@@ -33,7 +34,7 @@ export function tokenOfHeaders(headers: IncomingHttpHeaders): string | undefined
 }
 
 /** Who a token belongs to. @throws ApiError `invalid_token` when it is unknown, expired or revoked, or its user deactivated. */
-export async function callerOfToken(context: ServerContext, token: string): Promise<Caller> {
+export async function callerOfToken(context: ServerContext, token: string, origin = noOrigin): Promise<Caller> {
   const nowMs = context.clock.now();
   const row = await context.database.findOne('tokens', { token_hash: hashToken(token), expires_at_ms: { gt: nowMs } });
   const user = row && (await context.database.findOne('users', { id: row.user_id, is_active: true }));
@@ -41,13 +42,17 @@ export async function callerOfToken(context: ServerContext, token: string): Prom
   if ((row.last_used_at_ms ?? 0) < nowMs - lastUsedPrecisionMs) {
     await context.database.transaction((rows) => rows.update('tokens', { id: row.id }, { last_used_at_ms: nowMs }));
   }
-  return { user, tokenId: row.id };
+  return { user, tokenId: row.id, origin };
 }
 
 /** Who sends these headers, `undefined` for nobody. @throws ApiError for credentials that are wrong. */
-export async function authenticate(context: ServerContext, headers: IncomingHttpHeaders): Promise<Caller | undefined> {
+export async function authenticate(
+  context: ServerContext,
+  headers: IncomingHttpHeaders,
+  origin?: Origin,
+): Promise<Caller | undefined> {
   const token = tokenOfHeaders(headers);
-  return token === undefined ? undefined : callerOfToken(context, token);
+  return token === undefined ? undefined : callerOfToken(context, token, origin);
 }
 
 /** The error for a call that needs credentials and has none. */
@@ -55,26 +60,44 @@ export function notAuthenticated(): ApiError {
   return new ApiError('not_authenticated', 'Authentication credentials were not provided.', { headers: challenge });
 }
 
-/** Makes a token; its value is known only to the caller. */
+/**
+ * Makes a token; its value is known only to the caller.
+ *
+ * @throws ApiError `sign_in_failed` when the user was deactivated meanwhile.
+ */
 export async function issueToken(
   context: ServerContext,
   userId: number,
   name: string,
+  actor: Actor,
 ): Promise<{ token: string; expiresAtMs: number }> {
   const nowMs = context.clock.now();
   const token = `uws_${Buffer.from(context.clock.random(32)).toString('base64url')}`;
   const expiresAtMs = nowMs + context.settings.tokenLifetimeMs;
-  await context.database.transaction((rows) =>
-    rows.insert('tokens', {
+  await context.journal.transaction(async (transaction) => {
+    const user = await transaction.rows.lock('users', userId);
+    if (!user?.is_active) throw signInFailed();
+    const row = await transaction.rows.insert('tokens', {
       user_id: userId,
       name,
       token_hash: hashToken(token),
       created_at_ms: nowMs,
       expires_at_ms: expiresAtMs,
       last_used_at_ms: null,
-    }),
-  );
+    });
+    const action = actor.kind === 'server' ? 'token.create' : 'sign_in';
+    await transaction.audit(actor, {
+      action,
+      subject: { kind: 'user', id: userId },
+      details: { username: user.username, token_id: row.id, name },
+    });
+  });
   return { token, expiresAtMs };
+}
+
+/** The error of every sign-in that is refused: it does not tell why. */
+export function signInFailed(): ApiError {
+  return new ApiError('sign_in_failed', 'Incorrect authentication credentials.', { headers: challenge });
 }
 
 /** The portal of a client token. */
@@ -115,7 +138,10 @@ export async function listTokens(context: ServerContext, caller: Caller): Promis
 /** Revokes one of the caller's tokens, at once, and gives its id. @throws ApiError `not_found`. */
 export async function revokeToken(context: ServerContext, caller: Caller, tokenId: string): Promise<number> {
   const id = tokenId === 'current' ? caller.tokenId : Number(tokenId);
-  const removed = await context.database.transaction((rows) => rows.remove('tokens', { id, user_id: caller.user.id }));
-  if (removed === 0) throw new ApiError('not_found', `Token ${tokenId} not found for user.`);
+  await context.journal.transaction(async (transaction) => {
+    const removed = await transaction.rows.remove('tokens', { id, user_id: caller.user.id });
+    if (removed === 0) throw new ApiError('not_found', `Token ${tokenId} not found for user.`);
+    await transaction.audit(actorOf(caller), { action: 'token.revoke', subject: { kind: 'token', id } });
+  });
   return id;
 }

@@ -1,7 +1,9 @@
-import { type Account, AdapterError, type Identity, type UserRow } from '@user-workspaces/contract';
+import { type Account, AdapterError, type Identity, type NewRow, type UserRow } from '@user-workspaces/contract';
 import { ApiError } from '../http/api-error.js';
 import { identityOfUser } from '../options.js';
 import type { ServerContext } from '../server-context.js';
+import { readDirectory } from './administration/directory.js';
+import { signInFailed } from './tokens.js';
 
 function searchTextOf(identity: Identity): string {
   return `${identity.firstName} ${identity.lastName}\n${identity.email}`.toLowerCase();
@@ -19,9 +21,7 @@ export async function userOfIdentity(context: ServerContext, identity: Identity)
     const present = await rows.findOne('users', { username });
     if (present) {
       if (present.email.toLowerCase() !== email.toLowerCase() || !present.is_active) {
-        throw new ApiError('sign_in_failed', 'Incorrect authentication credentials.', {
-          headers: { 'WWW-Authenticate': 'Token' },
-        });
+        throw signInFailed();
       }
       const names = { first_name: firstName || present.first_name, last_name: lastName || present.last_name };
       if (names.first_name === present.first_name && names.last_name === present.last_name) return present;
@@ -35,25 +35,30 @@ export async function userOfIdentity(context: ServerContext, identity: Identity)
         'This server runs all jobs under one operating-system account, so only its first user may sign in. The operator can set allow_shared_account, or run the server as root.',
       );
     }
-    return rows.insert('users', {
-      username,
-      email,
-      first_name: firstName,
-      last_name: lastName,
-      search_text: searchTextOf(identity),
-      is_active: true,
-      deactivated_at_ms: null,
-      role: 'user',
-      event_seq: 0,
-      max_disk_space_bytes: null,
-      max_core_hours: null,
-      max_active_jobs: null,
-      max_workspaces: null,
-      used_disk_space_bytes: 0,
-      used_core_hours: 0,
-      created_at_ms: context.clock.now(),
-    });
+    return rows.insert('users', newUserRow(identity, context.clock.now()));
   });
+}
+
+/** The row of a new user: an ordinary one, with the server's quotas. */
+export function newUserRow({ username, email, firstName, lastName }: Identity, nowMs: number): NewRow<'users'> {
+  return {
+    username,
+    email,
+    first_name: firstName,
+    last_name: lastName,
+    search_text: searchTextOf({ username, email, firstName, lastName }),
+    is_active: true,
+    deactivated_at_ms: null,
+    role: 'user',
+    event_seq: 0,
+    max_disk_space_bytes: null,
+    max_core_hours: null,
+    max_active_jobs: null,
+    max_workspaces: null,
+    used_disk_space_bytes: 0,
+    used_core_hours: 0,
+    created_at_ms: nowMs,
+  };
 }
 
 /** The account that owns a user's files. @throws ApiError when there is none. */
@@ -76,7 +81,7 @@ export async function searchUsers(
   search: string,
   page: { readonly limit?: number; readonly after?: number },
 ): Promise<UserRow[]> {
-  if (search === '' && !context.settings.openDirectory) return [];
+  if (search === '' && !(await readDirectory(context)).is_open) return [];
   const rows = await context.database.find('users', {
     where: {
       is_active: true,

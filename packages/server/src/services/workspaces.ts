@@ -13,6 +13,7 @@ import type { Caller } from '../http/handler.js';
 import { type Limits, tooLarge } from '../limits/limits.js';
 import { rowOfAccount } from '../options.js';
 import { keepLease, leaseDurationMs, released } from '../reconciler/lease.js';
+import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
 import { viewDetails } from '../views/details.js';
@@ -111,6 +112,10 @@ function requestDetails(details: NewDetails): JsonObject {
   };
 }
 
+function subjectOf({ id }: WorkspaceRow): { kind: 'workspace'; id: number } {
+  return { kind: 'workspace', id };
+}
+
 function sizeOf({ files }: DetailedChanges): number {
   return files.reduce((sum, { content }) => content.reduce((bytes, piece) => bytes + piece.length, sum), 0);
 }
@@ -181,6 +186,7 @@ export async function createWorkspace(
       due_at_ms: transaction.nowMs + leaseDurationMs,
       attempts: 0,
     });
+    await transaction.audit(actorOf(caller), { action: 'workspace.create', subject: subjectOf(inserted) });
     const location = storage.locate(account, inserted.id);
     // An earlier one was undone, by its request or after a crash.
     await idempotency?.claim(transaction.rows, { workspace_id: inserted.id }, earlier);
@@ -308,7 +314,12 @@ export async function updateWorkspace(
 }
 
 /** Writes the wish to delete. @throws ApiError `workspace_busy` while jobs run (without `force`) or shares wait. */
-export async function deleteWorkspace(context: ServerContext, workspace: OpenWorkspace, force: boolean): Promise<void> {
+export async function deleteWorkspace(
+  context: ServerContext,
+  caller: Caller,
+  workspace: OpenWorkspace,
+  force: boolean,
+): Promise<void> {
   const { id } = workspace.row;
   await retryStale(() =>
     context.journal.transaction(async (transaction) => {
@@ -332,6 +343,11 @@ export async function deleteWorkspace(context: ServerContext, workspace: OpenWor
       }
       const deleting = await transaction.changeWorkspace(row, { status: 'deleting', attempts: 0 });
       for (const job of jobs) await requestStop(transaction, job);
+      await transaction.audit(actorOf(caller), {
+        action: 'workspace.delete',
+        subject: subjectOf(row),
+        details: { stopped_jobs: jobs.map((job) => job.id) },
+      });
       const present = (await transaction.rows.lock('workspaces', id)) ?? deleting;
       await transaction.touchWorkspace(present, { due_at_ms: transaction.nowMs });
     }),

@@ -16,7 +16,14 @@ import type {
 import { createSqlDatabase } from '@user-workspaces/database-sql';
 import { createLocalStorage } from '@user-workspaces/storage-local';
 import { pino } from 'pino';
-import { createEventStreams, createJobSockets, type EventStreams, type JobSockets } from '../../src/events/index.js';
+import {
+  createEventStreams,
+  createJobSockets,
+  type EventStreams,
+  type JobSockets,
+  Readers,
+  WelcomeWatch,
+} from '../../src/events/index.js';
 import { createHandlers } from '../../src/handlers/index.js';
 import { createApplication } from '../../src/http/application.js';
 import { Admission } from '../../src/limits/admission.js';
@@ -24,8 +31,11 @@ import { createHttpServer } from '../../src/limits/http-server.js';
 import { completeLimits, type Limits } from '../../src/limits/limits.js';
 import { createMetrics } from '../../src/observability/metrics.js';
 import { type QuotaDefaults, rowOfAccount } from '../../src/options.js';
+import { serverActor } from '../../src/records/audit.js';
 import { Journal } from '../../src/records/journal.js';
+import { Refusals } from '../../src/records/refusals.js';
 import type { ServerContext } from '../../src/server-context.js';
+import { SessionDirectory } from '../../src/services/session-directory.js';
 import { Surveys } from '../../src/services/surveys.js';
 import { authenticate, issueToken } from '../../src/services/tokens.js';
 import { systemClock } from '../../src/system-clock.js';
@@ -46,6 +56,7 @@ export interface Fixture {
   readonly data: string;
   readonly streams: EventStreams;
   readonly sockets: JobSockets;
+  readonly doors: WelcomeWatch;
   /** Steps in the order they were taken. */
   readonly steps: string[];
   readonly root: string;
@@ -80,6 +91,7 @@ export async function startFixture(
   const storage = options.storage?.(local) ?? local;
   const clock = { ...systemClock, ...options.clock };
   const journal = new Journal(database, clock);
+  const metrics = createMetrics();
   const steps: string[] = [];
   const state = { onStep: (_: string): void => undefined };
   const resource = options.resource;
@@ -91,6 +103,9 @@ export async function startFixture(
     },
     database,
     journal,
+    refusals: new Refusals(journal, pino({ level: 'silent' }), clock.now),
+    metrics,
+    clientAddressOf: () => '192.0.2.7',
     storages: new Map([['local', storage]]),
     mainStorage: storage,
     resources: new Map(
@@ -115,7 +130,6 @@ export async function startFixture(
     },
     limits,
     admission: new Admission(limits, clock.now, () => '127.0.0.1'),
-    clientAddressOf: () => '127.0.0.1',
     instance: 'test',
     connectionOf: (row: JobRow) =>
       row.session_host === null ? undefined : { url_domain: 'http://sessions', url_path: `/session/${row.id}` },
@@ -125,15 +139,29 @@ export async function startFixture(
       prefix: '',
       tokenLifetimeMs: 3_600_000,
       quotas: options.quotas ?? {},
+      openDirectory: false,
+      auditRetentionMs: 1_000,
       version: '0',
       build: '',
     },
   } as unknown as ServerContext;
-  const metrics = createMetrics();
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
-  const handlers = createHandlers(context, { metrics, surveys: new Surveys(context), streams, sockets });
-  const application = createApplication(context, handlers, metrics, { validateAnswers: true, extras: [] });
+  journal.onCommitted(({ audited }) => {
+    for (const { action, outcome } of audited) metrics.audited(action, outcome);
+  });
+  const requests = new Readers();
+  const directory = new SessionDirectory(() => undefined);
+  const doors = new WelcomeWatch(database, context.log, requests, sockets, directory);
+  const handlers = createHandlers(context, {
+    metrics,
+    surveys: new Surveys(context),
+    streams,
+    sockets,
+    requests,
+    doors,
+  });
+  const application = createApplication(context, handlers, metrics, { validateAnswers: true, extras: [], requests });
   const server: Server = createHttpServer(application.callback(), limits);
   server.on('upgrade', (request, socket, head) => {
     if (!sockets.handleUpgrade(request, socket, head)) socket.destroy();
@@ -163,7 +191,7 @@ export async function startFixture(
         created_at_ms: 0,
       }),
     );
-    return { user, token: (await issueToken(context, user.id, 'test')).token };
+    return { user, token: (await issueToken(context, user.id, 'test', serverActor)).token };
   };
   const { user, token } = await addUser('alice');
   const account = { name: 'alice', uid: null, gid: null };
@@ -209,6 +237,7 @@ export async function startFixture(
     data: join(root, 'data'),
     streams,
     sockets,
+    doors,
     steps,
     root,
     set onStep(hook: (name: string) => void) {

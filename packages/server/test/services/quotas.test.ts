@@ -5,6 +5,7 @@ import { createSqlDatabase } from '@user-workspaces/database-sql';
 import { afterEach, describe, expect, it } from 'vitest';
 import { postgres } from '../../../database-sql/test/support/servers.js';
 import type { ParameterEntry, QuotaDefaults } from '../../src/options.js';
+import { noOrigin } from '../../src/records/audit.js';
 import { acceptShare, deleteShare } from '../../src/services/shares.js';
 import { type Fixture, startFixture } from '../files/fixture.js';
 
@@ -301,7 +302,7 @@ describe('disk space', () => {
     expect((await share(eve.id)).answer.error?.details).toMatchObject({ used: 400, requested: 800 });
 
     const [copy] = await fixture.database.find('workspaces', { where: { user_id: bob.id } });
-    const callerOf = (user: typeof bob) => ({ user, tokenId: 0 });
+    const callerOf = (user: typeof bob) => ({ user, tokenId: 0, origin: noOrigin });
     const accept = () => acceptShare(fixture.context, callerOf(bob), copy?.id ?? 0);
     const own = (max_disk_space_bytes: number) =>
       fixture.database.transaction((rows) => rows.update('users', { id: bob.id }, { max_disk_space_bytes }));

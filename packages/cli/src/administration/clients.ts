@@ -1,0 +1,117 @@
+import { Command } from 'commander';
+import type { CommonOptions, Perform } from './command.js';
+import { plain, renderTable, timeText } from './table.js';
+import { more } from './users.js';
+import { id } from './values.js';
+
+const rules = () => import('@user-workspaces/server').then(({ administration }) => administration);
+
+/** `uws admin clients …` */
+export function clientsCommand(perform: Perform): Command {
+  const list = new Command('list')
+    .description('Portals that may sign their users in.')
+    .option('--cursor <cursor>', 'where the list before ended')
+    .action((options: CommonOptions & { readonly cursor?: string }) =>
+      perform(
+        options,
+        async ({ context }) =>
+          (await rules()).listClients(context, options.cursor === undefined ? {} : { cursor: options.cursor }),
+        ({ clients, next_cursor }) =>
+          renderTable(
+            ['ID', 'PORTAL', 'TOKEN FROM', 'SINCE (UTC)'],
+            clients.map((client) => [
+              String(client.id),
+              plain(client.name),
+              client.is_configured ? 'configuration' : 'administrator',
+              timeText(client.datetime_created),
+            ]),
+          ) + more(next_cursor),
+      ),
+    );
+  const add = new Command('add')
+    .description('Let a portal sign its users in. Its client token is printed now and never again.')
+    .argument('<portal>', 'name of the portal')
+    .action((name: string, options: CommonOptions) =>
+      perform(
+        options,
+        async ({ context, actor }) => (await rules()).createClient(context, actor, name),
+        ({ client_token }) => `${client_token}\n`,
+      ),
+    );
+  const rotate = new Command('rotate')
+    .description('Give a portal a new client token, printed now and never again; the former one stops working.')
+    .argument('<portal>', 'name of the portal')
+    .action((name: string, options: CommonOptions) =>
+      perform(
+        options,
+        async ({ context, actor }) => {
+          const { rotateClient, findClientId } = await rules();
+          return rotateClient(context, actor, await findClientId(context, name));
+        },
+        ({ client_token }) => `${client_token}\n`,
+      ),
+    );
+  const remove = new Command('remove')
+    .description("Refuse a portal from now on. Its users' tokens stay good.")
+    .argument('<portal>', 'name of the portal')
+    .action((name: string, options: CommonOptions) =>
+      perform(
+        options,
+        async ({ context, actor }) => {
+          const { deleteClient, findClientId } = await rules();
+          await deleteClient(context, actor, await findClientId(context, name));
+          return { name };
+        },
+        () => `Removed: ${plain(name)}\n`,
+      ),
+    );
+  return new Command('clients')
+    .description('Portals and their client tokens.')
+    .addCommand(list)
+    .addCommand(add)
+    .addCommand(rotate)
+    .addCommand(remove);
+}
+
+/** `uws admin tokens …` */
+export function tokensCommand(perform: Perform): Command {
+  const list = new Command('list')
+    .description("A user's tokens, never their values.")
+    .argument('<user>', 'user name')
+    .action((username: string, options: CommonOptions) =>
+      perform(
+        options,
+        async ({ context }) => {
+          const { listUserTokens, findUserId } = await rules();
+          return listUserTokens(context, await findUserId(context, username));
+        },
+        ({ tokens }) =>
+          renderTable(
+            ['ID', 'MADE BY', 'MADE (UTC)', 'EXPIRES (UTC)', 'LAST USED (UTC)'],
+            tokens.map((token) => [
+              String(token.id),
+              plain(token.name),
+              timeText(token.datetime_created),
+              timeText(token.datetime_expires),
+              timeText(token.datetime_last_used),
+            ]),
+          ),
+      ),
+    );
+  const revoke = new Command('revoke')
+    .description("Revoke one of a user's tokens, or all; what they have opened ends.")
+    .argument('<user>', 'user name')
+    .argument('[token]', 'id of the token; all without it', id)
+    .action((username: string, tokenId: number | undefined, options: CommonOptions) =>
+      perform(
+        options,
+        async ({ context, actor }) => {
+          const { revokeUserTokens, findUserId } = await rules();
+          const userId = await findUserId(context, username);
+          return { revoked: await revokeUserTokens(context, actor, userId, tokenId ?? 'all') };
+        },
+        ({ revoked }) => `Revoked: ${revoked.length}\n`,
+      ),
+    );
+  return new Command('tokens').description('Sign-ins of users.').addCommand(list).addCommand(revoke);
+}

@@ -1,0 +1,38 @@
+/** Rows under headings, in columns as wide as they need to be. */
+export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return 'None.\n';
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return `${[line(headings), ...rows.map(line)].join('\n')}\n`;
+}
+
+/** Names and values, one on a line. */
+export function renderFacts(facts: Readonly<Record<string, string>>): string {
+  const width = Math.max(...Object.keys(facts).map((name) => name.length));
+  return Object.entries(facts)
+    .map(([name, value]) => `${`${name}:`.padEnd(width + 1)}  ${value}\n`)
+    .join('');
+}
+
+/** Text of users, which must not steer the terminal. */
+export function plain(text: string | null): string {
+  return (text ?? '').replaceAll(/\p{Cc}/gu, '\u{fffd}');
+}
+
+/** `2026-11-23 09:06:47`, in UTC. */
+export function timeText(time: string | null): string {
+  return time === null ? '' : time.slice(0, 19).replace('T', ' ');
+}
+
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+export function bytesText(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${Number((bytes / 1024 ** power).toFixed(1))} ${units[power]}`;
+}

@@ -1,0 +1,46 @@
+import { InvalidArgumentError } from 'commander';
+
+/** As written; Commander takes null for an option without a value. */
+export type WrittenQuota = number | 'none' | 'default';
+
+const factors: Readonly<Record<string, number>> = { '': 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
+
+function quotaOf(text: string, amount: (text: string) => number | undefined, what: string): WrittenQuota {
+  if (text === 'none' || text === 'default') return text;
+  const value = amount(text);
+  if (value === undefined) throw new InvalidArgumentError(`It must be ${what}, "none" or "default".`);
+  return value;
+}
+
+/** `10G`, `none`, `default`. */
+export function diskSpace(text: string): WrittenQuota {
+  const amount = (given: string): number | undefined => {
+    const [, digits, unit = ''] = /^(\d{1,12})([KMGT]?)$/i.exec(given) ?? [];
+    const bytes = Number(digits) * (factors[unit.toUpperCase()] ?? Number.NaN);
+    return digits !== undefined && Number.isSafeInteger(bytes) ? bytes : undefined;
+  };
+  return quotaOf(text, amount, 'a number of bytes such as 500M, 20G or 1T');
+}
+
+/** `100`, `12.5`, `none`, `default`. */
+export function coreHours(text: string): WrittenQuota {
+  return quotaOf(text, (given) => (/^\d{1,9}(\.\d{1,6})?$/.test(given) ? Number(given) : undefined), 'a number');
+}
+
+/** `4`, `none`, `default`. */
+export function wholeNumber(text: string): WrittenQuota {
+  return quotaOf(text, (given) => (/^\d{1,9}$/.test(given) ? Number(given) : undefined), 'a whole number');
+}
+
+/** The id of something. */
+export function id(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a number, as the lists show it.');
+}
+
+/** Rows of a list. */
+export function rowLimit(text: string): number {
+  const value = id(text);
+  if (value <= 1000) return value;
+  throw new InvalidArgumentError('It must be a number from 1 to 1000.');
+}

@@ -1,0 +1,10 @@
+export type {
+  AdminJob,
+  AdminToken,
+  AdminUser,
+  AdminWorkspace,
+  AuditEntry,
+  Client,
+  UserDetails,
+} from './resources/administration.js';
+export { Administration, administration } from './resources/administration.js';

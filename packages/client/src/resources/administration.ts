@@ -1,0 +1,192 @@
+import type { QueryParameters, RequestBody, Schema } from '@user-workspaces/schema';
+import { administrationOperations } from '@user-workspaces/schema/administration';
+import { transportOf, type UserWorkspaces } from '../client.js';
+import { PagePromise } from '../pages.js';
+import { learnOperations } from '../transport/operations.js';
+import type { RequestOptions, Transport } from '../transport/transport.js';
+
+/** A user as administrators see it. */
+export type AdminUser = Schema<'AdminUser'>;
+/** A user with limits and use. */
+export type UserDetails = Schema<'AdminUserAnswer'>['data'];
+/** A job as administrators see it: what it takes, not what is in it. */
+export type AdminJob = Schema<'AdminJob'>;
+export type AdminWorkspace = Schema<'AdminWorkspace'>;
+export type AdminToken = Schema<'AdminToken'>;
+/** A portal that may sign its users in. */
+export type Client = Schema<'Client'>;
+export type AuditEntry = Schema<'AuditEntry'>;
+
+type Filter<
+  Id extends 'adminListUsers' | 'adminListClients' | 'adminListJobs' | 'adminListWorkspaces' | 'adminListAudit',
+> = Omit<QueryParameters<Id>, 'cursor'>;
+
+/**
+ * What administrators may do beyond what every user may. Every call throws PermissionError for others.
+ *
+ * Lists give 100 rows unless `limit` says otherwise; `for await` gives all.
+ */
+export class Administration {
+  readonly #transport: Transport;
+
+  /** @internal */
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /**
+   * All users.
+   *
+   * @example
+   * for await (const user of admin.users({ is_active: false })) console.log(user.username, user.datetime_deactivated);
+   */
+  users(filter: Filter<'adminListUsers'> = {}, options?: RequestOptions): PagePromise<AdminUser> {
+    return new PagePromise(async (next) => {
+      const { data } = await this.#transport.call('adminListUsers', { query: { ...filter, ...next } }, options);
+      return [data.users, data];
+    });
+  }
+
+  /** One user, with limits and use. @throws NotFoundError */
+  async user(userId: number, options?: RequestOptions): Promise<UserDetails> {
+    return (await this.#transport.call('adminGetUser', { path: { user_id: userId } }, options)).data;
+  }
+
+  /**
+   * Keeps a user out: sign-ins, tokens, streams and sessions end at once. Jobs go on unless they are to be stopped.
+   *
+   * @throws NotFoundError; ConflictError for the caller themselves
+   * @example
+   * await admin.deactivate(12, { stopJobs: true });
+   */
+  async deactivate(
+    userId: number,
+    { stopJobs = false, ...options }: RequestOptions & { readonly stopJobs?: boolean } = {},
+  ): Promise<UserDetails> {
+    const input = { path: { user_id: userId }, query: { stop_jobs: stopJobs } };
+    return (await this.#transport.call('adminDeactivateUser', input, options)).data;
+  }
+
+  /** Lets a user in again. @throws NotFoundError */
+  async reactivate(userId: number, options?: RequestOptions): Promise<UserDetails> {
+    return (await this.#transport.call('adminReactivateUser', { path: { user_id: userId } }, options)).data;
+  }
+
+  /**
+   * Gives a user quotas of their own: a number, null for none, `default` for the server's.
+   *
+   * @throws NotFoundError
+   * @example
+   * await admin.setQuotas(12, { active_jobs: 4, disk_space: null });
+   */
+  async setQuotas(
+    userId: number,
+    quotas: RequestBody<'adminSetQuotas'>,
+    options?: RequestOptions,
+  ): Promise<UserDetails> {
+    return (await this.#transport.call('adminSetQuotas', { path: { user_id: userId }, json: quotas }, options)).data;
+  }
+
+  /** Makes a user an administrator, or an ordinary user again. @throws NotFoundError; ConflictError for one's own */
+  async setRole(userId: number, role: Schema<'Role'>, options?: RequestOptions): Promise<UserDetails> {
+    return (await this.#transport.call('adminSetRole', { path: { user_id: userId }, json: { role } }, options)).data;
+  }
+
+  /** A user's tokens, never their values. @throws NotFoundError */
+  async tokens(userId: number, options?: RequestOptions): Promise<AdminToken[]> {
+    return (await this.#transport.call('adminListTokens', { path: { user_id: userId } }, options)).data.tokens;
+  }
+
+  /** Revokes one token of a user, or all. @throws NotFoundError */
+  async revoke(userId: number, tokenId: number | 'all', options?: RequestOptions): Promise<void> {
+    if (tokenId === 'all') await this.#transport.run('adminRevokeTokens', { path: { user_id: userId } }, options);
+    else await this.#transport.run('adminRevokeToken', { path: { user_id: userId, id: tokenId } }, options);
+  }
+
+  /** Portals that may sign their users in. */
+  clients(filter: Filter<'adminListClients'> = {}, options?: RequestOptions): PagePromise<Client> {
+    return new PagePromise(async (next) => {
+      const { data } = await this.#transport.call('adminListClients', { query: { ...filter, ...next } }, options);
+      return [data.clients, data];
+    });
+  }
+
+  /**
+   * Lets a portal sign its users in.
+   *
+   * @returns The client token, which is shown nowhere else
+   * @throws ConflictError when the name is taken
+   * @example
+   * const { client_token } = await admin.createClient('second portal');
+   */
+  async createClient(name: string, options?: RequestOptions): Promise<Schema<'ClientTokenAnswer'>['data']> {
+    return (await this.#transport.call('adminCreateClient', { json: { name } }, options)).data;
+  }
+
+  /** Gives a portal a new token; the former one stops working. @throws NotFoundError; ConflictError for the configured portal */
+  async rotateClient(clientId: number, options?: RequestOptions): Promise<Schema<'ClientTokenAnswer'>['data']> {
+    return (await this.#transport.call('adminRotateClient', { path: { id: clientId } }, options)).data;
+  }
+
+  /** Refuses a portal from now on; its users' tokens stay good. @throws NotFoundError; ConflictError for the configured portal */
+  async deleteClient(clientId: number, options?: RequestOptions): Promise<void> {
+    await this.#transport.run('adminDeleteClient', { path: { id: clientId } }, options);
+  }
+
+  /** Everybody's jobs. */
+  jobs(filter: Filter<'adminListJobs'> = {}, options?: RequestOptions): PagePromise<AdminJob> {
+    return new PagePromise(async (next) => {
+      const { data } = await this.#transport.call('adminListJobs', { query: { ...filter, ...next } }, options);
+      return [data.jobs, data];
+    });
+  }
+
+  /** Stops anybody's job. @throws NotFoundError; InvalidRequestError (`job_not_active`) */
+  async stopJob(jobId: number, options?: RequestOptions): Promise<void> {
+    await this.#transport.run('adminStopJob', { path: { job_id: jobId } }, options);
+  }
+
+  /** Everybody's workspaces and their sizes. */
+  workspaces(filter: Filter<'adminListWorkspaces'> = {}, options?: RequestOptions): PagePromise<AdminWorkspace> {
+    return new PagePromise(async (next) => {
+      const { data } = await this.#transport.call('adminListWorkspaces', { query: { ...filter, ...next } }, options);
+      return [data.workspaces, data];
+    });
+  }
+
+  /** Whether a search for nobody in particular lists everybody, and who decided that. */
+  async directory(options?: RequestOptions): Promise<Schema<'Directory'>> {
+    return (await this.#transport.call('adminGetDirectory', {}, options)).data.directory;
+  }
+
+  /** Opens or closes the directory of users; null goes back to the configuration. */
+  async setDirectory(isOpen: boolean | null, options?: RequestOptions): Promise<Schema<'Directory'>> {
+    return (await this.#transport.call('adminSetDirectory', { json: { is_open: isOpen } }, options)).data.directory;
+  }
+
+  /**
+   * Who did what to what, from where and when; the newest first.
+   *
+   * @example
+   * const { items } = await admin.audit({ action: 'sign_in', outcome: 'refused', limit: 20 });
+   */
+  audit(filter: Filter<'adminListAudit'> = {}, options?: RequestOptions): PagePromise<AuditEntry> {
+    return new PagePromise(async (next) => {
+      const { data } = await this.#transport.call('adminListAudit', { query: { ...filter, ...next } }, options);
+      return [data.entries, data];
+    });
+  }
+}
+
+/**
+ * What an administrator may do, over a client that is signed in as one.
+ *
+ * @example
+ * import { administration } from '@user-workspaces/client/admin';
+ * const admin = administration(client);
+ * const { items } = await admin.jobs({ status: 'running' });
+ */
+export function administration(client: UserWorkspaces): Administration {
+  learnOperations(administrationOperations);
+  return new Administration(transportOf(client));
+}

@@ -1,0 +1,100 @@
+import type { Database } from '@user-workspaces/contract';
+import type { Logger } from 'pino';
+import type { SessionDirectory } from '../services/session-directory.js';
+import type { JobSockets } from './job-sockets.js';
+import type { Readers } from './readers.js';
+
+/** How often is looked for what another process (a replica, the command line) decided about those who have something open here. */
+const lookMs = 2_000;
+
+/** So many ids are asked for in one statement. */
+const batchSize = 500;
+
+/** Ends what users and tokens have open once they are no longer welcome: at once for what this process decides, soon for what another does. */
+export class WelcomeWatch {
+  readonly #database: Database;
+  readonly #log: Logger;
+  readonly #requests: Readers;
+  readonly #sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>;
+  readonly #directory: SessionDirectory;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(
+    database: Database,
+    log: Logger,
+    /** Requests under way, event streams among them. */
+    requests: Readers,
+    sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>,
+    directory: SessionDirectory,
+  ) {
+    this.#database = database;
+    this.#log = log;
+    this.#requests = requests;
+    this.#sockets = sockets;
+    this.#directory = directory;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#looking ??= this.look()
+        .catch((error: unknown) => this.#log.warn({ err: error }, 'who is still welcome could not be read'))
+        .finally(() => {
+          this.#looking = undefined;
+        });
+    }, lookMs).unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#looking;
+  }
+
+  /** Ends a user's requests, sockets and ways into sessions. */
+  endUser(userId: number): void {
+    // First, or cookies would open sessions again.
+    this.#directory.bar(userId);
+    this.#requests.closeUser(userId);
+    this.#sockets.closeUser(userId);
+  }
+
+  /** Ends the requests and sockets of tokens. */
+  endTokens(tokenIds: readonly number[]): void {
+    for (const tokenId of tokenIds) {
+      this.#requests.closeToken(tokenId);
+      this.#sockets.closeToken(tokenId);
+    }
+  }
+
+  /** Gives a user the ways into sessions again. */
+  async admitUser(userId: number): Promise<void> {
+    this.#directory.admit(userId);
+    await this.#directory.refresh({ database: this.#database });
+  }
+
+  /** Looks once. Nothing is asked while nobody has anything open. */
+  async look(): Promise<void> {
+    const open = [...this.#requests.callers(), ...this.#sockets.callers()];
+    const userIds = new Set([...open.map(({ userId }) => userId), ...this.#directory.userIds()]);
+    const tokenIds = new Set(open.map(({ tokenId }) => tokenId));
+    for (const ids of batches(userIds)) {
+      const where = { id: { in: ids }, is_active: false };
+      for (const { id } of await this.#database.find('users', { where })) this.endUser(id);
+    }
+    for (const ids of batches(tokenIds)) {
+      const kept = new Set((await this.#database.find('tokens', { where: { id: { in: ids } } })).map(({ id }) => id));
+      this.endTokens(ids.filter((id) => !kept.has(id)));
+    }
+    for (const ids of batches(this.#directory.barredIds())) {
+      const where = { id: { in: ids }, is_active: true };
+      for (const { id } of await this.#database.find('users', { where })) await this.admitUser(id);
+    }
+  }
+}
+
+function batches(ids: ReadonlySet<number>): number[][] {
+  const all = [...ids];
+  return Array.from({ length: Math.ceil(all.length / batchSize) }, (_, index) =>
+    all.slice(index * batchSize, (index + 1) * batchSize),
+  );
+}

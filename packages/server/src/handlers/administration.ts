@@ -1,0 +1,82 @@
+import type { Handlers } from '../http/handler.js';
+import { actorOf } from '../records/audit.js';
+import type { ServerContext } from '../server-context.js';
+import * as administration from '../services/administration/index.js';
+
+type AdministrationOperations = Extract<keyof Handlers, `admin${string}`>;
+
+/** How a server ends what somebody has open, and lets them in again. */
+export interface Doors {
+  endUser(userId: number): void;
+  endTokens(tokenIds: readonly number[]): void;
+  admitUser(userId: number): Promise<void>;
+}
+
+const done = { message: 'Successful.', success: true } as const;
+
+/** For administrators: who may call is decided before, by the operation's role. */
+export function administrationHandlers(context: ServerContext, doors: Doors): Pick<Handlers, AdministrationOperations> {
+  return {
+    adminListUsers: async ({ query }) => ({ ...done, data: await administration.listUsers(context, query) }),
+    adminGetUser: async ({ path }) => ({ ...done, data: await administration.getUser(context, path.user_id) }),
+    async adminDeactivateUser({ caller, path: { user_id }, query }) {
+      const stopJobs = query.stop_jobs ?? false;
+      const data = await administration.deactivateUser(context, actorOf(caller), user_id, stopJobs);
+      doors.endUser(user_id);
+      return { ...done, data };
+    },
+    async adminReactivateUser({ caller, path: { user_id } }) {
+      const data = await administration.reactivateUser(context, actorOf(caller), user_id);
+      await doors.admitUser(user_id);
+      return { ...done, data };
+    },
+    async adminSetQuotas({ caller, path, body }) {
+      const changes = await body();
+      return { ...done, data: await administration.setQuotas(context, actorOf(caller), path.user_id, changes) };
+    },
+    async adminSetRole({ caller, path, body }) {
+      const { role } = await body();
+      return { ...done, data: await administration.setRole(context, actorOf(caller), path.user_id, role) };
+    },
+    adminListTokens: async ({ path }) => ({
+      ...done,
+      data: await administration.listUserTokens(context, path.user_id),
+    }),
+    async adminRevokeTokens({ caller, path }) {
+      doors.endTokens(await administration.revokeUserTokens(context, actorOf(caller), path.user_id, 'all'));
+      return { ...done, message: 'Tokens revoked.' };
+    },
+    async adminRevokeToken({ caller, path }) {
+      doors.endTokens(await administration.revokeUserTokens(context, actorOf(caller), path.user_id, path.id));
+      return { ...done, message: 'Token revoked.' };
+    },
+    adminListClients: async ({ query }) => ({ ...done, data: await administration.listClients(context, query) }),
+    async adminCreateClient({ caller, body }) {
+      const { name } = await body();
+      return { ...done, data: await administration.createClient(context, actorOf(caller), name) };
+    },
+    adminRotateClient: async ({ caller, path }) => ({
+      ...done,
+      data: await administration.rotateClient(context, actorOf(caller), path.id),
+    }),
+    async adminDeleteClient({ caller, path }) {
+      await administration.deleteClient(context, actorOf(caller), path.id);
+      return { ...done, message: 'Portal deleted.' };
+    },
+    adminListJobs: async ({ query }) => ({ ...done, data: await administration.listAllJobs(context, query) }),
+    adminStopJob: async ({ caller, path }) => ({
+      success: true,
+      message: await administration.stopAnyJob(context, actorOf(caller), path.job_id),
+    }),
+    adminListWorkspaces: async ({ query }) => ({
+      ...done,
+      data: await administration.listAllWorkspaces(context, query),
+    }),
+    adminGetDirectory: async () => ({ ...done, data: { directory: await administration.readDirectory(context) } }),
+    async adminSetDirectory({ caller, body }) {
+      const { is_open } = await body();
+      return { ...done, data: { directory: await administration.setDirectory(context, actorOf(caller), is_open) } };
+    },
+    adminListAudit: async ({ query }) => ({ ...done, data: await administration.listAudit(context, query) }),
+  };
+}

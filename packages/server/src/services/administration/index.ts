@@ -1,0 +1,23 @@
+export { listAudit } from './audit-log.js';
+export { type AdministrationContext, type AdministrationOptions, administrationContext } from './context.js';
+export { readDirectory, setDirectory } from './directory.js';
+export { listAllJobs, listAllWorkspaces, stopAnyJob } from './everything.js';
+export {
+  createClient,
+  deleteClient,
+  findClientId,
+  listClients,
+  listUserTokens,
+  revokeUserTokens,
+  rotateClient,
+} from './tokens.js';
+export {
+  addUser,
+  deactivateUser,
+  findUserId,
+  getUser,
+  listUsers,
+  reactivateUser,
+  setQuotas,
+  setRole,
+} from './users.js';

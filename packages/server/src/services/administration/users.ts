@@ -1,0 +1,191 @@
+import type { Identity, UserRow, Where } from '@user-workspaces/contract';
+import { AdapterError } from '@user-workspaces/contract';
+import type { QueryParameters, RequestBody, Schema } from '@user-workspaces/schema';
+import { ApiError } from '../../http/api-error.js';
+import { pageOf, pageOrder } from '../../http/pagination.js';
+import type { Actor, AuditEvent } from '../../records/audit.js';
+import type { RecordTransaction } from '../../records/record-transaction.js';
+import { viewAdminUser } from '../../views/administration.js';
+import { viewQuotas } from '../../views/quotas.js';
+import { requestStop } from '../jobs.js';
+import { noQuota, quotaLimits, quotaUse } from '../quotas.js';
+import { retryStale } from '../retry-stale.js';
+import { newUserRow } from '../users.js';
+import { type AdministrationContext, notFound, paged } from './context.js';
+
+/** A user with quotas, as the API shows them to administrators. */
+export type UserDetails = Schema<'AdminUserAnswer'>['data'];
+
+/** All users, a page at a time. */
+export async function listUsers(
+  context: AdministrationContext,
+  query: QueryParameters<'adminListUsers'>,
+): Promise<Schema<'AdminUsersAnswer'>['data']> {
+  const page = paged(query);
+  const order = pageOrder(page);
+  const { search = '', is_active, role } = query;
+  const find = (where: Where<'users'>): Promise<UserRow[]> =>
+    context.database.find('users', {
+      ...order,
+      where: { ...(is_active !== undefined && { is_active }), ...(role && { role }), ...where, ...order.where },
+    });
+  const found = await find(search === '' ? {} : { search_text: { contains: search.toLowerCase() } });
+  const named = search === '' ? [] : await find({ username: search });
+  const all = [...found, ...named.filter(({ id }) => !found.some((row) => row.id === id))];
+  const descending = query.order?.startsWith('-') ?? false;
+  const { rows, next } = pageOf(
+    all.sort((a, b) => (descending ? b.id - a.id : a.id - b.id)),
+    page,
+  );
+  return { users: rows.map(viewAdminUser), ...next };
+}
+
+/** One user. @throws ApiError `not_found` */
+export async function getUser(context: AdministrationContext, userId: number): Promise<UserDetails> {
+  const row = await context.database.findOne('users', { id: userId });
+  if (!row) throw notFound('User', userId);
+  const used = await quotaUse(context, context.database, row);
+  return { user: viewAdminUser(row), quotas: viewQuotas(quotaLimits(context, row), used) };
+}
+
+/** The user of this name. @throws ApiError `not_found` */
+export async function findUserId(context: AdministrationContext, username: string): Promise<number> {
+  const row = await context.database.findOne('users', { username });
+  if (!row) throw notFound('User', username);
+  return row.id;
+}
+
+/** Makes a user before the first sign-in. @throws ApiError `conflict` when the name is taken. */
+export async function addUser(
+  context: AdministrationContext,
+  actor: Actor,
+  identity: Identity,
+  role: UserRow['role'],
+): Promise<UserDetails> {
+  try {
+    const row = await context.journal.transaction(async (transaction) => {
+      const inserted = await transaction.rows.insert('users', { ...newUserRow(identity, transaction.nowMs), role });
+      await transaction.audit(actor, userEvent('user.create', inserted, { role }));
+      return inserted;
+    });
+    return getUser(context, row.id);
+  } catch (error) {
+    if (!AdapterError.is(error, 'conflict')) throw error;
+    throw new ApiError('conflict', `There is a user ${identity.username} already.`, {
+      field: 'username',
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Keeps a user out: their tokens are gone, and every server ends what the user has open (see `WelcomeWatch`). Jobs go on unless they are to be
+ * stopped, those that wait included. Again, the same answer.
+ *
+ * @throws ApiError `not_found`; `conflict` for the actor themselves.
+ */
+export async function deactivateUser(
+  context: AdministrationContext,
+  actor: Actor,
+  userId: number,
+  stopJobs: boolean,
+): Promise<UserDetails> {
+  if (actor.userId === userId) {
+    throw new ApiError('conflict', 'You cannot deactivate yourself. Ask another administrator.', { field: 'user_id' });
+  }
+  await changeUser(context, userId, async (transaction, user) => {
+    if (user.is_active) {
+      const changes = { is_active: false, deactivated_at_ms: transaction.nowMs };
+      await transaction.rows.update('users', { id: userId }, changes);
+    }
+    await transaction.rows.remove('tokens', { user_id: userId });
+    const where = { user_id: userId, status: { in: ['pending', 'running'] as const } };
+    const jobs = stopJobs ? await transaction.rows.find('jobs', { where }) : [];
+    for (const job of jobs) await requestStop(transaction, job);
+    await transaction.audit(actor, userEvent('user.deactivate', user, { stopped_jobs: jobs.map(({ id }) => id) }));
+  });
+  return getUser(context, userId);
+}
+
+/** Lets a user in again. @throws ApiError `not_found` */
+export async function reactivateUser(
+  context: AdministrationContext,
+  actor: Actor,
+  userId: number,
+): Promise<UserDetails> {
+  await changeUser(context, userId, async (transaction, user) => {
+    if (user.is_active) return;
+    // What was opened before and not yet heard of the end must not come to life again.
+    await transaction.rows.remove('tokens', { user_id: userId });
+    await transaction.rows.update('users', { id: userId }, { is_active: true, deactivated_at_ms: null });
+    await transaction.audit(actor, userEvent('user.reactivate', user, {}));
+  });
+  return getUser(context, userId);
+}
+
+/** Gives a user quotas of their own, or the server's again. @throws ApiError `not_found` */
+export async function setQuotas(
+  context: AdministrationContext,
+  actor: Actor,
+  userId: number,
+  changes: RequestBody<'adminSetQuotas'>,
+): Promise<UserDetails> {
+  const own = (value: number | null | 'default'): number | null =>
+    value === 'default' ? null : value === null ? noQuota : value;
+  await changeUser(context, userId, async (transaction, user) => {
+    await transaction.rows.update(
+      'users',
+      { id: userId },
+      {
+        ...(changes.disk_space !== undefined && { max_disk_space_bytes: own(changes.disk_space) }),
+        ...(changes.core_hours !== undefined && { max_core_hours: own(changes.core_hours) }),
+        ...(changes.active_jobs !== undefined && { max_active_jobs: own(changes.active_jobs) }),
+        ...(changes.workspaces !== undefined && { max_workspaces: own(changes.workspaces) }),
+      },
+    );
+    await transaction.audit(actor, userEvent('user.quotas', user, { ...changes }));
+  });
+  return getUser(context, userId);
+}
+
+/** Makes an administrator, or an ordinary user. @throws ApiError `not_found`; `conflict` for the actor themselves. */
+export async function setRole(
+  context: AdministrationContext,
+  actor: Actor,
+  userId: number,
+  role: UserRow['role'],
+): Promise<UserDetails> {
+  if (actor.userId === userId && role !== 'administrator') {
+    const message = 'You cannot take the role from yourself. Ask another administrator.';
+    throw new ApiError('conflict', message, { field: 'role' });
+  }
+  await changeUser(context, userId, async (transaction, user) => {
+    if (user.role === role) return;
+    await transaction.rows.update('users', { id: userId }, { role });
+    await transaction.audit(actor, userEvent('user.role', user, { role }));
+  });
+  return getUser(context, userId);
+}
+
+async function changeUser(
+  context: AdministrationContext,
+  userId: number,
+  change: (transaction: RecordTransaction, user: UserRow) => Promise<void>,
+): Promise<void> {
+  await retryStale(() =>
+    context.journal.transaction(async (transaction) => {
+      const user = await transaction.rows.lock('users', userId);
+      if (!user) throw notFound('User', userId);
+      await change(transaction, user);
+    }),
+  );
+}
+
+/** The name tells more than the id to whoever reads the log later. */
+function userEvent(
+  action: AuditEvent['action'],
+  { id, username }: UserRow,
+  details: NonNullable<AuditEvent['details']>,
+): AuditEvent {
+  return { action, subject: { kind: 'user', id }, details: { username, ...details } };
+}

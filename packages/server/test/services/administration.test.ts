@@ -1,0 +1,297 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cleanUp } from '../../src/reconciler/clean-up.js';
+import { type Fixture, startFixture, until } from '../files/fixture.js';
+
+let fixture: Fixture;
+let admin: { id: number; token: string };
+/** Time that stands still, for what is counted by the minute. */
+let frozenMs: number | undefined;
+beforeEach(async () => {
+  frozenMs = undefined;
+  fixture = await startFixture({ clock: { now: () => frozenMs ?? Date.now() } });
+  const { user, token } = await fixture.addUser('root');
+  await fixture.database.transaction((rows) => rows.update('users', { id: user.id }, { role: 'administrator' }));
+  admin = { id: user.id, token };
+});
+afterEach(() => fixture.close());
+
+interface Answer {
+  readonly message: string;
+  readonly error?: { readonly code: string; readonly field?: string };
+  // The shapes are checked by the fixture's application against the specification.
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads into many answers
+  readonly data: any;
+}
+
+async function call(path: string, method = 'GET', body?: unknown, token = admin.token) {
+  const response = await fixture.call(path, {
+    method,
+    headers: { Authorization: `Token ${token}` },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const answer: Answer = await response.json();
+  return { status: response.status, answer };
+}
+
+const audit = async (query = '') => (await call(`/admin/audit/${query}`)).answer.data.entries;
+
+describe('the role', () => {
+  it('is needed for every operation, and trying without it is written down', async () => {
+    for (const [path, method] of [
+      ['/admin/users/', 'GET'],
+      [`/admin/users/${admin.id}/deactivate/`, 'PUT'],
+      ['/admin/audit/', 'GET'],
+    ] as const) {
+      const { status, answer } = await call(path, method, undefined, fixture.token);
+      expect([status, answer.error?.code]).toEqual([403, 'permission_denied']);
+    }
+    expect((await fetch(`${fixture.url}/admin/users/`)).status).toBe(401);
+    const refused = await audit('?outcome=refused');
+    expect(refused).toHaveLength(3);
+    expect(refused[0]).toMatchObject({
+      action: 'administration',
+      actor: { kind: 'user', user_id: fixture.user.id, name: 'alice' },
+      address: '192.0.2.7',
+      details: { operation: 'adminListAudit' },
+    });
+    expect((await call(`/admin/users/${admin.id}/`)).answer.data.user.is_active).toBe(true);
+  });
+
+  it('gives no way to the files, jobs and workspaces of others', async () => {
+    const job = await fixture.addJob();
+    const { id } = fixture.workspace;
+    expect((await call(`/workspaces/${id}/files/`)).status).toBe(404);
+    expect((await call(`/workspaces/${id}/`, 'DELETE')).status).toBe(404);
+    expect((await call(`/jobs/${job.id}/stop/`, 'PUT')).status).toBe(404);
+    expect((await call('/workspaces/')).answer.data.workspaces).toEqual([]);
+  });
+
+  it('is given and taken, but not from oneself', async () => {
+    const role = (id: number, value: string) => call(`/admin/users/${id}/role/`, 'PUT', { role: value });
+    expect((await role(admin.id, 'user')).answer.error).toMatchObject({ code: 'conflict', field: 'role' });
+    expect((await role(fixture.user.id, 'administrator')).answer.data.user.role).toBe('administrator');
+    expect((await call('/admin/users/', 'GET', undefined, fixture.token)).status).toBe(200);
+    expect((await role(fixture.user.id, 'user')).status).toBe(200);
+    expect((await call('/admin/users/', 'GET', undefined, fixture.token)).status).toBe(403);
+    expect((await role(fixture.user.id, 'emperor')).status).toBe(400);
+    expect((await role(9_999, 'user')).status).toBe(404);
+  });
+});
+
+describe('users', () => {
+  it('are listed in pages, searched, and filtered', async () => {
+    for (const name of ['bob', 'carol', 'dave']) await fixture.addUser(name);
+    const names = async (query: string) => {
+      const { data } = (await call(`/admin/users/${query}`)).answer;
+      return [data.users.map((user: { username: string }) => user.username), data.next_cursor];
+    };
+    expect(await names('')).toEqual([['alice', 'root', 'bob', 'carol', 'dave'], undefined]);
+    const [first, cursor] = await names('?limit=2&order=-id');
+    expect(first).toEqual(['dave', 'carol']);
+    expect((await names(`?limit=2&order=-id&cursor=${cursor}`))[0]).toEqual(['bob', 'root']);
+    expect((await names('?search=AROL'))[0]).toEqual(['carol']);
+    expect((await names('?role=administrator'))[0]).toEqual(['root']);
+    expect((await names('?is_active=false'))[0]).toEqual([]);
+  });
+
+  it('get quotas of their own, none, or the default again', async () => {
+    const set = (body: object) => call(`/admin/users/${fixture.user.id}/quotas/`, 'PUT', body);
+    const { data } = (await set({ active_jobs: 0, core_hours: 1.5, disk_space: null })).answer;
+    expect(data.user.own_quotas).toEqual({
+      active_jobs: 0,
+      core_hours: 1.5,
+      disk_space: null,
+      workspaces: 'default',
+    });
+    expect(data.quotas.active_jobs).toEqual({ limit: 0, used: 0 });
+    expect((await set({ active_jobs: 'default' })).answer.data.user.own_quotas.active_jobs).toBe('default');
+    expect((await set({ active_jobs: -1 })).status).toBe(400);
+    expect((await set({ active_jobs: 1.5 })).status).toBe(400);
+    expect((await set({ bogus: 1 })).status).toBe(400);
+    expect((await audit('?action=user.quotas')).map((entry: { details: object }) => entry.details)).toEqual([
+      { username: 'alice', active_jobs: 'default' },
+      { username: 'alice', active_jobs: 0, core_hours: 1.5, disk_space: null },
+    ]);
+  });
+});
+
+describe('deactivation', () => {
+  const deactivate = (query = '') => call(`/admin/users/${fixture.user.id}/deactivate/${query}`, 'PUT');
+
+  it('ends tokens, streams and requests under way; reactivation needs a new sign-in', async () => {
+    const stream = await fixture.call('/events/');
+    const reader = stream.body?.getReader();
+    await reader?.read();
+    const ended = (async () => {
+      for (;;) if ((await reader?.read())?.done !== false) return;
+    })().catch(() => undefined);
+    expect((await deactivate()).answer.data.user).toMatchObject({ is_active: false });
+    await ended;
+    expect((await fixture.call('/me/')).status).toBe(401);
+    expect(await fixture.database.count('tokens', { user_id: fixture.user.id })).toBe(0);
+    expect((await deactivate()).status).toBe(200);
+
+    const back = await call(`/admin/users/${fixture.user.id}/reactivate/`, 'PUT');
+    expect(back.answer.data.user).toMatchObject({ is_active: true, datetime_deactivated: null });
+    expect((await fixture.call('/me/')).status).toBe(401);
+  });
+
+  it('by another process is noticed soon', async () => {
+    const stream = await fixture.call('/events/');
+    const reader = stream.body?.getReader();
+    await reader?.read();
+    let hasEnded = false;
+    (async () => {
+      while ((await reader?.read())?.done === false);
+    })()
+      .catch(() => undefined)
+      .finally(() => {
+        hasEnded = true;
+      });
+    await fixture.database.transaction((rows) => rows.update('users', { id: fixture.user.id }, { is_active: false }));
+    await until(async () => {
+      await fixture.doors.look();
+      return hasEnded;
+    });
+  });
+
+  it('leaves jobs alone, or stops them', async () => {
+    const [running, waiting] = [
+      await fixture.addJob({ status: 'running', launch_begun: true }),
+      await fixture.addJob(),
+    ];
+    await deactivate();
+    expect(await fixture.database.count('jobs', { status: { in: ['running', 'pending'] } })).toBe(2);
+    await deactivate('?stop_jobs=true');
+    expect(await fixture.database.findOne('jobs', { id: running.id })).toMatchObject({ status: 'stopping' });
+    expect(await fixture.database.findOne('jobs', { id: waiting.id })).toMatchObject({ status: 'complete' });
+    expect((await audit('?action=user.deactivate'))[0].details.stopped_jobs).toEqual([running.id, waiting.id]);
+  });
+
+  it('of oneself is refused', async () => {
+    expect((await call(`/admin/users/${admin.id}/deactivate/`, 'PUT')).status).toBe(409);
+    expect((await call('/me/')).status).toBe(200);
+  });
+});
+
+describe('tokens and portals', () => {
+  it('revoking a token ends what it opened; its user keeps others', async () => {
+    const { data } = (await call(`/admin/users/${fixture.user.id}/tokens/`)).answer;
+    expect(data.tokens).toHaveLength(1);
+    expect(JSON.stringify(data)).not.toContain(fixture.token);
+    const path = `/admin/users/${fixture.user.id}/tokens/${data.tokens[0].id}/`;
+    expect((await call(path, 'DELETE')).status).toBe(200);
+    expect((await call(path, 'DELETE')).status).toBe(404);
+    expect((await fixture.call('/me/')).status).toBe(401);
+    expect((await call(`/admin/users/${fixture.user.id}/tokens/`, 'DELETE')).status).toBe(200);
+    expect((await call('/admin/users/9999/tokens/', 'DELETE')).status).toBe(404);
+  });
+
+  it('an administrator who revokes the token of the request gets the answer', async () => {
+    const [own] = (await call(`/admin/users/${admin.id}/tokens/`)).answer.data.tokens;
+    expect((await call(`/me/tokens/${own.id}/`, 'DELETE')).status).toBe(200);
+    expect((await call('/me/')).status).toBe(401);
+  });
+
+  it('a portal is made, gets a new token, and goes; the configured one belongs to the configuration', async () => {
+    const made = await call('/admin/clients/', 'POST', { name: 'second' });
+    const { client, client_token } = made.answer.data;
+    const knows = async (token: string) => {
+      const { hashToken } = await import('../../src/services/tokens.js');
+      return (await fixture.database.count('api_clients', { token_hash: hashToken(token) })) === 1;
+    };
+    expect(await knows(client_token)).toBe(true);
+    expect((await call('/admin/clients/', 'POST', { name: 'second' })).status).toBe(409);
+    const rotated = (await call(`/admin/clients/${client.id}/rotate/`, 'PUT')).answer.data.client_token;
+    expect([await knows(client_token), await knows(rotated)]).toEqual([false, true]);
+    const { setApiClient } = await import('../../src/services/tokens.js');
+    await setApiClient(fixture.context, 'portal', 'configured');
+    const list = (await call('/admin/clients/')).answer.data.clients;
+    expect(list.map((row: { name: string }) => row.name)).toEqual(['second', 'portal']);
+    expect((await call(`/admin/clients/${list[1].id}/rotate/`, 'PUT')).status).toBe(409);
+    expect((await call(`/admin/clients/${list[1].id}/`, 'DELETE')).status).toBe(409);
+    expect((await call(`/admin/clients/${client.id}/`, 'DELETE')).status).toBe(200);
+    expect(await knows(rotated)).toBe(false);
+    const text = JSON.stringify(await fixture.database.find('audit_entries', {}));
+    for (const secret of [client_token, rotated, 'configured']) expect(text).not.toContain(secret);
+  });
+});
+
+describe('everybody', () => {
+  it('has their jobs listed and stopped, and their workspaces listed', async () => {
+    const job = await fixture.addJob({
+      session_secret: 'hidden-secret',
+      request_details: { private: 'hidden-details' },
+    });
+    const { data } = (await call(`/admin/jobs/?user_id=${fixture.user.id}&status=pending`)).answer;
+    expect(data.jobs).toMatchObject([{ id: job.id, username: 'alice', status: 'pending' }]);
+    expect(JSON.stringify(data)).not.toContain('hidden');
+    expect((await call('/admin/jobs/?status=running')).answer.data.jobs).toEqual([]);
+    expect((await call(`/admin/jobs/${job.id}/stop/`, 'PUT')).status).toBe(200);
+    expect((await call(`/admin/jobs/${job.id}/stop/`, 'PUT')).status).toBe(400);
+    expect((await call('/admin/jobs/9999/stop/', 'PUT')).status).toBe(404);
+    const { workspaces } = (await call('/admin/workspaces/')).answer.data;
+    expect(workspaces).toMatchObject([{ id: fixture.workspace.id, username: 'alice', disk_space: 0 }]);
+  });
+
+  it('is found in an open directory, from one request to the next', async () => {
+    const all = async () =>
+      (await call('/users/', 'GET', undefined, fixture.token)).answer.data.users.map(
+        (user: { username: string }) => user.username,
+      );
+    expect(await all()).toEqual([]);
+    const set = (is_open: boolean | null) => call('/admin/directory/', 'PUT', { is_open });
+    expect((await set(true)).answer.data.directory).toEqual({ is_open: true, source: 'administrator' });
+    expect(await all()).toEqual(['root']);
+    await set(null);
+    expect(await all()).toEqual([]);
+    expect((await call('/admin/directory/')).answer.data.directory.source).toBe('configuration');
+  });
+});
+
+describe('the audit log', () => {
+  it('tells who did what to what, from where and when, and is searched', async () => {
+    const created = await call('/workspaces/', 'POST', { name: 'n', description: '' }, fixture.token);
+    const { id } = created.answer.data.workspace;
+    await call(`/workspaces/${id}/`, 'DELETE', undefined, fixture.token);
+    const [deleted, made] = await audit(`?subject_kind=workspace&subject_id=${id}`);
+    expect(made).toMatchObject({
+      action: 'workspace.create',
+      outcome: 'done',
+      actor: { kind: 'user', user_id: fixture.user.id, name: 'alice' },
+      subject_kind: 'workspace',
+      subject_id: id,
+      address: '192.0.2.7',
+    });
+    expect(made.request_id).toMatch(/^[\w-]{12}$/);
+    expect(deleted.action).toBe('workspace.delete');
+    expect(await audit(`?actor_user_id=${admin.id}&action=workspace.create`)).toEqual([]);
+    expect(await audit(`?from=${deleted.datetime}&until=2999-01-01T00:00:00Z&subject_kind=workspace`)).toHaveLength(
+      deleted.datetime === made.datetime ? 2 : 1,
+    );
+    expect((await call('/admin/audit/?from=yesterday')).answer.error).toMatchObject({ field: 'from' });
+    expect((await call('/admin/audit/?action=bogus')).status).toBe(400);
+    const metrics = await (await fetch(`${fixture.url}/metrics`)).text();
+    expect(metrics).toContain('uws_audit_entries_total{action="workspace.create",outcome="done"} 1');
+  });
+
+  it('writes only some of many refusals, counts all, and forgets in time', async () => {
+    frozenMs = Date.now();
+    for (let count = 0; count < 30; count++) await call('/admin/users/', 'GET', undefined, fixture.token);
+    expect(await fixture.database.count('audit_entries', { outcome: 'refused' })).toBe(20);
+    await fixture.database.transaction((rows) =>
+      rows.update('audit_entries', { outcome: 'refused' }, { created_at_ms: (frozenMs ?? 0) - 2_000 }),
+    );
+    const before = await fixture.database.count('audit_entries', {});
+    await cleanUp(fixture.context, new AbortController().signal);
+    expect(await fixture.database.count('audit_entries', {})).toBe(before - 20);
+  });
+
+  it('an entry exists exactly if its change does', async () => {
+    const before = await fixture.database.count('audit_entries', { action: 'job.stop' });
+    const job = await fixture.addJob({ status: 'complete' });
+    await call(`/admin/jobs/${job.id}/stop/`, 'PUT');
+    await call(`/jobs/${job.id}/stop/`, 'PUT', undefined, fixture.token);
+    expect(await fixture.database.count('audit_entries', { action: 'job.stop' })).toBe(before);
+  });
+});
