@@ -47,7 +47,8 @@ export function createHttpRunnerResource({ name, url, uid }: HttpRunnerOptions):
     try {
       const runs: unknown = await (await ask('POST', '/observe', { keys }, signal)).json();
       for (const launch of launches) {
-        const run: unknown = typeof runs === 'object' && runs !== null ? Reflect.get(runs, launch.launchKey) : undefined;
+        const run: unknown =
+          typeof runs === 'object' && runs !== null ? Reflect.get(runs, launch.launchKey) : undefined;
         if (isRun(run)) answers.set(launch.launchKey, observationOf(run, launch));
       }
     } catch (error) {

@@ -95,7 +95,13 @@ function start(key: string, request: RunRequest, logPath: string): Run {
   };
   const failed = (reason: string): void =>
     finish({ endedAtMs: Date.now(), exitCode: null, signal: null, cause: 'launch_failed', reason });
-  let run: Run = { number: launches.size, startedAtMs, timeLimitMs: request.timeLimitMs, cpus: request.cpus, end: null };
+  let run: Run = {
+    number: launches.size,
+    startedAtMs,
+    timeLimitMs: request.timeLimitMs,
+    cpus: request.cpus,
+    end: null,
+  };
   entry.run = run;
   const log = openSync(logPath, 'a', 0o600);
   try {
