@@ -1565,7 +1565,7 @@ export interface components {
             datetime: components["schemas"]["Time"];
             job: components["schemas"]["Job"];
         };
-        /** @description A share was made or accepted, or its copy is complete. */
+        /** @description A share was made or accepted, its copy is complete, or its original was deleted. */
         ShareChangedEvent: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -1576,7 +1576,7 @@ export interface components {
             datetime: components["schemas"]["Time"];
             share: components["schemas"]["Share"];
         };
-        /** @description A share was cancelled or declined. */
+        /** @description A share was cancelled or declined, or its copy was deleted. */
         ShareDeletedEvent: {
             /**
              * @description discriminator enum property added by openapi-typescript

@@ -102,8 +102,12 @@ async function deleteWorkspace(context: ServerContext, row: WorkspaceRow, signal
   }
   await journal.transaction(async (transaction) => {
     await transaction.rows.remove('uploads', { workspace_id: row.id });
-    await transaction.rows.remove('shares', { shared_workspace_id: row.id });
-    await transaction.rows.update('shares', { original_workspace_id: row.id }, { original_workspace_id: null });
+    for (const share of await transaction.rows.find('shares', { where: { shared_workspace_id: row.id } })) {
+      await transaction.removeShare(share);
+    }
+    for (const share of await transaction.rows.find('shares', { where: { original_workspace_id: row.id } })) {
+      await transaction.changeShare(share, { original_workspace_id: null });
+    }
     await transaction.removeWorkspace(row);
   });
   step('after workspace.removed');

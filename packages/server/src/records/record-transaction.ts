@@ -45,7 +45,7 @@ export interface RecordTransaction {
   insertShare(row: NewRow<'shares'>): Promise<ShareRow>;
   changeShare(row: ShareRow, changes: ShareChanges): Promise<ShareRow>;
   touchShare(row: ShareRow, changes: ShareChanges): Promise<ShareRow>;
-  /** Removes the share and tells both sides. */
+  /** Removes the share and tells both sides. @throws StaleRowError */
   removeShare(row: ShareRow): Promise<void>;
   /** Tells of this transaction in the audit log. */
   audit(actor: Actor, event: AuditEvent): Promise<void>;
@@ -181,7 +181,9 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
     },
     touchShare: shareWrite,
     async removeShare(row) {
-      await rows.remove('shares', { id: row.id });
+      if ((await rows.remove('shares', { id: row.id, lease_fence: row.lease_fence })) !== 1) {
+        throw new StaleRowError(`Share ${row.id} changed.`);
+      }
       for (const userId of new Set([row.sender_user_id, row.receiver_user_id])) {
         await event(userId, row.shared_workspace_id, {
           type: 'share.deleted',

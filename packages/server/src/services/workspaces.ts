@@ -268,9 +268,11 @@ async function lockMade(transaction: RecordTransaction, made: WorkspaceRow): Pro
 async function undoWorkspace(context: ServerContext, { row, storage, directory }: OpenWorkspace): Promise<void> {
   try {
     const found = await context.database.findOne('workspaces', { id: row.id });
-    // Who has taken it over decides what becomes of it.
-    if (found?.lease_fence !== row.lease_fence) return;
+    // Who has taken it over decides what becomes of it; one that was released is complete, and only the answer to that was lost.
+    if (found && (found.lease_fence !== row.lease_fence || found.lease_owner === null)) return;
+    // Also of one that was undone while this process slept: no other will ever have its place, and nobody else knows what was put there since.
     await storage.destroy(directory);
+    if (!found) return;
     await context.journal.transaction(async (transaction) => {
       const present = await lockLeased(transaction, row);
       if (present.status === 'initializing') await transaction.removeWorkspace(present);
