@@ -1,7 +1,7 @@
 // Every operation of the specification, asked by every kind of caller of a real server.
 import { dirname, join } from 'node:path';
 import type { Database } from '@user-workspaces/contract';
-import { operations, schemas } from '@user-workspaces/schema';
+import { administrationOperations, operations as operationsForAll, schemas } from '@user-workspaces/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { writeTestConfiguration } from '../../support/configuration.js';
@@ -13,6 +13,8 @@ import { visit } from '../../support/visit.js';
 import { type CallerKind, type Callers, callerKinds, makeCallers, signedIn, withoutToken } from './callers.js';
 import { type Outcome, socketTable, table } from './table.js';
 import { makeWorld, privateContent, privateName, snapshotOf, until, type World } from './world.js';
+
+const operations = { ...operationsForAll, ...administrationOperations };
 
 type Operation = keyof typeof operations;
 

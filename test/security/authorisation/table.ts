@@ -1,4 +1,4 @@
-import type { operations } from '@user-workspaces/schema';
+import type { administrationOperations, operations } from '@user-workspaces/schema';
 import type { CallerKind } from './callers.js';
 import type { Target } from './world.js';
 
@@ -20,6 +20,8 @@ export interface Row {
   readonly request: (target: Target) => Request;
   readonly outcomes: Readonly<Record<CallerKind, Outcome>>;
 }
+
+const nothing: Row['request'] = () => ({});
 
 type Others = Readonly<Record<Exclude<CallerKind, keyof typeof strangersToTheServer | 'owner'>, Outcome>>;
 
@@ -51,8 +53,13 @@ function row(
   return { request, outcomes: { ...strangersToTheServer, ...all(rest), ...named, owner } };
 }
 
+/** For administrators alone. */
+function administration(request: Row['request'] = nothing): Row {
+  return row(request, { rest: '403 permission_denied', administrator: '200' }, '403 permission_denied');
+}
+
 /** For everybody, but for those who show credentials that are wrong. */
-function open(request: Row['request'] = () => ({})): Row {
+function open(request: Row['request'] = nothing): Row {
   return { request, outcomes: { ...strangersToTheServer, nobody: '200 own', ...all('200 own'), owner: '200' } };
 }
 
@@ -60,16 +67,16 @@ function open(request: Row['request'] = () => ({})): Row {
 const ofWorkspace = { rest: '404 not_found', pendingReceiver: '400 share_pending' } as const;
 const ofOwner = { rest: '404 not_found' } as const;
 const listOfOwn = { rest: '200 own', owner: '200' } as const;
-const nothing: Row['request'] = () => ({});
 const json = (value: unknown): string => JSON.stringify(value);
 const workspace = ({ workspaceId }: Target) => ({ path: { workspace_id: workspaceId } });
 const job = ({ jobId }: Target) => ({ path: { job_id: jobId } });
+const user = ({ userId }: Target) => ({ path: { user_id: userId } });
 const upload = (target: Target, upload_id = target.uploadId) => ({
   path: { workspace_id: target.workspaceId, upload_id },
 });
 
-/** One row for each operation of the specification: a missing or an extra one does not compile. */
-export const table: Readonly<Record<keyof typeof operations, Row>> = {
+/** A missing or an extra row does not compile, here and below. */
+const tableForAll: Readonly<Record<keyof typeof operations, Row>> = {
   createToken: {
     request: () => ({
       body: json({ client_token: 'wrong', user_info: { username: 'owner', email: 'owner@example.org' } }),
@@ -157,6 +164,32 @@ export const table: Readonly<Record<keyof typeof operations, Row>> = {
   getMetrics: open(),
   deleteWorkspace: row(({ workspaceToDelete }) => ({ path: { workspace_id: workspaceToDelete } }), ofWorkspace),
 };
+
+/** In an order in which each finds what it is about. */
+const tableForAdministrators: Readonly<Record<keyof typeof administrationOperations, Row>> = {
+  adminListUsers: administration(),
+  adminGetUser: administration(user),
+  adminSetQuotas: administration((target) => ({ ...user(target), body: json({ active_jobs: null }) })),
+  adminSetRole: administration((target) => ({ ...user(target), body: json({ role: 'administrator' }) })),
+  adminListTokens: administration(user),
+  adminRevokeToken: administration(({ userId, userTokenId }) => ({ path: { user_id: userId, id: userTokenId } })),
+  adminRevokeTokens: administration(user),
+  adminDeactivateUser: administration(user),
+  adminReactivateUser: administration(user),
+  adminListClients: administration(),
+  adminCreateClient: administration(() => ({ body: json({ name: 'of the table' }) })),
+  adminRotateClient: administration(({ clientId }) => ({ path: { id: clientId } })),
+  adminDeleteClient: administration(({ clientId }) => ({ path: { id: clientId } })),
+  adminListJobs: administration(),
+  adminStopJob: administration(({ jobToStopId }) => ({ path: { job_id: jobToStopId } })),
+  adminListWorkspaces: administration(),
+  adminGetDirectory: administration(),
+  adminSetDirectory: administration(() => ({ body: json({ is_open: true }) })),
+  adminListAudit: administration(),
+};
+
+/** One row for each operation of the specification. */
+export const table = { ...tableForAll, ...tableForAdministrators };
 
 /** WebSockets, of the job and into its session: the status of the handshake's answer, 101 where it is granted. */
 export const socketTable: Readonly<Record<'getJob' | 'openSession', Readonly<Record<CallerKind, number>>>> = {

@@ -33,6 +33,11 @@ export interface Target {
   readonly copyToDelete: number;
   readonly workspaceToDelete: number;
   readonly strangerId: number;
+  /** What administration is about: only an administrator's requests are, by the table, carried out. */
+  readonly userId: number;
+  readonly userTokenId: number;
+  readonly jobToStopId: number;
+  readonly clientId: number;
 }
 
 export interface World {
@@ -74,6 +79,12 @@ export async function makeWorld(server: RunningServer, database: Database, { use
   const receiversJob = await receiver.client.workspaces.start(accepted, { job_type: 'local_test_job' });
   await receiver.client.jobs.waitUntilEnded(receiversJob.id, { timeoutMs: 60_000 });
   await until(async () => (await database.count('shares', { work: 'copy' })) === 0);
+  const spare = await signIn(server, 'spare');
+  const sparesJob = await startSession(spare, { job_type: 'web_app' }, files.slice(0, 1));
+  const clientId = await database.transaction(async (rows) => {
+    const row = { name: 'spare', token_hash: 'of no token', is_configured: false, created_at_ms: Date.now() };
+    return (await rows.insert('api_clients', row)).id;
+  });
   const begin = async (): Promise<string> => {
     const init = { method: 'POST', body: JSON.stringify({ path: 'upload.txt', size_bytes: 3 }) };
     const answer = await owner.request(`/workspaces/${workspaceId}/uploads/`, init);
@@ -94,10 +105,15 @@ export async function makeWorld(server: RunningServer, database: Database, { use
     copyToDelete: copyToCancel,
     workspaceToDelete: (await client.workspaces.create({ name: 'Spare', description: '' })).id,
     strangerId: strangerId ?? 0,
+    userId: (await client.me()).id,
+    userTokenId: (await spare.client.tokens.list())[0]?.id ?? 0,
+    jobToStopId: sparesJob.job.id,
+    clientId,
   };
   const ofCopy = { copyToSee: accepted, copyToAccept: accepted, copyToDelete: accepted };
   const targets: Partial<Record<CallerKind, Target>> = {
     owner: own,
+    administrator: { ...own, workspaceToDelete: workspaceId, userId: (await spare.client.me()).id },
     pendingReceiver: { ...own, workspaceId: copyToSee, workspaceToDelete: copyToSee, copyToDelete },
     receiver: { ...own, ...ofCopy, workspaceToDelete: workspaceId },
     sender: {
@@ -118,13 +134,15 @@ export async function makeWorld(server: RunningServer, database: Database, { use
 
 /** All that a refused request must not have changed. What changes by itself is left out: leases, surveys, ends of jobs, and the removal of what is being deleted. */
 export async function snapshotOf(database: Database): Promise<unknown> {
-  const [workspaces, jobs, allShares, uploads, tokens, users] = await Promise.all([
+  const [workspaces, jobs, allShares, uploads, tokens, users, portals, settings] = await Promise.all([
     database.find('workspaces', {}),
     database.find('jobs', {}),
     database.find('shares', {}),
     database.find('uploads', {}),
     database.find('tokens', {}),
     database.find('users', {}),
+    database.find('api_clients', {}),
+    database.find('settings', {}),
   ]);
   const shares = allShares.filter(({ work }) => work !== 'delete');
   const going = new Set(allShares.filter((share) => !shares.includes(share)).map((share) => share.shared_workspace_id));
@@ -140,7 +158,9 @@ export async function snapshotOf(database: Database): Promise<unknown> {
     shares: shares.map((row) => [row.id, row.is_accepted]),
     uploads: uploads.map((row) => [row.upload_id, row.path, row.finished_etag]),
     tokens: tokens.map((row) => [row.id, row.user_id, row.expires_at_ms]),
-    users: users.map((row) => [row.id, row.username, row.is_active, row.role]),
+    users: users.map((row) => [row.id, row.username, row.is_active, row.role, row.max_active_jobs]),
+    portals: portals.map((row) => [row.id, row.name, row.token_hash]),
+    settings,
   };
 }
 

@@ -1,0 +1,168 @@
+// What somebody has open when an administrator deactivates them: it ends, nothing opens it again, and nobody else notices.
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { administration } from '@user-workspaces/client/admin';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { writeTestConfiguration } from '../../support/configuration.js';
+import { openDatabase } from '../../support/database.js';
+import { putAway } from '../../support/put-away.js';
+import { type RunningServer, startServer, temporaryDirectory } from '../../support/server.js';
+import { signIn, startSession, type User } from '../../support/users.js';
+import { visit } from '../../support/visit.js';
+import { until } from './world.js';
+
+/** Sends a piece every fifth of a second, by HTTP and by WebSocket, for as long as it is let. */
+const application = `
+const { createHash } = require('node:crypto');
+const server = require('node:http').createServer((request, response) => {
+  if (!request.url.endsWith('/endless')) return response.end('session');
+  const timer = setInterval(() => response.write('piece'), 200);
+  response.on('close', () => clearInterval(timer));
+});
+server.on('upgrade', (request, socket) => {
+  const accept = createHash('sha1').update(request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64');
+  socket.write('HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: ' + accept + '\\r\\n\\r\\n');
+  const timer = setInterval(() => socket.write(Buffer.from([0x81, 5, ...Buffer.from('piece')])), 200);
+  socket.on('error', () => {}).on('close', () => clearInterval(timer));
+});
+server.listen(Number(process.env.PORT), process.env.HOST);
+`;
+
+let server: RunningServer;
+let chief: User;
+let ada: User;
+let ben: User;
+let adaId: number;
+
+beforeAll(async () => {
+  const root = await temporaryDirectory();
+  server = await startServer({
+    dataDirectory: join(root, 'data'),
+    env: { UWS_CONFIG: await writeTestConfiguration(root), UWS_STOP_GRACE_SECONDS: '1' },
+  });
+  [chief, ada, ben] = await Promise.all([signIn(server, 'chief'), signIn(server, 'ada'), signIn(server, 'ben')]);
+  adaId = (await ada.client.me()).id;
+  const database = openDatabase(server.dataDirectory);
+  await database.transaction((rows) => rows.update('users', { username: 'chief' }, { role: 'administrator' }));
+  await database.close();
+});
+
+afterAll(async () => {
+  await administration(chief.client).reactivate(adaId);
+  expect(await putAway(server, [await signIn(server, 'ada'), ben])).toEqual([]);
+});
+
+interface Open {
+  /** Names of what is still open. */
+  readonly names: Set<string>;
+  /** Asserts that everything goes on: a further piece comes through each of those that send without end. */
+  goesOn(): Promise<void>;
+}
+
+interface Session {
+  readonly jobId: number;
+  readonly address: string;
+  readonly ticketUrl: string;
+  readonly cookie: string;
+}
+
+async function startOf(user: User): Promise<Session> {
+  const files = [{ name: 'app.cjs', content: application }];
+  const { job, session } = await startSession(user, { job_type: 'web_app' }, files);
+  const { cookie, url } = await visit(session.url);
+  return { jobId: job.id, address: url, ticketUrl: session.url, cookie };
+}
+
+/** Opens one of each kind, and waits until something has come through each. */
+async function openEverything(user: User, { jobId, address, cookie }: Session): Promise<Open> {
+  const names = new Set<string>();
+  const pieces = new Map<string, number>();
+  const heard = (name: string): void => void pieces.set(name, (pieces.get(name) ?? 0) + 1);
+  const read = async (name: string, answer: Response): Promise<void> => {
+    expect([name, answer.status]).toEqual([name, 200]);
+    names.add(name);
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    heard(name);
+    (async () => {
+      while ((await reader?.read())?.done === false) heard(name);
+    })()
+      .catch(() => undefined)
+      .finally(() => names.delete(name));
+  };
+  const listen = async (name: string, socket: WebSocket): Promise<void> => {
+    names.add(name);
+    socket.on('message', () => heard(name)).on('error', () => undefined);
+    socket.on('close', () => names.delete(name));
+    await once(socket, 'message');
+  };
+  const ofSession = (url: string): string => url.replace(/^http/, 'ws');
+  await Promise.all([
+    user.request('/events/').then((answer) => read('event stream', answer)),
+    user.request(`/jobs/${jobId}/logs/?follow=true`).then((answer) => {
+      // It has nothing to tell yet, so nothing is waited for.
+      expect(answer.status).toBe(200);
+      names.add('followed output');
+      answer.text().then(
+        () => names.delete('followed output'),
+        () => names.delete('followed output'),
+      );
+    }),
+    listen(
+      'job socket',
+      new WebSocket(`${ofSession(server.baseUrl)}/jobs/${jobId}/`, ['uws', `uws.token.${user.token}`]),
+    ),
+    fetch(new URL('endless', address), { headers: { Cookie: cookie } }).then((answer) => read('session, HTTP', answer)),
+    listen('session, WebSocket', new WebSocket(ofSession(address), { headers: { Cookie: cookie } })),
+  ]);
+  return {
+    names,
+    async goesOn() {
+      const before = new Map(pieces);
+      const endless = ['session, HTTP', 'session, WebSocket'];
+      await until(async () => endless.every((name) => (pieces.get(name) ?? 0) > (before.get(name) ?? 0)));
+      expect([...names].sort()).toEqual([
+        'event stream',
+        'followed output',
+        'job socket',
+        'session, HTTP',
+        'session, WebSocket',
+      ]);
+    },
+  };
+}
+
+const statusOf = async (url: string, headers: Record<string, string> = {}): Promise<number> =>
+  (await fetch(url, { headers, redirect: 'manual' })).status;
+
+test('everything that a deactivated user has open ends; ticket, cookie and token open nothing; the job and other users go on', async () => {
+  const [adas, bens] = await Promise.all([startOf(ada), startOf(ben)]);
+  const [open, openOfBen] = await Promise.all([openEverything(ada, adas), openEverything(ben, bens)]);
+  await Promise.all([open.goesOn(), openOfBen.goesOn()]);
+
+  const admin = administration(chief.client);
+  expect((await admin.deactivate(adaId)).user.is_active).toBe(false);
+  await expect.poll(() => [...open.names], { timeout: 20_000 }).toEqual([]);
+
+  const refused = async (): Promise<void> => {
+    expect(await statusOf(adas.ticketUrl)).toBeGreaterThanOrEqual(400);
+    expect(await statusOf(adas.address, { Cookie: adas.cookie })).toBeGreaterThanOrEqual(400);
+    expect(await statusOf(adas.address, { 'UWS-Authorization': `Token ${ada.token}` })).toBeGreaterThanOrEqual(400);
+    expect((await ada.request('/me/')).status).toBe(401);
+    await expect(signIn(server, 'ada')).rejects.toMatchObject({ status: 401, code: 'sign_in_failed' });
+  };
+  await refused();
+  // Also when the rows have been looked at again.
+  await delay(2_500);
+  await refused();
+  await openOfBen.goesOn();
+  expect((await admin.jobs({ user_id: adaId, status: 'running' })).items).toMatchObject([{ id: adas.jobId }]);
+
+  await admin.reactivate(adaId);
+  expect((await ada.request('/me/')).status).toBe(401);
+  const again = await signIn(server, 'ada');
+  const session = await again.client.jobs.waitUntilReady(adas.jobId);
+  expect(await (await visit(session.url)).response.text()).toBe('session');
+});
