@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { constants } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
 import { chmod, type FileHandle, lstat, open, realpath } from 'node:fs/promises';
 import { AdapterError } from '@user-workspaces/contract';
 import { errnoOf } from './errors.js';
@@ -58,9 +58,10 @@ export class DirectoryHandle {
   }
 
   /**
-   * Opens a directory in this one, never through a link.
+   * Opens a directory in this one, never through a link, and never one that was mounted here: what is mounted is no part of the storage.
    *
-   * @throws AdapterError `denied` when the name is a link; a system error ENOENT or ENOTDIR when it is nothing or something else.
+   * @throws AdapterError `denied` when the name is a link or a mount point; a system error ENOENT or ENOTDIR when it is nothing or
+   *   something else.
    */
   async openDirectory(name: Name): Promise<DirectoryHandle> {
     const path = this.at(name);
@@ -77,7 +78,20 @@ export class DirectoryHandle {
       await handle.close();
       throw linkInTheWay(name);
     }
-    return new DirectoryHandle(handle, path, this.confinement);
+    try {
+      if (await this.isMountPoint(handle)) throw mountInTheWay(name);
+      return new DirectoryHandle(handle, path, this.confinement);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** Whether what was opened in this directory is mounted there, and so belongs to another place. */
+  async isMountPoint(opened: FileHandle): Promise<boolean> {
+    if (this.confinement === 'directory-handles') return mountOf(opened) !== mountOf(this.#handle);
+    // Of a directory of the same file system that is mounted in two places, this sees nothing.
+    return (await opened.stat({ bigint: true })).dev !== (await this.identity()).dev;
   }
 
   /** Opens the directory that this one is in at the moment: check its {@link identity} before using it. */
@@ -171,6 +185,15 @@ function flags(confinement: Confinement): number {
   return constants.O_DIRECTORY | (confinement === 'directory-handles' ? O_PATH : constants.O_RDONLY);
 }
 
+/** The kernel's number of the mount in which something was opened. Read at once: /proc waits for no disk. */
+function mountOf(handle: FileHandle): string {
+  const text = readFileSync(`/proc/self/fdinfo/${handle.fd}`, 'latin1');
+  const mount = /^mnt_id:\s*(\d+)$/m.exec(text)?.[1];
+  if (mount === undefined)
+    throw new Error('The kernel does not say in which mount a file is: it must be Linux 3.15 or later.');
+  return mount;
+}
+
 function join(base: string | Buffer, name: Name): string | Buffer {
   if (typeof base === 'string' && typeof name === 'string') return `${base}/${name}`;
   return Buffer.concat([Buffer.from(base), Buffer.from('/'), Buffer.from(name)]);
@@ -189,4 +212,15 @@ function linkInTheWay(name: Name): AdapterError {
   return new AdapterError('denied', `The path leads through the link ${shown}, and links are never followed.`, {
     field: 'path',
   });
+}
+
+function mountInTheWay(name: Name): AdapterError {
+  const shown = JSON.stringify(name.toString());
+  return new AdapterError(
+    'denied',
+    `${shown} is mounted from elsewhere, and what is mounted is no part of a workspace.`,
+    {
+      field: 'path',
+    },
+  );
 }

@@ -35,6 +35,11 @@ export async function openRegularFile(
   try {
     const stats = await file.stat({ bigint: true });
     checkReadable(stats, path, owner);
+    if (await parent.isMountPoint(file)) {
+      throw new AdapterError('denied', `${shown(path)} is mounted from elsewhere, and so no part of the workspace.`, {
+        field: 'path',
+      });
+    }
     return { file, stats };
   } catch (error) {
     await file.close();

@@ -18,7 +18,7 @@ export interface Visit<T> {
 
 /**
  * Visits directories depth first, each reached through a handle on the one above. What vanished, became a link, cannot be
- * entered or lies on another file system is not visited. Memory grows with the breadth, handles do not with the depth.
+ * entered or is mounted from elsewhere is not visited. Memory grows with the breadth, handles do not with the depth.
  */
 export async function* traverse<T>(start: DirectoryHandle, data: T): AsyncGenerator<Visit<T>> {
   const cursor = await TreeCursor.at(start);
@@ -83,10 +83,6 @@ export class TreeCursor {
       throw error;
     }
     const identity = await child.identity();
-    if (identity.dev !== this.#start.identity.dev) {
-      await child.close();
-      return false;
-    }
     this.#levels.push({ identity, handle: child });
     const furthest = this.#levels.at(-1 - maxHeld);
     if (furthest?.handle) {
