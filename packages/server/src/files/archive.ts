@@ -54,15 +54,34 @@ export async function* archiveOf(
 /** Puts everything below a directory into the archive and returns how many entries could not be. */
 async function fill(archive: Archiver, open: OpenWorkspace, path: string, signal: AbortSignal): Promise<number> {
   const problems: string[] = [];
+  const links = new Set<string>();
   const prefixLength = path === '' ? 0 : path.length + 1;
   for await (const entry of open.storage.walk(open.directory, path, signal)) {
-    const problem = await add(archive, open, entry, archiveName(entry.path.slice(prefixLength)), signal);
+    const name = archiveName(entry.path.slice(prefixLength));
+    const problem = leadsThrough(links, name)
+      ? `${entry.path}: would be unpacked through the link ${name}, which another entry of the archive is.`
+      : await add(archive, open, entry, name, signal);
     if (problem !== undefined) problems.push(problem);
+    else if (entry.kind === 'symlink') links.add(name);
   }
   if (problems.length > 0) {
-    await added(archive, signal, () => archive.append(`${problems.join('\n')}\n`, { name: noticeName }));
+    let name = noticeName;
+    while (links.has(name)) name = `_${name}`;
+    await added(archive, signal, () => archive.append(`${problems.join('\n')}\n`, { name }));
   }
   return problems.length;
+}
+
+/**
+ * Whether a name is that of a link in the archive, or below it: an unpacker that follows it would write wherever it points. Names
+ * meet when {@link archiveName} makes two the same, and when an entry changes its kind while its directory is read.
+ */
+function leadsThrough(links: ReadonlySet<string>, name: string): boolean {
+  if (links.size === 0) return false;
+  for (let end = name.length; end > 0; end = name.lastIndexOf('/', end - 1)) {
+    if (links.has(name.slice(0, end))) return true;
+  }
+  return false;
 }
 
 /**

@@ -12,11 +12,14 @@ export function downloadHeaders(fileName: string, contentType: string) {
   };
 }
 
+/** Characters that no name on a screen shows: controls, and those that turn the direction of what follows ("exe.txt" for "txt.exe"). */
+const unseen = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
 /** The file's name in full (RFC 8187), and a plain one for clients that do not know that form. */
 function attachment(fileName: string): string {
   const plain = fileName.replace(/[^\x20-\x7e]|["\\%]/gu, '_');
   // Half a surrogate pair, which text from JSON may hold, cannot be encoded.
-  const wellFormed = Buffer.from(fileName).toString();
+  const wellFormed = Buffer.from(fileName.replace(unseen, '_')).toString();
   const full = encodeURIComponent(wellFormed).replace(/['()*]/g, (character) => {
     return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
   });

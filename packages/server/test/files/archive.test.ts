@@ -55,6 +55,32 @@ describe('a directory as an archive', () => {
     if (query !== '') expect(await readlink(join(target, 'data/link'))).toBe('../data/ü.txt');
   });
 
+  it.each(['zip', 'tar.gz'])('has nothing that would be unpacked through a link of its own (%s)', async (format) => {
+    const { directory } = server;
+    // In the archive a backslash and the colon of a drive become "_", and the names are those of links.
+    await mkdir(join(directory, 'a_b'));
+    await writeFile(join(directory, 'a_b/f'), 'through');
+    await symlink('/tmp', join(directory, 'a\\b'));
+    await symlink('/tmp/file', join(directory, 'C_x'));
+    await writeFile(join(directory, 'C:x'), 'through');
+    await symlink('/tmp/notice', join(directory, 'NOT-IN-THIS-ARCHIVE.txt'));
+    const answer = await archive(`?format=${format}`);
+    await writeFile(join(server.root, 'archive'), Buffer.from(await answer.arrayBuffer()));
+    const script = `
+import sys, tarfile, zipfile
+if sys.argv[2] == 'zip': members = [(m.filename, m.external_attr >> 28 == 10) for m in zipfile.ZipFile(sys.argv[1]).infolist()]
+else: members = [(m.name, m.issym()) for m in tarfile.open(sys.argv[1])]
+seen = set()
+for name, is_link in members:
+  parts = name.rstrip('/').split('/')
+  assert not any('/'.join(parts[:n + 1]) in seen for n in range(len(parts))), name
+  if is_link: seen.add(name)
+print(sorted(seen), members)`;
+    const { stdout } = await run('python3', ['-c', script, join(server.root, 'archive'), format]);
+    expect(stdout).toContain("'NOT-IN-THIS-ARCHIVE.txt', 'a_b'");
+    expect(stdout).toContain('_NOT-IN-THIS-ARCHIVE.txt');
+  });
+
   it('may be of a part, and is named after it', async () => {
     await fill();
     const answer = await archive('?path=data/deep&format=tar.gz', { method: 'HEAD' });

@@ -41,11 +41,15 @@ describe('reading a file', () => {
     expect(new Date(headers.get('last-modified') ?? '').getTime()).toBeGreaterThan(Date.now() - 60_000);
   });
 
-  it('names the file in full, whatever is in its name', async () => {
+  it('names the file in full, but for what no screen shows', async () => {
     await writeFile(join(server.directory, `ä "q"\n'%.txt`), 'x');
     const answer = await read(`ä "q"\n'%.txt`);
     expect(answer.headers.get('content-disposition')).toBe(
-      `attachment; filename="_ _q__'_.txt"; filename*=UTF-8''%C3%A4%20%22q%22%0A%27%25.txt`,
+      `attachment; filename="_ _q__'_.txt"; filename*=UTF-8''%C3%A4%20%22q%22_%27%25.txt`,
+    );
+    await writeFile(join(server.directory, 'a\u202etxt.exe'), 'x');
+    expect((await read('a\u202etxt.exe')).headers.get('content-disposition')).toBe(
+      `attachment; filename="a_txt.exe"; filename*=UTF-8''a_txt.exe`,
     );
   });
 
