@@ -15,8 +15,8 @@ export interface BodyBounds {
  * A request's body as it arrives. Whoever stops reading early leaves the connection usable, so that the caller still gets an
  * answer.
  *
- * @throws ApiError `too_large`, `request_timeout` when the sender falls silent, and `invalid_field` when the request breaks off,
- *   instead of ending as if it were complete.
+ * @throws ApiError `too_large`, `request_timeout` when the sender falls silent, and `invalid_field` when it is compressed, or when the
+ *   request breaks off, instead of ending as if it were complete.
  */
 export async function* bodyOf(
   request: IncomingMessage,
@@ -31,6 +31,7 @@ export async function* bodyOf(
   const pieces = request.iterator({ destroyOnReturn: false });
   let sizeBytes = 0;
   try {
+    refuseCompressed(request);
     check(Number(request.headers['content-length'] ?? 0));
     for (;;) {
       const { done, value } = await patience.wait(pieces.next());
@@ -50,6 +51,15 @@ export async function* bodyOf(
     // What nobody wants any more is read and forgotten; otherwise a caller who is still sending would never see the answer.
     request.resume();
   }
+}
+
+/** Refuses a compressed body: taken as it is it would not be what its sender means, and unpacked it could be of any size. */
+function refuseCompressed({ headers }: IncomingMessage): void {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding.trim().toLowerCase() === 'identity') return;
+  throw new ApiError('invalid_field', 'A body with a Content-Encoding is not accepted. Send it as it is.', {
+    field: 'Content-Encoding',
+  });
 }
 
 /** Waits for what a sender sends, but not for ever: neither for the next piece, nor for all of them. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { AdapterError } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Fixture, openFilesBelow, startFixture, until } from './fixture.js';
@@ -31,6 +32,20 @@ describe('writing a file', () => {
     const row = await server.database.findOne('workspaces', { id: server.workspace.id });
     expect(row?.last_modified_at_ms).toBeGreaterThan(Date.now() - 10_000);
     expect(await server.database.count('events', { user_id: server.user.id })).toBe(2);
+  });
+
+  it('refuses a compressed body, and takes one that says it is not', async () => {
+    await writeFile(join(server.directory, 'file'), 'old');
+    for (const encoding of ['gzip', 'BR', 'identity, gzip']) {
+      const answer = await write('file', gzipSync('new'), { 'Content-Encoding': encoding });
+      expect([answer.status, await answer.json()]).toMatchObject([
+        400,
+        { error: { code: 'invalid_field', field: 'Content-Encoding' } },
+      ]);
+    }
+    expect(await onDisk('file')).toBe('old');
+    expect((await write('file', 'new', { 'Content-Encoding': 'Identity' })).status).toBe(200);
+    expect(await onDisk('file')).toBe('new');
   });
 
   it('keeps the old file when the request breaks off', async () => {
