@@ -20,6 +20,7 @@ const speed = 20;
 const beganMs = Date.now();
 const fastClock: Clock = {
   now: () => beganMs + (Date.now() - beganMs) * speed,
+  elapsed: () => performance.now() * speed,
   random: (byteCount) => randomBytes(byteCount),
   sleep: (delayMs, signal) =>
     delay(delayMs / speed, undefined, signal ? { signal } : {}).catch((error: unknown) => {

@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds since some moment, which only tell how much time has passed: unlike `now`, they are never set forward or back. */
+  elapsed(): number;
   /** Resolves after `delayMs`, or at once when the signal aborts. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
   /** Random bytes. */

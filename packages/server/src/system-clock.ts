@@ -5,6 +5,7 @@ import type { Clock } from './clock.js';
 /** The machine's clock and random numbers. */
 export const systemClock: Clock = {
   now: Date.now,
+  elapsed: () => performance.now(),
   random: (byteCount) => randomBytes(byteCount),
   async sleep(delayMs, signal) {
     try {

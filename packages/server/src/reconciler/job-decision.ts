@@ -64,7 +64,7 @@ function decideRunning(row: JobRow, observation: RunningObservation): Decision {
 /**
  * Decides what an observation means for an active job whose launch has begun.
  *
- * @param isConfirmedAbsent The resource said `absent` before, long enough ago: absence needs two readings.
+ * @param isConfirmedAbsent The resource said `absent` before, long enough ago, when the launch had been answered or a stop had: absence needs two readings.
  */
 export function decide(row: JobRow, observation: Observation, nowMs: number, isConfirmedAbsent: boolean): Decision {
   switch (observation.kind) {

@@ -26,8 +26,10 @@ export class JobWork {
   readonly #metrics: Metrics;
   readonly #probe: SessionProbe;
   readonly #sessions: SessionWatch;
-  /** When each launch was first found absent; forgotten at every other answer. */
+  /** When each launch that must be there, or can never come any more, was first found absent (`elapsed`); forgotten at every other answer. */
   readonly #absentSince = new Map<string, number>();
+  /** Launches whose resource has answered a stop: one that was never launched cannot be launched after that. */
+  readonly #stopped = new Set<string>();
 
   constructor(context: ServerContext, metrics: Metrics, probe: SessionProbe) {
     this.#context = context;
@@ -85,11 +87,14 @@ export class JobWork {
   }
 
   #decide(row: JobRow, observation: Observation): Decision {
-    const nowMs = this.#context.clock.now();
-    if (observation.kind !== 'absent') this.#absentSince.delete(row.launch_key);
-    else if (!this.#absentSince.has(row.launch_key)) this.#absentSince.set(row.launch_key, nowMs);
-    const since = this.#absentSince.get(row.launch_key);
-    return decide(row, observation, nowMs, since !== undefined && nowMs - since >= absenceMs);
+    const { clock } = this.#context;
+    const key = row.launch_key;
+    // Before that, a launch may still be on its way.
+    const counts = row.resource_handle !== null || this.#stopped.has(key);
+    if (observation.kind !== 'absent' || !counts) this.#absentSince.delete(key);
+    else if (!this.#absentSince.has(key)) this.#absentSince.set(key, clock.elapsed());
+    const since = this.#absentSince.get(key);
+    return decide(row, observation, clock.now(), since !== undefined && clock.elapsed() - since >= absenceMs);
   }
 
   async #change(row: JobRow, changes: JobChanges): Promise<JobRow> {
@@ -193,6 +198,7 @@ export class JobWork {
     try {
       step('before resource.stop');
       await this.#resourceOf(row).stop(await launchReferenceOf(this.#context, row), settings.stopGraceMs, signal);
+      this.#stopped.add(row.launch_key);
       step('after resource.stop');
     } catch (error) {
       log.warn({ err: error, jobId: row.id }, 'stop not delivered, will be tried again');
@@ -257,6 +263,7 @@ export class JobWork {
     });
     step('after job.finish');
     this.#absentSince.delete(row.launch_key);
+    this.#stopped.delete(row.launch_key);
     this.#sessions.forget(row.id);
     this.#metrics.jobEnded(row.resource, end.cause);
   }

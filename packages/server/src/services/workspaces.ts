@@ -267,12 +267,19 @@ async function lockMade(transaction: RecordTransaction, made: WorkspaceRow): Pro
 /** The request failed: nothing of the workspace stays. If this fails too, the reconciler undoes it later. */
 async function undoWorkspace(context: ServerContext, { row, storage, directory }: OpenWorkspace): Promise<void> {
   try {
-    const found = await context.database.findOne('workspaces', { id: row.id });
-    // Who has taken it over decides what becomes of it; one that was released is complete, and only the answer to that was lost.
-    if (found && (found.lease_fence !== row.lease_fence || found.lease_owner === null)) return;
+    const state = await context.journal.transaction(async (transaction) => {
+      const present = await transaction.rows.lock('workspaces', row.id);
+      if (!present) return 'gone';
+      // Who has taken it over decides what becomes of it; one that was released is complete, and only the answer to that was lost.
+      if (present.lease_fence !== row.lease_fence || present.lease_owner === null) return 'kept';
+      // Before its files go: whoever goes on from here must not take what was staged for put in place.
+      await transaction.touchWorkspace(present, { pending_changes: null });
+      return 'given up';
+    });
+    if (state === 'kept') return;
     // Also of one that was undone while this process slept: no other will ever have its place, and nobody else knows what was put there since.
     await storage.destroy(directory);
-    if (!found) return;
+    if (state === 'gone') return;
     await context.journal.transaction(async (transaction) => {
       const present = await lockLeased(transaction, row);
       if (present.status === 'initializing') await transaction.removeWorkspace(present);
