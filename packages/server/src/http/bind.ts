@@ -62,6 +62,9 @@ function disconnectSignal({ res }: Context): AbortSignal {
   return controller.signal;
 }
 
+/** So many listeners at the end of one answer are no leak. */
+const closeListeners = 20;
+
 /** Nobody needs to send much to get a token, and anybody may try. */
 const signInBytes = 64 * 1024;
 
@@ -104,6 +107,8 @@ export function bindHandlers(
     // The router serves a path without its trailing slash, too; written without one, it serves both.
     router.register(path.length > 1 ? path.replace(/\/$/, '') : path, [operation.method], async (context: Context) => {
       context.state.operation = id;
+      // Log, figures, counts, doors and streams each listen once for its end, together more than Node's ten.
+      context.res.setMaxListeners(closeListeners);
       const startedAt = performance.now();
       context.res.once('close', () => {
         metrics.request({ operation: id, status: context.res.statusCode }, (performance.now() - startedAt) / 1000);
@@ -129,6 +134,7 @@ export function bindHandlers(
     if (!caller && operation.authentication) throw notAuthenticated();
     if (caller) endWithCaller(context, caller);
     if (operation.role !== undefined && caller?.user.role !== operation.role) {
+      server.metrics.administrationRefused();
       if (caller)
         await server.refusals.record(actorOf(caller), { action: 'administration', details: { operation: id } });
       throw new ApiError('permission_denied', `This needs the role ${operation.role}.`);

@@ -84,6 +84,17 @@ describe('an event stream', () => {
     expect(ids(none)).toEqual([7]);
   });
 
+  it('opens without a warning of Node', async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ message }: Error): number => warnings.push(message);
+    process.on('warning', onWarning);
+    const reader = open();
+    await reader.until(() => reader.messages.length === 1);
+    await new Promise(setImmediate);
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   it('refuses a number that is none', async () => {
     const answer = await server.call('/events/', { headers: { 'Last-Event-ID': 'x' } });
     expect([answer.status, await answer.json()]).toMatchObject([400, { error: { code: 'invalid_field' } }]);
@@ -111,7 +122,11 @@ describe('an event stream', () => {
     const other = new Journal(server.database, server.context.clock);
     const writing = Promise.all(
       [server.context.journal, other, server.context.journal, other].map(async (journal) => {
-        for (let index = 0; index < count / 4; index++) await change(journal, 'x'.repeat(1_000));
+        for (let index = 0; index < count / 4; index++) {
+          await change(journal, 'x'.repeat(1_000));
+          // As requests come: SQLite's driver never waits, and writers that never did either would let no reader in before the last of them.
+          await new Promise(setImmediate);
+        }
       }),
     );
     const seen: number[] = [];
