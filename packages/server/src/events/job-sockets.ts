@@ -5,6 +5,7 @@ import type { Schema } from '@user-workspaces/schema';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { toApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { limitOf } from '../limits/limits.js';
 import { refuseOn } from '../limits/refuse-on.js';
 import type { ServerContext } from '../server-context.js';
 import { findJob } from '../services/jobs.js';
@@ -77,6 +78,8 @@ export function createJobSockets(context: ServerContext, authenticate: Authentic
       accept(request, socket, head, jobId)
         .catch((error: unknown) => {
           const refusal = toApiError(error);
+          const limit = limitOf(refusal);
+          if (limit) context.metrics.limitRefused(limit);
           if (refusal.status >= 500) context.log.error({ err: error, jobId }, 'a WebSocket of a job was refused');
           refuseOn(socket, refusal);
         })

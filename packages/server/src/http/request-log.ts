@@ -1,4 +1,5 @@
 import type { Context, Middleware, Next } from 'koa';
+import { limitOf } from '../limits/limits.js';
 import type { ServerContext } from '../server-context.js';
 import { ApiError, toApiError } from './api-error.js';
 import type { RequestState } from './bind.js';
@@ -17,7 +18,10 @@ export function answerErrors(server: ServerContext): Middleware<RequestState> {
         throw new ApiError('not_found', `There is nothing at ${context.path}.`);
       }
     } catch (error) {
-      answerError(context, toApiError(error), requestId);
+      const refusal = toApiError(error);
+      const limit = limitOf(refusal);
+      if (limit) server.metrics.limitRefused(limit);
+      answerError(context, refusal, requestId);
       if (context.status >= 500)
         context.state.log.error({ err: error, path: pathWithoutTokens(context.path) }, 'request failed');
     } finally {

@@ -78,6 +78,12 @@ export function tooLarge(limits: Limits, name: LimitName, what: string, requeste
   });
 }
 
+/** The limit that an error tells of, if it is one of {@link tooLarge} or {@link tooMany}. */
+export function limitOf({ code, details }: ApiError): LimitName | undefined {
+  const name = code === 'too_large' || code === 'rate_limited' ? details?.name : undefined;
+  return typeof name === 'string' && isLimitName(name) ? name : undefined;
+}
+
 /** The error for a caller who has, or asks, too much at a time. `message` says what, and what to do. */
 export function tooMany(limits: Limits, name: LimitName, message: string, retryAfterSeconds: number): ApiError {
   const limit = limits[name];

@@ -12,6 +12,9 @@ export interface Metrics {
   /** Counted whether it was written into the audit log or not. */
   signInRefused(): void;
   quotaRefused(scope: string): void;
+  administrationRefused(): void;
+  /** Something was larger, or more, than a limit allows. */
+  limitRefused(name: string): void;
   /** Asked for its value at every scrape. */
   gauge(name: string, help: string, value: () => number | Promise<number>): void;
   render(): Promise<{ contentType: string; text: string }>;
@@ -70,6 +73,17 @@ export function createMetrics(): Metrics {
     labelNames: ['scope'],
     registers,
   });
+  const administrationRefusals = new Counter({
+    name: 'uws_administration_refusals_total',
+    help: 'Requests for administration by users without the role',
+    registers,
+  });
+  const limitRefusals = new Counter({
+    name: 'uws_limit_refusals_total',
+    help: 'Requests and WebSockets of jobs that a limit refused, by its name',
+    labelNames: ['name'],
+    registers,
+  });
   return {
     audited(action, outcome) {
       audited.inc({ action, outcome });
@@ -79,6 +93,12 @@ export function createMetrics(): Metrics {
     },
     quotaRefused(scope) {
       quotaRefusals.inc({ scope });
+    },
+    administrationRefused() {
+      administrationRefusals.inc();
+    },
+    limitRefused(name) {
+      limitRefusals.inc({ name });
     },
     request({ operation, status }, durationSeconds) {
       requests.observe({ operation, status }, durationSeconds);

@@ -48,6 +48,8 @@ describe('what is too large is refused', () => {
     const streamed = new Blob([body]).stream();
     const init = { method: 'PUT', body: streamed, duplex: 'half' } as RequestInit;
     await expectRefusal(await server.call(at('/'), init), 413, { name: 'json_bytes', limit: 200 });
+    const figures = await (await fetch(`${server.url}/metrics`)).text();
+    expect(figures).toContain('uws_limit_refusals_total{name="json_bytes"} 2\n');
   });
 
   it('the body of a sign-in, of which everybody may send one', async () => {
