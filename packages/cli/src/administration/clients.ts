@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { CommonOptions, Perform } from './command.js';
 import { plain, renderTable, timeText } from './table.js';
 import { more } from './users.js';
-import { id } from './values.js';
+import { id, portalName } from './values.js';
 
 const rules = () => import('@user-workspaces/server').then(({ administration }) => administration);
 
@@ -30,7 +30,7 @@ export function clientsCommand(perform: Perform): Command {
     );
   const add = new Command('add')
     .description('Let a portal sign its users in. Its client token is printed now and never again.')
-    .argument('<portal>', 'name of the portal')
+    .argument('<portal>', 'name of the portal', portalName)
     .action((name: string, options: CommonOptions) =>
       perform(
         options,

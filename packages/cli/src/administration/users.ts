@@ -2,7 +2,7 @@ import type { Schema } from '@user-workspaces/schema';
 import { Argument, Command } from 'commander';
 import type { CommonOptions, Perform } from './command.js';
 import { bytesText, plain, renderFacts, renderTable, timeText } from './table.js';
-import { coreHours, diskSpace, rowLimit, type WrittenQuota, wholeNumber } from './values.js';
+import { coreHours, diskSpace, rowLimit, userName, type WrittenQuota, wholeNumber } from './values.js';
 
 type Details = Schema<'AdminUserAnswer'>['data'];
 
@@ -101,7 +101,7 @@ interface AddOptions extends CommonOptions {
 function addCommand(perform: Perform): Command {
   return new Command('add')
     .description('Make a user before the first sign-in.')
-    .argument('<user>', 'user name, as the sign-in will tell it')
+    .argument('<user>', 'user name, as the sign-in will tell it', userName)
     .requiredOption('--email <address>', 'e-mail, as the sign-in will tell it')
     .option('--first-name <name>', '', '')
     .option('--last-name <name>', '', '')

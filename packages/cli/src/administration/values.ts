@@ -1,3 +1,4 @@
+import { schemas } from '@user-workspaces/schema';
 import { InvalidArgumentError } from 'commander';
 
 /** As written; Commander takes null for an option without a value. */
@@ -30,6 +31,20 @@ export function coreHours(text: string): WrittenQuota {
 /** `4`, `none`, `default`. */
 export function wholeNumber(text: string): WrittenQuota {
   return quotaOf(text, (given) => (/^\d{1,9}$/.test(given) ? Number(given) : undefined), 'a whole number');
+}
+
+/** The name of a new portal, as the API allows it. */
+export function portalName(text: string): string {
+  if (schemas.ClientRequest.shape.name.safeParse(text).success) return text;
+  throw new InvalidArgumentError(
+    'The name of a portal has up to 64 letters, digits, dots, dashes, underscores and spaces, a letter or digit first.',
+  );
+}
+
+/** The name of a user who has never signed in: one that nobody can sign in by would stay for ever. */
+export function userName(text: string): string {
+  if (/^\S(.*\S)?$/u.test(text) && text.length <= 255 && !/\p{Cc}/u.test(text)) return text;
+  throw new InvalidArgumentError('A user name has up to 255 characters, the first and the last not blank.');
 }
 
 /** The id of something. */

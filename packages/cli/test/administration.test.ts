@@ -1,0 +1,79 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { run } from '../src/command.js';
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'uws-admin-'));
+  // Jobs would pass through.
+  await chmod(root, 0o755);
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+/** Runs `uws admin` on a database of its own, without a server. */
+async function admin(...args: readonly string[]): Promise<{ exitCode: number; out: string; errors: string }> {
+  let [out, errors] = ['', ''];
+  const written = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    out += String(chunk);
+    return true;
+  });
+  const failed = vi.spyOn(process.stderr, 'write').mockImplementation((chunk) => {
+    errors += String(chunk);
+    return true;
+  });
+  try {
+    const exitCode = await run(['admin', ...args, '--data-dir', join(root, 'data')]);
+    return { exitCode, out, errors };
+  } finally {
+    written.mockRestore();
+    failed.mockRestore();
+  }
+}
+
+describe('uws admin', () => {
+  it('works before any server has run', async () => {
+    const added = await admin('users', 'add', 'ada', '--email', 'ada@example.org', '--administrator', '--json');
+    expect([added.exitCode, added.errors]).toEqual([0, '']);
+    expect(JSON.parse(added.out).user).toMatchObject({ username: 'ada', role: 'administrator' });
+    expect((await admin('users', 'list', '--administrators')).out).toMatch(
+      /^\d+ +ada +ada@example\.org +administrator /m,
+    );
+    const { out } = await admin('audit', '--json');
+    expect(JSON.parse(out).entries).toMatchObject([{ action: 'user.create', actor: { kind: 'terminal' } }]);
+  });
+
+  it.each([
+    ['User nemo not found.', ['users', 'show', 'nemo']],
+    ['User nemo not found.', ['users', 'deactivate', 'nemo', '--json']],
+    ['There is a user ada already.', ['users', 'add', 'ada', '--email', 'ada@example.org']],
+    ['Portal nowhere not found.', ['clients', 'rotate', 'nowhere']],
+    ['Token 999999 not found.', ['tokens', 'revoke', 'ada', '999999']],
+    ['Job 999999 not found.', ['jobs', 'stop', '999999']],
+    ['from: a time such as 2026-11-23T09:06:47Z is needed.', ['audit', '--from', 'yesterday']],
+  ])('exits with 1 and says "%s"', async (message, args) => {
+    expect(await admin(...args)).toEqual({ exitCode: 1, out: '', errors: `${message}\n` });
+  });
+
+  it.each([
+    ['"none" or "default"', ['users', 'set-quota', 'ada', '--core-hours', '-1']],
+    ['such as 500M, 20G or 1T', ['users', 'set-quota', 'ada', '--disk-space', '20Q']],
+    ['a whole number', ['users', 'set-quota', 'ada', '--active-jobs', '1.5']],
+    ['name at least one quota', ['users', 'set-quota', 'ada']],
+    ['Allowed choices are user, administrator', ['users', 'set-role', 'ada', 'emperor']],
+    ['--email', ['users', 'add', 'eve']],
+    ['A user name has', ['users', 'add', '', '--email', 'eve@example.org']],
+    ['A user name has', ['users', 'add', 'eve ', '--email', 'eve@example.org']],
+    ['The name of a portal has', ['clients', 'add', '']],
+    ['The name of a portal has', ['clients', 'add', 'a\u001b[31m']],
+    ['as the lists show it', ['jobs', 'stop', 'first']],
+    ['from 1 to 1000', ['users', 'list', '--limit', '1001']],
+    ['a colon and an id', ['audit', '--subject', 'workspace']],
+    ['unknown command', ['users', 'abolish']],
+  ])('exits with 2 for wrong use and says "…%s…"', async (message, args) => {
+    const { exitCode, out, errors } = await admin(...args);
+    expect([exitCode, out, errors]).toEqual([2, '', expect.stringContaining(message)]);
+    expect(errors).toContain('(--help tells more)');
+  });
+});
