@@ -74,12 +74,10 @@ export class DirectoryHandle {
         throw linkInTheWay(name);
       throw error;
     }
-    if (this.confinement === 'resolved-paths' && !(await isResolved(path))) {
-      await handle.close();
-      throw linkInTheWay(name);
-    }
     try {
       if (await this.isMountPoint(handle)) throw mountInTheWay(name);
+      // The last step, so that little time passes between the proof and the use.
+      if (this.confinement === 'resolved-paths' && !(await isResolved(path))) throw linkInTheWay(name);
       return new DirectoryHandle(handle, path, this.confinement);
     } catch (error) {
       await handle.close();
