@@ -2,7 +2,7 @@ import { AdapterError, type JobType } from '@user-workspaces/contract';
 import { pino } from 'pino';
 import { Admission } from '../../packages/server/src/limits/admission.js';
 import { defaultLimits } from '../../packages/server/src/limits/limits.js';
-import type { Metrics } from '../../packages/server/src/observability/metrics.js';
+import { createMetrics } from '../../packages/server/src/observability/metrics.js';
 import { releaseFormerLeases } from '../../packages/server/src/reconciler/lease.js';
 import { Reconciler } from '../../packages/server/src/reconciler/reconciler.js';
 import type { SessionProbe } from '../../packages/server/src/reconciler/session-probe.js';
@@ -26,17 +26,7 @@ const plannedJob: JobType = {
   }),
 };
 
-const metrics: Metrics = {
-  request: () => undefined,
-  reconcile: () => undefined,
-  launch: () => undefined,
-  jobEnded: () => undefined,
-  audited: () => undefined,
-  signInRefused: () => undefined,
-  quotaRefused: () => undefined,
-  gauge: () => undefined,
-  render: async () => ({ contentType: '', text: '' }),
-};
+const metrics = createMetrics();
 
 /** One server process: the services, surveys and the reconciler that ship, over the models. It can die, sleep, and have a wrong clock. */
 export class Replica {
