@@ -125,9 +125,9 @@ describe.runIf(isRoot)('reserved accounts, as root', () => {
     expect(await accounts.resolve(person('root'))).toMatchObject({ name: 'root', uid: 1_900_000_002 });
     expect(await accounts.resolve(person('jane.doe'))).toEqual(jane);
     // Another server, after a restart, and with another range.
-    const later = createReservedAccounts({ directory: store, firstUid: 300_000, count: 10 });
+    const later = createReservedAccounts({ directory: store, firstUid: 1_700_300_000, count: 10 });
     expect(await later.resolve(person('jane.doe'))).toEqual(jane);
-    expect(await later.resolve(person('new'))).toMatchObject({ uid: 300_000 });
+    expect(await later.resolve(person('new'))).toMatchObject({ uid: 1_700_300_000 });
     const modes = ['.', 'by-name', 'by-uid', 'by-name/jane.doe'].map(
       (path) => statSync(join(store, path)).mode & 0o777,
     );
@@ -145,11 +145,11 @@ describe.runIf(isRoot)('reserved accounts, as root', () => {
 
   it('say when the range is used up, and use it again once it is larger', async () => {
     const store = newStore();
-    const small = createReservedAccounts({ directory: store, firstUid: 400_000, count: 2 });
+    const small = createReservedAccounts({ directory: store, firstUid: 1_700_400_000, count: 2 });
     await small.resolve(person('a'));
     await small.resolve(person('b'));
     await expect(small.resolve(person('c'))).rejects.toMatchObject({ kind: 'misconfigured', field: 'count' });
-    const larger = createReservedAccounts({ directory: store, firstUid: 400_000, count: 3 });
+    const larger = createReservedAccounts({ directory: store, firstUid: 1_700_400_000, count: 3 });
     expect(await larger.resolve(person('c'))).toMatchObject({ uid: 400_002 });
     for (const range of [{ firstUid: 0 }, { firstUid: 999 }, { firstUid: 1.5 }, { firstUid: 2 ** 31 }, { count: 0 }]) {
       expect(() => createReservedAccounts({ directory: store, ...range })).toThrow(/must be/);

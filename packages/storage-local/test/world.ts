@@ -22,6 +22,9 @@ export async function storageUnderTest(
   const noDisk = await smallDiskObstacle();
   const reasons = {
     ...(ownership === 'none' ? { owners: 'with ownership "none" everything stays the server’s' } : {}),
+    ...(confinement === 'resolved-paths'
+      ? { races: 'this system keeps no directory handles, so that a moment lies between proving a path and using it' }
+      : {}),
     ...(noDisk === undefined ? {} : { fullDisk: noDisk }),
   };
   const openAt = async (root: string, data: string): Promise<Storage> =>

@@ -25,7 +25,14 @@ export interface Guarantee<W extends World, Capability extends string> {
   /** Throws, as `node:assert` does, when the adapter breaks the promise. */
   readonly check: Check<W>;
   /** What an adapter that declares the lack of a capability is tried for instead: a difference is tested, too, never passed over. */
-  readonly without?: { readonly capability: Capability; readonly trial: string; readonly check: Check<W> };
+  readonly without?: Alternative<W, Capability> | readonly Alternative<W, Capability>[];
+}
+
+/** What is tried in place of a promise for adapters that lack a capability. */
+export interface Alternative<W extends World, Capability extends string> {
+  readonly capability: Capability;
+  readonly trial: string;
+  readonly check: Check<W>;
 }
 
 /** All promises of one contract. */
@@ -67,9 +74,12 @@ export function trialsOf<W extends World, Capability extends string>(
 ): Trial<W>[] {
   return suite.guarantees.map((guarantee) => {
     const { id, promise, trial, timeoutMs = defaultTimeoutMs, check, without } = guarantee;
-    const difference = without && adapter.differences?.[without.capability];
-    if (!without || difference === undefined) return { id, promise, trial, timeoutMs, check, difference: undefined };
-    return { id, promise, trial: without.trial, timeoutMs, check: without.check, difference };
+    const alternative = [without ?? []]
+      .flat()
+      .find(({ capability }) => adapter.differences?.[capability] !== undefined);
+    if (!alternative) return { id, promise, trial, timeoutMs, check, difference: undefined };
+    const difference = adapter.differences?.[alternative.capability];
+    return { id, promise, trial: alternative.trial, timeoutMs, check: alternative.check, difference };
   });
 }
 

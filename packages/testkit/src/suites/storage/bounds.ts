@@ -64,12 +64,12 @@ export const boundGuarantees: readonly StorageGuarantee[] = [
       for await (const _ of storage.walk(workspace, '')) break;
       await collect(storage.walk(workspace, ''));
       for (const call of [
-        storage.read(workspace, 'a/file', { start: 9, end: 1 }),
-        storage.stat(workspace, 'a/file/x'),
-        storage.read(workspace, 'a'),
-        storage.write(workspace, 'a', bytes('x')),
+        () => storage.read(workspace, 'a/file', { start: 9, end: 1 }),
+        () => storage.stat(workspace, 'a/file/x'),
+        () => storage.read(workspace, 'a'),
+        () => storage.write(workspace, 'a', bytes('x')),
       ]) {
-        await failureOf(call);
+        await failureOf(call());
       }
       await storage.survey(workspace);
       assert.equal(await openFiles(), before);

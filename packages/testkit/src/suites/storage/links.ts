@@ -79,13 +79,13 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
       const { storage, workspace } = world;
       await leadOutside(world);
       for (const call of [
-        storage.read(workspace, 'file'),
-        storage.read(workspace, 'out/secret'),
-        storage.stat(workspace, 'out/secret'),
-        collect(storage.list(workspace, 'out')),
-        collect(storage.walk(workspace, 'out')),
+        () => storage.read(workspace, 'file'),
+        () => storage.read(workspace, 'out/secret'),
+        () => storage.stat(workspace, 'out/secret'),
+        () => collect(storage.list(workspace, 'out')),
+        () => collect(storage.walk(workspace, 'out')),
       ]) {
-        await refused(call, 'denied');
+        await refused(call(), 'denied');
       }
       assert.deepEqual(await pathsOf(storage.walk(workspace, '')), ['file', 'out']);
       assert.equal((await storage.stat(workspace, 'out')).kind, 'symlink');
@@ -206,7 +206,22 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
       }
       assert.deepEqual(await contentBelow(outside), before);
     }),
-    without: withOwnLinks,
+    without: [
+      withOwnLinks,
+      {
+        capability: 'races',
+        trial: 'It says that it rests on resolved paths, and a link that is there before a call leads nowhere.',
+        check: inWorkspace(async (world) => {
+          const { storage, workspace } = world;
+          assert.equal(storage.capabilities.confinement, 'resolved-paths');
+          const isUntouched = await leadOutside(world);
+          await refused(storage.read(workspace, 'out/secret'), 'denied');
+          await refused(storage.write(workspace, 'out/new', bytes('mine')), 'denied', 'conflict');
+          await refused(storage.remove(workspace, 'out/secret'), 'denied');
+          await isUntouched();
+        }),
+      },
+    ],
   },
 ];
 

@@ -14,6 +14,7 @@ export const storageSuite: Suite<StorageWorld, StorageCapability> = {
   capabilities: {
     links: 'Links to data outside the workspace can be made.',
     plainPaths: 'Workspaces are directories of this machine, which the suite can look at and change.',
+    races: 'A directory that becomes a link between the look at a path and its use leads nowhere.',
     owners: 'Files are given to the accounts; otherwise they are the server’s.',
     steps: 'The suite can end the storage between any two of its steps.',
     fullDisk: 'The suite can fill the disk that the files are on.',
