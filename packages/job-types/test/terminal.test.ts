@@ -111,9 +111,15 @@ describe('a connection', () => {
   test('finds the last 256 KiB of what it missed, beginning with a whole line', async () => {
     const client = await opened();
     const { shell } = await client.opened();
-    client.type('seq 1 200000 | sed s/^/line-/; echo fin"ished"\r');
+    client.type('seq 1 200000 | sed s/^/line-/; echo fin"ished"; touch written\r');
     client.close();
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await until(
+      () => existsSync(join(job.workspace, 'written')) || undefined,
+      30_000,
+      () => 'nothing yet',
+    );
+    // What the terminal still holds of it.
+    await new Promise((resolve) => setTimeout(resolve, 300));
     const back = await opened({ shell });
     await back.shows('finished');
     expect(back.bytes).toBeLessThanOrEqual(256 * 1024);
