@@ -28,6 +28,8 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          // Most of them wait for processes: on two cores one worker would leave the machine idle.
+          maxWorkers: 2,
           retry,
         },
       },

@@ -102,7 +102,7 @@ describe('"A share copied before its row is complete sticks in `initializing` an
 });
 
 describe('"a first POST races with account creation (11 of 30 failed)"', () => {
-  test('thirty new users, all at once, make their first workspaces, twice each', async () => {
+  test('thirty new users, all at once, make their first workspaces, twice each', { timeout: 180_000 }, async () => {
     const users = await Promise.all(Array.from({ length: 30 }, (_, index) => signIn(server, `new-${index}`)));
     const answers = await Promise.all(
       users.flatMap((user) =>

@@ -79,6 +79,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'forgets the launches of the server before it',
+    isLong: true,
     open: opening((resource) => {
       const own = new Set<string>();
       return {
@@ -111,8 +112,8 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['observe.unknown'],
   },
   {
-    isLong: true,
     fault: 'throws when the back end cannot be asked for observations',
+    isLong: true,
     open: opening((resource) => ({
       async observe(launches, signal) {
         const answers = await resource.observe(launches, signal);
@@ -124,11 +125,13 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'answers for the first references only',
+    isLong: true,
     open: opening((resource) => ({ observe: (launches, signal) => resource.observe(launches.slice(0, 100), signal) })),
     breaks: ['observe.one-request'],
   },
   {
     fault: 'leaves behind what has a session of its own',
+    isLong: true,
     open: () =>
       openLocalWorld({ isolation: 'marker' }, (resource) =>
         altered(resource, {
@@ -146,12 +149,13 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'kills without a grace',
+    isLong: true,
     open: opening((resource) => ({ stop: (launch, _graceMs, signal) => resource.stop(launch, 0, signal) })),
     breaks: ['stop.term', 'stop.kill', 'stop.clock'],
   },
   {
-    isLong: true,
     fault: 'counts the grace from the last call',
+    isLong: true,
     open: opening((resource) => {
       const lastAtMs = new Map<string, number>();
       return {
@@ -166,6 +170,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'counts the grace by the time of day',
+    isLong: true,
     open: opening((resource) => {
       const firstAtMs = new Map<string, number>();
       return {
@@ -181,6 +186,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'lets a key be launched that was stopped before',
+    isLong: true,
     open: opening((resource) => ({
       async stop(launch, graceMs, signal) {
         signal?.throwIfAborted();
@@ -192,6 +198,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'does not hear that a caller went away',
+    isLong: true,
     open: opening((resource) => ({
       launch: (specification) => resource.launch(specification),
       observe: (launches) => resource.observe(launches),
@@ -211,6 +218,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'loses the exit code',
+    isLong: true,
     open: observing((observation) =>
       observation.kind === 'ended' && observation.cause === 'exited' ? { ...observation, exitCode: 0 } : observation,
     ),
@@ -250,8 +258,8 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['launch.command'],
   },
   {
-    isLong: true,
     fault: "gives jobs the server's environment",
+    isLong: true,
     open: launching((specification) => ({
       ...specification,
       environment: { ...specification.environment, ...serverEnvironment() },
@@ -260,6 +268,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'counts positions of a tail from its beginning',
+    isLong: true,
     open: opening((resource) => ({
       async *logs(launch, range, signal): AsyncGenerator<LogChunk> {
         let first: number | undefined;
@@ -272,8 +281,8 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['logs.positions', 'logs.follow'],
   },
   {
-    isLong: true,
     fault: 'does not follow the output',
+    isLong: true,
     open: opening((resource) => ({
       logs: (launch, range, signal) => resource.logs(launch, { ...range, follow: false }, signal),
     })),
@@ -281,6 +290,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'keeps the output of what it forgets',
+    isLong: true,
     open: opening((resource) => ({
       async forget(launch, signal) {
         for await (const chunk of resource.logs(launch, { fromByte: 0, follow: false })) {
@@ -297,8 +307,8 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['forget.ended', 'forget.crash'],
   },
   {
-    isLong: true,
     fault: 'forgets what is running',
+    isLong: true,
     open: opening((resource) => {
       return {
         async forget(launch, signal) {
@@ -317,6 +327,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'ignores the time limit',
+    isLong: true,
     open: launching(({ limits: { timeLimitMinutes: _none, ...limits }, ...specification }) => ({
       ...specification,
       limits,
@@ -324,8 +335,8 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['limit.time'],
   },
   {
-    isLong: true,
     fault: 'tells the end of memory as an exit',
+    isLong: true,
     open: observing((observation) =>
       observation.kind === 'ended' && observation.cause === 'memory_limit'
         ? { ...observation, cause: 'exited' }
@@ -335,6 +346,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'believes a report without looking at its secret',
+    isLong: true,
     open: opening((resource) => ({
       observe: (launches, signal) =>
         resource.observe(
@@ -349,6 +361,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: "gives away a port that is not the job's own",
+    isLong: true,
     open: observing((observation, launch) => {
       if (observation.kind !== 'running' || !observation.sessionProblem?.includes('belongs to another'))
         return observation;
@@ -359,6 +372,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'never reports a change',
+    isLong: true,
     open: opening(() => ({ watch: () => undefined })),
     breaks: ['watch.changes', 'watch.ends'],
   },
@@ -373,8 +387,8 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['watch.ends'],
   },
   {
-    isLong: true,
     fault: 'ends its jobs with the server',
+    isLong: true,
     open: opening((resource) => {
       const own: LaunchReference[] = [];
       return {
