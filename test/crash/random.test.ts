@@ -189,7 +189,7 @@ describe('killed at random times under load', () => {
 
     expect(promised.refused).toEqual([]);
     expect(promised.workspaces.size).toBeGreaterThanOrEqual(kills);
-    expect(promised.jobs.size).toBeGreaterThanOrEqual(kills);
+    expect(promised.jobs.size).toBeGreaterThanOrEqual(kills / 2);
     const workspaces = await bench.database.find('workspaces', {});
     const names = workspaces.map(({ name }) => name);
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
