@@ -150,7 +150,7 @@ describe.runIf(isRoot)('reserved accounts, as root', () => {
     await small.resolve(person('b'));
     await expect(small.resolve(person('c'))).rejects.toMatchObject({ kind: 'misconfigured', field: 'count' });
     const larger = createReservedAccounts({ directory: store, firstUid: 1_700_400_000, count: 3 });
-    expect(await larger.resolve(person('c'))).toMatchObject({ uid: 400_002 });
+    expect(await larger.resolve(person('c'))).toMatchObject({ uid: 1_700_400_002 });
     for (const range of [{ firstUid: 0 }, { firstUid: 999 }, { firstUid: 1.5 }, { firstUid: 2 ** 31 }, { count: 0 }]) {
       expect(() => createReservedAccounts({ directory: store, ...range })).toThrow(/must be/);
     }
