@@ -116,6 +116,16 @@ describe('a section', () => {
       { job_type: 'AppyterJob', environment_details: { main_resource: { sif_file_path: 'x' } } },
       'available_job_types.j.environment_details.main_resource.sif_file_path must be an absolute path',
     ],
+    [
+      'details for a resource that takes none',
+      { job_type: 'LocalTestJob', environment_details: { main_resource: { resource_details: { image: 'debian' } } } },
+      'available_job_types.j.environment_details.main_resource.resource_details.image is not a known key',
+    ],
+    [
+      'details for a resource that are no object',
+      { job_type: 'LocalTestJob', environment_details: { main_resource: { resource_details: 'debian' } } },
+      'available_job_types.j.environment_details.main_resource.resource_details must be an object',
+    ],
     ['an unknown key', { job_type: 'LocalTestJob', colour: 1 }, 'available_job_types.j.colour is not a known key'],
   ])('refuses a job type with %s', async (_what, entry, message) => {
     expect(await refusal(sections({ available_job_types: { j: entry } }))).toContain(message);

@@ -43,6 +43,8 @@ export interface LaunchSpecification {
   readonly limits: LaunchLimits;
   /** Options under the resource's own names, as `parameter_mapping` made them. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** What the operator set for this job type on this resource, such as a container's image: checked by {@link Resource.checkDetails} when the server started. */
+  readonly resourceDetails?: Readonly<Record<string, unknown>>;
   /** Set when the job serves a session. `secret` authenticates its report. */
   readonly session?: { readonly secret: string };
 }
@@ -157,6 +159,14 @@ export interface Resource {
   /** Name or address under which the session proxy's path form shows this resource's sessions before their host is known. */
   readonly sessionHost: string;
 
+  /**
+   * Checks the `resource_details` of one job type, which every launch of it gets as {@link LaunchSpecification.resourceDetails}. Called when the
+   * server starts, also with `{}` where the operator set none. A resource without this function takes none.
+   *
+   * @param where The configuration key of `details`, for error messages.
+   * @throws AdapterError `misconfigured` that names key, value and what is allowed.
+   */
+  checkDetails?(details: Readonly<Record<string, unknown>>, where: string): void;
   /**
    * Starts a job.
    *

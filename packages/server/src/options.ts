@@ -31,6 +31,8 @@ export interface JobTypeEntry {
   readonly name: string;
   /** By resource name; the first one is the default. */
   readonly resources: ReadonlyMap<string, JobType>;
+  /** What a resource itself takes for this job type, such as a container's image, by resource name. */
+  readonly resourceDetails?: ReadonlyMap<string, Readonly<Record<string, unknown>>>;
   /** Stops jobs whose session nobody uses, after a warning. Absent: never. */
   readonly idle?: IdlePolicy;
   /** A job whose session is not ready so long after it began to run is stopped and has failed. @default 1_800_000 */

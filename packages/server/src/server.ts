@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { AdapterError, type Identity, type JobRow } from '@user-workspaces/contract';
+import { AdapterError, type Identity, type JobRow, type Resource } from '@user-workspaces/contract';
 import { type Schema, specificationVersion, ticketParameter } from '@user-workspaces/schema';
 import type { Middleware } from 'koa';
 import { pino } from 'pino';
@@ -254,10 +254,24 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   };
 }
 
+/** What a resource takes for a job type is its own to check; one that checks nothing takes nothing. */
+function checkDetails(resource: Resource, details: Readonly<Record<string, unknown>>, jobType: string): void {
+  const where = `${jobType}.environment_details.${resource.name}.resource_details`;
+  if (resource.checkDetails) {
+    resource.checkDetails(details, where);
+    return;
+  }
+  const [key] = Object.keys(details);
+  if (key === undefined) return;
+  throw new AdapterError('misconfigured', `${where}.${key} is not a known key: this resource takes none.`, {
+    field: `${where}.${key}`,
+  });
+}
+
 /** Parts that do not fit each other stop the start, not the first user. */
 function checkOptions(options: ServerOptions): void {
   const names = new Set(options.resources.map((entry) => entry.resource.name));
-  for (const [id, { resources }] of options.jobTypes) {
+  for (const [id, { resources, resourceDetails }] of options.jobTypes) {
     const unknown = [...resources.keys()].find((name) => !names.has(name));
     if (unknown !== undefined || resources.size === 0) {
       throw new AdapterError(
@@ -265,6 +279,10 @@ function checkOptions(options: ServerOptions): void {
         `The job type ${id} ${unknown === undefined ? 'names no resource' : `names the resource ${unknown}`}; there are: ${[...names].join(', ')}.`,
         { field: `available_job_types.${id}` },
       );
+    }
+    for (const { resource } of options.resources) {
+      if (!resources.has(resource.name)) continue;
+      checkDetails(resource, resourceDetails?.get(resource.name) ?? {}, `available_job_types.${id}`);
     }
   }
   if (options.prefix && !/^(\/[\w.~-]+)+$/.test(options.prefix)) {

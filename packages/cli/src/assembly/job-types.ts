@@ -2,6 +2,7 @@ import type { JobType, JobTypeKind } from '@user-workspaces/contract';
 import { createJobTypeKinds, type TerminalRuntime } from '@user-workspaces/job-types';
 import type { JobTypeEntry } from '@user-workspaces/server';
 import type { Configuration } from '../configuration/configuration.js';
+import { splitDetails } from '../configuration/environment-details.js';
 import { fillPlaceholders } from '../configuration/placeholders.js';
 import type { JobTypeSection } from '../configuration/sections.js';
 
@@ -39,10 +40,16 @@ export function assembleJobTypes(
     const resources = new Map(
       environments.map(([resource, details]): [string, JobType] => {
         const where = `available_job_types.${id}.environment_details.${resource}`;
-        return [resource, kind.configure(fillPlaceholders(details, runtime), where)];
+        return [resource, kind.configure(fillPlaceholders(splitDetails(details).jobType, runtime), where)];
       }),
     );
-    return [id, { name: entry.name ?? id, resources, ...limitsOf(entry) }];
+    const resourceDetails = new Map(
+      environments.map(([resource, details]): [string, Readonly<Record<string, unknown>>] => [
+        resource,
+        splitDetails(details).resource,
+      ]),
+    );
+    return [id, { name: entry.name ?? id, resources, resourceDetails, ...limitsOf(entry) }];
   });
   return new Map(entries);
 }

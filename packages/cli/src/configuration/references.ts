@@ -2,6 +2,7 @@ import { AdapterError, type JobTypeKind } from '@user-workspaces/contract';
 import { jobTypeKinds, packagedRuntime } from '@user-workspaces/job-types';
 import type { Configuration, Origin } from './configuration.js';
 import type { CustomAdapters } from './custom-adapters.js';
+import { resourceDetailsKey, splitDetails } from './environment-details.js';
 import { fillPlaceholders } from './placeholders.js';
 import { type Problem, problem } from './problem.js';
 import { builtInTypes } from './sections.js';
@@ -92,6 +93,16 @@ export function checkReferences(
   return problems;
 }
 
+/** For a resource that takes nothing of its own for a job type. */
+function refuseDetails(details: Readonly<Record<string, unknown>>, where: string): void {
+  const [key] = Object.keys(details);
+  if (key === undefined) return;
+  const field = `${where}.${key}`;
+  throw new AdapterError('misconfigured', `${field} is not a known key: a ${builtInTypes.resource} takes none.`, {
+    field,
+  });
+}
+
 function checkJobTypes(configuration: Configuration, place: string, custom: readonly JobTypeKind[]): Problem[] {
   const problems: Problem[] = [];
   const kinds = new Map([...jobTypeKinds, ...custom].map((kind) => [kind.kind, kind]));
@@ -118,7 +129,10 @@ function checkJobTypes(configuration: Configuration, place: string, custom: read
         continue;
       }
       try {
-        kind.configure(fillPlaceholders(details, packagedRuntime), where);
+        const parts = splitDetails(details);
+        kind.configure(fillPlaceholders(parts.jobType, packagedRuntime), where);
+        const resourceType = configuration.available_resources[resource]?.resource_type;
+        if (resourceType === builtInTypes.resource) refuseDetails(parts.resource, `${where}.${resourceDetailsKey}`);
       } catch (error) {
         if (!AdapterError.is(error)) throw error;
         problems.push({ key: error.field ?? where, sentence: `${error.message} (${place})` });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { resourceDetailsKey } from './environment-details.js';
 
 // The sections keep the names that the old service's configuration gives them. Entries of a type that this package brings
 // may hold only keys that have an effect; those of another type are checked by the adapter that a module brings for it.
@@ -105,6 +106,11 @@ export const resourceSection = section(
 
 const minutes = z.number('must be a number of minutes above 0').positive('must be a number of minutes above 0');
 
+/** What it holds for the job type is checked by its kind, what it holds for the resource by its adapter. */
+const environment = z
+  .looseObject({ [resourceDetailsKey]: z.record(z.string(), z.unknown(), anObject).exactOptional() }, anObject)
+  .default({});
+
 export const jobTypeSection = section(
   z
     .strictObject(
@@ -118,7 +124,7 @@ export const jobTypeSection = section(
         /** Minutes after which a session that is not ready has failed. */
         ready_timeout_minutes: minutes.optional(),
         /** By name of the resource. */
-        environment_details: z.record(z.string(), z.record(z.string(), z.unknown(), anObject), anObject).default({}),
+        environment_details: z.record(z.string(), environment, anObject).default({}),
       },
       anObject,
     )

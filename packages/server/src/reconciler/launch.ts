@@ -52,6 +52,7 @@ export function specificationOf(
     environment: recipe.environment,
     limits: limitsOf(context.parameters, mapping, job.resource_options),
     options: job.native_options,
+    resourceDetails: context.jobTypes.get(job.job_type)?.resourceDetails?.get(job.resource) ?? {},
     ...(recipe.session && { session: { secret: job.session_secret } }),
   };
 }
