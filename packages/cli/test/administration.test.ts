@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,14 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true, force: true }));
 
 /** Runs `uws admin` on a database of its own, without a server. */
-async function admin(...args: readonly string[]): Promise<{ exitCode: number; out: string; errors: string }> {
+function admin(...args: readonly string[]): Promise<{ exitCode: number; out: string; errors: string }> {
+  return adminOf(join(root, 'data'), ...args);
+}
+
+async function adminOf(
+  dataDirectory: string,
+  ...args: readonly string[]
+): Promise<{ exitCode: number; out: string; errors: string }> {
   let [out, errors] = ['', ''];
   const written = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
     out += String(chunk);
@@ -24,7 +32,7 @@ async function admin(...args: readonly string[]): Promise<{ exitCode: number; ou
     return true;
   });
   try {
-    const exitCode = await run(['admin', ...args, '--data-dir', join(root, 'data')]);
+    const exitCode = await run(['admin', ...args, '--data-dir', dataDirectory]);
     return { exitCode, out, errors };
   } finally {
     written.mockRestore();
@@ -42,6 +50,13 @@ describe('uws admin', () => {
     );
     const { out } = await admin('audit', '--json');
     expect(JSON.parse(out).entries).toMatchObject([{ action: 'user.create', actor: { kind: 'terminal' } }]);
+  });
+
+  it('makes no database of a mistaken directory', async () => {
+    const mistaken = join(root, 'daat');
+    const { exitCode, errors } = await adminOf(mistaken, 'users', 'list');
+    expect([exitCode, errors]).toEqual([2, expect.stringContaining(`There is no database at ${mistaken}/server/`)]);
+    expect(existsSync(mistaken)).toBe(false);
   });
 
   it.each([

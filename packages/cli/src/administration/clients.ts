@@ -7,7 +7,7 @@ import { id, portalName } from './values.js';
 const rules = () => import('@user-workspaces/server').then(({ administration }) => administration);
 
 /** `uws admin clients …` */
-export function clientsCommand(perform: Perform): Command {
+export function clientsCommand(perform: Perform, begin: Perform): Command {
   const list = new Command('list')
     .description('Portals that may sign their users in.')
     .option('--cursor <cursor>', 'where the list before ended')
@@ -32,7 +32,7 @@ export function clientsCommand(perform: Perform): Command {
     .description('Let a portal sign its users in. Its client token is printed now and never again.')
     .argument('<portal>', 'name of the portal', portalName)
     .action((name: string, options: CommonOptions) =>
-      perform(
+      begin(
         options,
         async ({ context, actor }) => (await rules()).createClient(context, actor, name),
         ({ client_token }) => `${client_token}\n`,

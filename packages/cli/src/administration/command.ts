@@ -35,17 +35,22 @@ Examples:
 
 /** `uws admin`: what administrators do, from a terminal on the server's host. */
 export function adminCommand(load: Load): Command {
-  const perform: Perform = async ({ config, dataDir, json }, work, text) => {
-    const loaded = await load({ config, data_dir: dataDir });
-    const { withAdministration } = await import('./open.js');
-    const result = await withAdministration(loaded, work);
-    process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : text(result));
-  };
+  const performer =
+    (mayBegin: boolean): Perform =>
+    async ({ config, dataDir, json }, work, text) => {
+      const loaded = await load({ config, data_dir: dataDir });
+      const { withAdministration } = await import('./open.js');
+      const result = await withAdministration(loaded, mayBegin, work);
+      process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : text(result));
+    };
+  const perform = performer(false);
+  // What an operator may do before the server's first start.
+  const begin = performer(true);
   const command = new Command('admin')
     .description('Look after users, quotas, portals, jobs and the audit log.')
     .addHelpText('after', examples)
-    .addCommand(usersCommand(perform))
-    .addCommand(clientsCommand(perform))
+    .addCommand(usersCommand(perform, begin))
+    .addCommand(clientsCommand(perform, begin))
     .addCommand(tokensCommand(perform))
     .addCommand(jobsCommand(perform))
     .addCommand(workspacesCommand(perform))

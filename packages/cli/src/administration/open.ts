@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { AdapterError } from '@user-workspaces/contract';
 import { type Actor, administration } from '@user-workspaces/server';
 import { quotaDefaults } from '../assembly/assemble.js';
 import { createDatabase } from '../assembly/database.js';
 import type { LoadedConfiguration } from '../configuration/configuration.js';
-import { prepareDataDirectory } from '../data-directory/layout.js';
+import { layoutOf, prepareDataDirectory } from '../data-directory/layout.js';
 
 /** What a command of administration works with. */
 export interface OpenAdministration {
@@ -12,11 +14,18 @@ export interface OpenAdministration {
   readonly actor: Actor;
 }
 
-/** Runs `work` on the configured database, and closes it. Servers that run on it meanwhile are not disturbed. */
+/**
+ * Runs `work` on the configured database, and closes it. Servers that run on it meanwhile are not disturbed.
+ *
+ * @param mayBegin Makes the embedded database where there is none.
+ * @throws AdapterError `misconfigured` where there is none and none may be made.
+ */
 export async function withAdministration<R>(
   { configuration }: LoadedConfiguration,
+  mayBegin: boolean,
   work: (open: OpenAdministration) => Promise<R>,
 ): Promise<R> {
+  if (configuration.database_url === undefined && !mayBegin) expectDatabase(configuration.data_dir);
   const layout = await prepareDataDirectory(configuration.data_dir, configuration.accounts !== 'own');
   const database = createDatabase(configuration.database_url, layout.database);
   try {
@@ -35,6 +44,17 @@ export async function withAdministration<R>(
   } finally {
     await database.close();
   }
+}
+
+/** A data directory with a typing mistake in its name would look like a server that nobody uses. */
+function expectDatabase(dataDirectory: string): void {
+  const { database } = layoutOf(dataDirectory);
+  if (existsSync(database)) return;
+  throw new AdapterError(
+    'misconfigured',
+    `There is no database at ${database}. Name the server's data directory with --data-dir or UWS_DATA_DIR; before the server's first start, "uws admin users add" and "uws admin clients add" make it.`,
+    { field: 'data_dir' },
+  );
 }
 
 /** Of somebody who became root, the name they signed in with. */

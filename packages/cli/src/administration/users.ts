@@ -9,12 +9,12 @@ type Details = Schema<'AdminUserAnswer'>['data'];
 const rules = () => import('@user-workspaces/server').then(({ administration }) => administration);
 
 /** `uws admin users …` */
-export function usersCommand(perform: Perform): Command {
+export function usersCommand(perform: Perform, begin: Perform): Command {
   return new Command('users')
     .description('Users, their roles and quotas.')
     .addCommand(listCommand(perform))
     .addCommand(showCommand(perform))
-    .addCommand(addCommand(perform))
+    .addCommand(addCommand(begin))
     .addCommand(deactivateCommand(perform))
     .addCommand(reactivateCommand(perform))
     .addCommand(quotaCommand(perform))
