@@ -43,7 +43,7 @@ let restore: (() => void) | undefined;
 
 /**
  * For adapters that work on local files through `node:fs` or `node:fs/promises` and report no steps: each call that changes
- * files, `open` included, is a step, named as the function. Only calls that the work makes are seen, so that other work of the process, other tests
+ * files is a step, named as the function; an `open` is one if it may make or empty a file. Only calls that the work makes are seen, so that other work of the process, other tests
  * included, goes on undisturbed. A file's `write` counts however it was opened; streams and callback functions are not seen.
  */
 export const fileSystemSteps: StepSource = {
@@ -93,13 +93,20 @@ function replace(owner: unknown, name: string, isAsynchronous: boolean): () => v
   if (typeof original !== 'function') throw new TypeError(`This version of Node has no ${name}.`);
   const observed = isAsynchronous
     ? async function (this: unknown, ...parameters: unknown[]): Promise<unknown> {
-        observers.getStore()?.(name);
+        if (isChange(name, parameters)) observers.getStore()?.(name);
         return Reflect.apply(original, this, parameters);
       }
     : function (this: unknown, ...parameters: unknown[]): unknown {
-        observers.getStore()?.(name);
+        if (isChange(name, parameters)) observers.getStore()?.(name);
         return Reflect.apply(original, this, parameters);
       };
   Reflect.set(owner, name, observed);
   return () => void Reflect.set(owner, name, original);
+}
+
+/** An `open` for reading, or of a file that must exist, leaves everything as it is: a crash there is one at the step before. */
+function isChange(name: string, [, flags = 'r']: readonly unknown[]): boolean {
+  if (name !== 'open' && name !== 'openSync') return true;
+  if (typeof flags === 'number') return (flags & (fs.constants.O_CREAT | fs.constants.O_TRUNC)) !== 0;
+  return typeof flags !== 'string' || !flags.includes('r');
 }
