@@ -90,7 +90,7 @@ testAdapter({ describe, test }, jobTypeSuite, greeting);
     [join(project, 'out', 'adapters', 'kit.js'), '--markdown', '--at-once', '8'],
     { cwd: project },
   );
-  for (const contract of ['Authentication', 'AccountMapping', 'JobType', 'Resource']) {
+  for (const contract of ['Authentication', 'AccountMapping', 'Storage', 'Database', 'JobType', 'Resource']) {
     if (!table.includes(`## ${contract}\n`)) throw new Error(`uws-testkit shows no table of ${contract}:\n${table}`);
   }
   console.log('uws-testkit printed what foreign adapters keep');

@@ -13,6 +13,7 @@ import {
   type AuthenticationWorld,
   accountMappingSuite,
   authenticationSuite,
+  databaseSuite,
   defineAdapters,
   type JobTypeCapability,
   type JobTypeWorld,
@@ -20,11 +21,14 @@ import {
   type ResourceCapability,
   type ResourceWorld,
   resourceSuite,
+  storageSuite,
 } from '@user-workspaces/testkit';
 import { createFixedAccounts } from './fixed-accounts.js';
 import { greetingJob } from './greeting-job.js';
 import { createHeaderAuthentication } from './header-authentication.js';
 import { createHttpRunnerResource } from './http-runner/resource.js';
+import { journalDatabase } from './journal-database/world.js';
+import { volumes } from './volumes/world.js';
 
 export const headerAuthentication: AdapterUnderTest<AuthenticationWorld, AuthenticationCapability> = {
   name: 'sign-in by the headers of a reverse proxy',
@@ -126,6 +130,8 @@ export const httpRunner: AdapterUnderTest<ResourceWorld, ResourceCapability> = {
 export default [
   ...defineAdapters(authenticationSuite, headerAuthentication),
   ...defineAdapters(accountMappingSuite, fixedAccounts),
+  ...defineAdapters(storageSuite, volumes),
+  ...defineAdapters(databaseSuite, journalDatabase),
   ...defineAdapters(jobTypeSuite, greeting),
   ...defineAdapters(resourceSuite, httpRunner),
 ];

@@ -1,14 +1,14 @@
-// A server with a sign-in and a job type of its own; everything else is as shipped.
+// A server with a sign-in, a storage, a database and a job type of its own; accounts and resource are as shipped.
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createOwnAccount, createReservedAccounts } from '@user-workspaces/auth-local';
-import { createSqlDatabase } from '@user-workspaces/database-sql';
 import { createLocalResource } from '@user-workspaces/resource-local';
 import { createHttpServer, createServer } from '@user-workspaces/server';
-import { createLocalStorage } from '@user-workspaces/storage-local';
 import { greetingJob } from './greeting-job.js';
 import { createHeaderAuthentication } from './header-authentication.js';
+import { openJournalDatabase } from './journal-database/database.js';
+import { createVolumesStorage } from './volumes/storage.js';
 
 const port = Number(process.env.UWS_PORT ?? 5050);
 const data = process.env.UWS_DATA_DIR ?? join(tmpdir(), 'user-workspaces-custom');
@@ -17,10 +17,10 @@ for (const name of ['', 'server', 'workspaces', 'launches']) {
   mkdirSync(join(data, name), { recursive: true, mode: name === 'server' ? 0o700 : 0o711 });
 }
 
-const database = createSqlDatabase({ client: 'sqlite', file: join(data, 'server', 'database.sqlite') });
-const storage = await createLocalStorage({
+const database = await openJournalDatabase({ file: join(data, 'server', 'journal') });
+const storage = await createVolumesStorage({
   name: 'files',
-  rootDirectory: join(data, 'workspaces'),
+  volumes: [join(data, 'workspaces', 'a'), join(data, 'workspaces', 'b')],
   allowedLinkRoots: [],
   ownership: isRoot ? 'chown' : 'none',
 });
