@@ -117,6 +117,11 @@ export class Records {
     }
   }
 
+  /** Whether a launch has this file, complete or not. */
+  has(launchKey: string, name: string): Promise<boolean> {
+    return exists(`${this.directory(launchKey)}/${name}`);
+  }
+
   /** First line of a file and when it was written; `undefined` while there is none, or none complete. */
   async line(
     launchKey: string,
@@ -156,7 +161,7 @@ export class Records {
     const result = parseResult(await this.line(launchKey, 'result'));
     const state: LaunchState = {
       launchKey,
-      claimed: supervisor !== undefined || (await exists(`${this.directory(launchKey)}/supervisor`)),
+      claimed: supervisor !== undefined || (await this.has(launchKey, 'supervisor')),
       ...(record && { record }),
       ...(supervisor && { supervisor }),
       ...(started && { started }),

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   Health,
   Launched,
@@ -18,6 +19,9 @@ import { nameOf, observationOf } from './observation.js';
 import { type Records, uptimeSeconds } from './records.js';
 import { MachineView, type Sessions } from './sessions.js';
 import { isLaunchKey } from './validation.js';
+
+/** How long the watch of a time limit may take to decide about a job that was extended at its last moment. */
+const decideTimeoutMs = 10_000;
 
 /** How many launches are looked at together: each takes a few file descriptors for a moment. */
 const lookAtOnce = 32;
@@ -146,14 +150,30 @@ export class LocalResource implements Resource {
   }
 
   private async moveDeadline(launchKey: string, timeLimitMinutes: number): Promise<void> {
-    const { records, launches, step } = this.parts;
-    const launch: Launch = isLaunchKey(launchKey) ? await launches.look(launchKey) : { phase: 'absent' };
-    const isEnding = launch.phase === 'running' && (await records.line(launchKey, 'cause')) !== undefined;
-    if (launch.phase !== 'running' || isEnding) {
-      throw new AdapterError('not_found', 'The job is not running any more, so its time limit cannot be changed.');
-    }
+    const { records, step } = this.parts;
+    const launch = await this.notEnding(launchKey);
     const deadline = launch.started.uptimeSeconds + Math.max(1, Math.ceil(timeLimitMinutes * 60));
     await step('extend.deadline', () => records.replace(launchKey, 'deadline', String(deadline)));
+    // The watch of the time limit makes its mark before its last look at the deadline: without the mark it has seen this one, or will.
+    const patienceMs = performance.now() + decideTimeoutMs;
+    while (await records.has(launchKey, 'due')) {
+      await this.notEnding(launchKey);
+      if (performance.now() >= patienceMs) {
+        throw new AdapterError(
+          'unavailable',
+          'The job is at its time limit, and it is not known yet whether it goes on.',
+        );
+      }
+      await sleep(10);
+    }
+  }
+
+  /** @throws AdapterError `not_found` */
+  private async notEnding(launchKey: string): Promise<Launch & { readonly phase: 'running' }> {
+    const { records, launches } = this.parts;
+    const launch: Launch = isLaunchKey(launchKey) ? await launches.look(launchKey) : { phase: 'absent' };
+    if (launch.phase === 'running' && !(await records.line(launchKey, 'cause'))) return launch;
+    throw new AdapterError('not_found', 'The job is not running any more, so its time limit cannot be changed.');
   }
 
   async *logs(reference: LaunchReference, range: LogRange, signal?: AbortSignal): AsyncGenerator<LogChunk> {

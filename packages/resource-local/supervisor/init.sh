@@ -26,19 +26,29 @@ signal_all() {
   fi
 }
 
+# is_due: the deadline has passed; else `pause` is how long to sleep until the next look.
+is_due() {
+  pause=30
+  deadline=
+  { read -r deadline < deadline; } 2>/dev/null
+  [ -n "$deadline" ] || return 1
+  read -r now rest < /proc/uptime
+  left=$((deadline - ${now%.*}))
+  [ "$left" -gt 0 ] || return 0
+  [ "$left" -lt 30 ] && pause=$left
+  return 1
+}
+
 # Sleeps in pieces and reads the deadline anew after each, so that it can be moved by rewriting the file.
 watch_deadline() {
   trap '' TERM
   trap 'kill -s KILL "$sleeping" 2>/dev/null; exit 0' USR1
   while :; do
-    pause=30
-    deadline=
-    { read -r deadline < deadline; } 2>/dev/null
-    if [ -n "$deadline" ]; then
-      read -r now rest < /proc/uptime
-      left=$((deadline - ${now%.*}))
-      [ "$left" -gt 0 ] || break
-      [ "$left" -lt 30 ] && pause=$left
+    if is_due; then
+      # Whoever moves the deadline looks for this mark afterwards; here it is the other way round: one of the two sees the other.
+      { printf '' > due; } 2>/dev/null
+      is_due && break
+      rm -f due
     fi
     sleep "$pause" &
     sleeping=$!

@@ -1,9 +1,31 @@
-import { readFileSync, statSync } from 'node:fs';
-import { truncate } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, statSync } from 'node:fs';
+import { type FileHandle, open, truncate } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LaunchSpecification } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Cgroups } from '../src/cgroups.js';
-import { type Bench, ended, isRoot, logText, makeBench, observe, referenceTo, running, until } from './support.js';
+import {
+  type Bench,
+  ended,
+  isRoot,
+  logText,
+  makeBench,
+  observe,
+  processesNaming,
+  referenceTo,
+  running,
+  until,
+} from './support.js';
+
+/** What a process has open; nothing of one that has ended. */
+function openFiles(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return [];
+  }
+}
 
 const ways = [
   ['the strongest means', {}],
@@ -37,6 +59,45 @@ describe.each(ways)('limits, with %s', (_name, options) => {
     expect(await running(bench.resource, specification)).toMatchObject({ endsAtMs: before.startedAtMs + 600_000 });
     expect(await ended(bench.resource, specification)).toMatchObject({ cause: 'exited', exitCode: 0 });
     await expect(bench.resource.extend(referenceTo(specification), 20)).rejects.toMatchObject({ kind: 'not_found' });
+  });
+
+  describe('at the last moment', () => {
+    let specification: LaunchSpecification;
+    /** What the watch of the time limit reads in place of the deadline: it waits there for the next line. */
+    let looks: FileHandle;
+    const record = () => `${bench.recordsDirectory}/${specification.launchKey}`;
+    beforeEach(async () => {
+      specification = bench.specification(['sh', '-c', 'sleep 6; exit 3'], { limits: { timeLimitMinutes: 3 / 60 } });
+      await bench.resource.launch(specification);
+      await running(bench.resource, specification);
+      execFileSync('mkfifo', [`${record()}/looks`]);
+      looks = await open(`${record()}/looks`, 'r+');
+      renameSync(`${record()}/looks`, `${record()}/deadline`);
+      const watches = (pid: number) => openFiles(pid).includes(`${record()}/deadline`);
+      await until(() => processesNaming(specification.launchKey).some(watches));
+    });
+    afterEach(async () => {
+      // Whoever looks at the job would wait there as well.
+      if (statSync(`${record()}/deadline`).isFIFO()) rmSync(`${record()}/deadline`);
+      await looks.close();
+    });
+    const passed = '0\n';
+
+    it('an extension that was answered holds, also if the watch has read the deadline before it', async () => {
+      await bench.resource.extend(referenceTo(specification), 10);
+      await looks.write(passed);
+      expect(await ended(bench.resource, specification)).toMatchObject({ cause: 'exited', exitCode: 3 });
+    });
+
+    it('an extension that comes after the last look is refused', async () => {
+      await looks.write(passed);
+      await until(() => existsSync(`${record()}/due`));
+      const extension = bench.resource.extend(referenceTo(specification), 10);
+      await until(() => statSync(`${record()}/deadline`).isFile());
+      await looks.write(passed);
+      await expect(extension).rejects.toMatchObject({ kind: 'not_found' });
+      expect(await ended(bench.resource, specification)).toMatchObject({ cause: 'time_limit' });
+    });
   });
 
   it('can be set for a job that had none, and refuse nonsense', async () => {
