@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocketServer } from 'ws';
 import type { Event } from '../src/index.js';
@@ -9,6 +11,12 @@ function sse(...events: readonly { type: string; id: number; [key: string]: unkn
   return events
     .map((event) => `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify({ datetime, ...event })}\n\n`)
     .join('');
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  collect();
 }
 
 function begin({ response }: Exchange): void {
@@ -91,6 +99,29 @@ describe('events', () => {
     expect(await aborting).toMatchObject({ name: 'AbortedError', code: 'aborted' });
     expect(await pending).toEqual({ done: true, value: undefined });
     await expect.poll(() => closed).toBe(2);
+  });
+
+  it('ends when told to by its signal also after garbage was collected, while it waits for an answer or for an event', async () => {
+    const closed = new Set<number>();
+    const { url } = await listen((exchange) => {
+      exchange.response.on('close', () => closed.add(exchange.index));
+      if (exchange.index === 0) begin(exchange);
+    });
+    const client = clientOf(url);
+    const controller = new AbortController();
+    const waiting = failureOf(take(client.events.stream({ signal: controller.signal }), 1));
+    await expect
+      .poll(async () => (await client.status({ timeoutMs: 100 }).catch(() => 'asked')) === 'asked')
+      .toBe(true);
+    const asking = failureOf(client.status({ signal: controller.signal, retries: 0 }));
+    for (let round = 0; round < 10; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      collectGarbage();
+    }
+    controller.abort();
+    expect(await waiting).toMatchObject({ name: 'AbortedError', code: 'aborted' });
+    expect(await asking).toMatchObject({ name: 'AbortedError', code: 'aborted' });
+    await expect.poll(() => closed.has(0)).toBe(true);
   });
 
   it('reports a token that is no longer good, and a server that was never there', async () => {

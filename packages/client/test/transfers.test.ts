@@ -52,6 +52,22 @@ describe('downloads', () => {
     expect(told.slice(-2)).toEqual([300_000, 300_000]);
   });
 
+  it('begins anew where a connection broke before the first byte', async () => {
+    const answer = breaking(Number.POSITIVE_INFINITY);
+    const { url, requests } = await listen((exchange) => {
+      if (exchange.index > 0) return answer(exchange);
+      exchange.response.writeHead(200, { etag: '"v1"', 'content-length': content.length });
+      exchange.response.flushHeaders();
+      setTimeout(() => exchange.response.destroy(), 20);
+    });
+    const download = await clientOf(url).files.read(7, 'a.bin');
+    expect((await collect(download)).equals(content)).toBe(true);
+    expect(requests.map(({ headers }) => [headers.range, headers['if-match']])).toEqual([
+      [undefined, undefined],
+      [undefined, '"v1"'],
+    ]);
+  });
+
   it('gives the same bytes as a stream', async () => {
     const { url } = await listen(breaking(200_000));
     const download = await clientOf(url).files.read(7, 'a.bin');

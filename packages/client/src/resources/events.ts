@@ -54,7 +54,7 @@ export class Events {
         const retries = connected ? 0 : options.retries;
         const response = await this.#transport.stream('streamEvents', { headers }, { ...options, signal, retries });
         connected = true;
-        for await (const event of parse(response, options.idleTimeoutMs ?? deadAfterMs)) {
+        for await (const event of parse(response, options.idleTimeoutMs ?? deadAfterMs, signal)) {
           failures = 0;
           // A reconnection may repeat what had arrived; a reset counts anew.
           if (event.type !== 'reset' && last !== undefined && event.id <= last) continue;
@@ -74,7 +74,7 @@ export class Events {
   }
 }
 
-async function* parse(response: Response, idleMs: number): AsyncGenerator<Event, void> {
+async function* parse(response: Response, idleMs: number, signal: AbortSignal): AsyncGenerator<Event, void> {
   const arrived: Event[] = [];
   const parser = createParser({
     onEvent(message) {
@@ -82,7 +82,7 @@ async function* parse(response: Response, idleMs: number): AsyncGenerator<Event,
     },
   });
   const decoder = new TextDecoder();
-  for await (const chunk of readChunks(response, idleMs)) {
+  for await (const chunk of readChunks(response, idleMs, signal)) {
     parser.feed(decoder.decode(chunk, { stream: true }));
     yield* arrived.splice(0);
   }

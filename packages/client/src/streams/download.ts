@@ -76,7 +76,7 @@ async function* transfer(first: Response, plan: Transfer, signal: AbortSignal): 
   for (;;) {
     try {
       response ??= await resumed(plan, offsetBytes, signal);
-      for await (const chunk of readChunks(response, plan.idleMs)) {
+      for await (const chunk of readChunks(response, plan.idleMs, signal)) {
         offsetBytes += chunk.byteLength;
         failures = 0;
         plan.onProgress?.({ transferredBytes: offsetBytes, sizeBytes });
@@ -106,7 +106,8 @@ async function resumed(plan: Transfer, offsetBytes: number, signal: AbortSignal)
 
 /** The answer, if it is the part of a file that begins there: anything else would mix bytes up. */
 export async function beginningAt(offsetBytes: number, response: Response): Promise<Response> {
-  if (response.status === 206 && startOfRange(response) === offsetBytes) return response;
+  const isWhole = response.status === 200 && offsetBytes === 0;
+  if (isWhole || (response.status === 206 && startOfRange(response) === offsetBytes)) return response;
   await response.body?.cancel();
   const message = `The server does not continue a file at byte ${offsetBytes}, where it was asked to.`;
   throw new ServerError(message, { code: 'invalid_answer', status: response.status });

@@ -46,7 +46,7 @@ export async function* jobLogs(
       const response = await transport.stream('readJobLogs', input, { ...options, signal, retries });
       position = startOf(response, connected, position);
       connected = true;
-      for await (const chunk of readChunks(response, silenceMs)) {
+      for await (const chunk of readChunks(response, silenceMs, signal)) {
         failures = 0;
         position += chunk.byteLength;
         const text = decoder.decode(chunk, { stream: true });

@@ -2,14 +2,19 @@ import { TimeoutError } from '../errors.js';
 
 /**
  * The bytes of an answer as they come. A connection that says nothing for `idleMs` counts as dead and ends with
- * `TimeoutError`: a half-open one would otherwise be waited on for ever. Leaving the loop closes the connection.
+ * `TimeoutError`: a half-open one would otherwise be waited on for ever. Leaving the loop closes the connection, and so
+ * does the signal: what became of it on its way to fetch may have been collected as garbage.
  */
-export async function* readChunks(response: Response, idleMs: number): AsyncGenerator<Uint8Array, void> {
+export async function* readChunks(
+  response: Response,
+  idleMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
   if (!response.body) return;
   const reader = response.body.getReader();
   try {
     for (;;) {
-      const { done, value } = await within(idleMs, reader.read());
+      const { done, value } = await unlessAborted(signal, within(idleMs, reader.read()));
       if (done) return;
       yield value;
     }
@@ -31,6 +36,22 @@ async function within<Value>(idleMs: number, read: Promise<Value>): Promise<Valu
     return await Promise.race([read, silence]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The same, or at once the signal's reason. */
+export async function unlessAborted<Value>(signal: AbortSignal | undefined, work: Promise<Value>): Promise<Value> {
+  if (!signal) return work;
+  let end: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    end = () => reject(signal.reason);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    if (end) signal.removeEventListener('abort', end);
   }
 }
 

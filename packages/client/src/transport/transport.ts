@@ -152,7 +152,9 @@ export class Transport {
           // The body joins here: ky would clone a streamed one, and the copy would keep it all in memory.
           const body = input.body?.init(request instanceof Request ? request.signal : undefined);
           const send = this.options.fetch ?? globalThis.fetch;
-          return this.#receive(await send(request, body ? { ...init, ...body } : init), streamed);
+          return whileHeld(request, signal, async (held) =>
+            this.#receive(await send(request, { ...init, ...body, ...held }), streamed),
+          );
         },
         retry: {
           limit: Math.max(0, options.retries ?? this.options.retries),
@@ -222,4 +224,27 @@ const longestTimerMs = 2_147_483_647;
 
 function attemptTimeout(timeoutMs: number): number | false {
   return timeoutMs > longestTimerMs ? false : timeoutMs;
+}
+
+/**
+ * Gives `work` a signal that ends with the request's and with the caller's. The request's alone is not enough: it follows the
+ * caller's by way of an `AbortSignal.any` that nobody holds, and once that is collected as garbage nothing reaches it any more.
+ */
+async function whileHeld<Result>(
+  request: unknown,
+  signal: AbortSignal | null | undefined,
+  work: (held: { readonly signal?: AbortSignal }) => Promise<Result>,
+): Promise<Result> {
+  if (!signal || !(request instanceof Request)) return work({});
+  const ending = new AbortController();
+  const own = request.signal;
+  const end = () => ending.abort(signal.aborted ? signal.reason : own.reason);
+  own.addEventListener('abort', end);
+  signal.addEventListener('abort', end);
+  if (signal.aborted || own.aborted) end();
+  try {
+    return await work({ signal: ending.signal });
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
 }
