@@ -133,6 +133,7 @@ async function replace(
   { to, signal }: CopyContext,
 ): Promise<void> {
   try {
+    signal?.throwIfAborted();
     await rename(to.staging.at(staged), target.at(name));
   } catch (error) {
     if (errnoOf(error) !== 'EISDIR') throw error;

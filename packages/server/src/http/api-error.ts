@@ -1,5 +1,6 @@
 import { AdapterError, type AdapterErrorKind } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
+import { StaleRowError } from '../records/record-transaction.js';
 
 export type ErrorCode = Schema<'ErrorCode'>;
 
@@ -100,6 +101,10 @@ export function toApiError(error: unknown): ApiError {
       cause: error,
       ...(code === 'unavailable' && { headers: { 'Retry-After': '5' } }),
     });
+  }
+  if (error instanceof StaleRowError) {
+    const message = 'Another request or another server has changed it meanwhile. Look again, or try again.';
+    return new ApiError('unavailable', message, { headers: { 'Retry-After': '1' }, cause: error });
   }
   return new ApiError('internal', 'The server failed. Quote the request id to its operator.', { cause: error });
 }

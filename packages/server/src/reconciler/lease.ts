@@ -68,7 +68,25 @@ export async function releaseFormerLeases(context: ServerContext): Promise<void>
   });
 }
 
-/** Runs `work` while the lease of `row` is kept alive; its signal aborts when the lease is lost. */
+/** Lengthens a lease. @throws StaleRowError when another has taken it over. */
+export async function renewLease(
+  context: ServerContext,
+  table: LeasedTable,
+  row: { readonly id: number; readonly lease_fence: number },
+): Promise<void> {
+  const lease = { lease_until_ms: context.clock.now() + leaseDurationMs };
+  const renewed = await context.database.transaction((rows) => updateLease(rows, table, row, lease));
+  if (renewed === 0) throw lost(table, row);
+}
+
+function lost(table: LeasedTable, row: { readonly id: number }): StaleRowError {
+  return new StaleRowError(`The lease of ${table} ${row.id} was lost.`);
+}
+
+/**
+ * Runs `work` while the lease of `row` is kept alive. Its signal aborts when the lease is lost, and in a process that was halted for longer
+ * than a lease lasts as soon as it wakes: another may have it by then, and its work must not be overwritten.
+ */
 export async function keepLease<R>(
   context: ServerContext,
   table: LeasedTable,
@@ -76,20 +94,21 @@ export async function keepLease<R>(
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<R>,
 ): Promise<R> {
-  const lost = new AbortController();
+  const { clock } = context;
+  const ended = new AbortController();
   const done = new AbortController();
   const renew = async (): Promise<void> => {
     while (!done.signal.aborted) {
-      await context.clock.sleep(leaseDurationMs / 3, done.signal);
+      const renewedAtMs = clock.elapsed();
+      await clock.sleep(leaseDurationMs / 3, done.signal);
       if (done.signal.aborted) return;
-      const lease = { lease_until_ms: context.clock.now() + leaseDurationMs };
-      const renewed = await context.database.transaction((rows) => updateLease(rows, table, row, lease));
-      if (renewed === 0) lost.abort(new StaleRowError(`The lease of ${table} ${row.id} was lost.`));
+      if (clock.elapsed() - renewedAtMs >= leaseDurationMs) throw lost(table, row);
+      await renewLease(context, table, row);
     }
   };
-  const renewing = renew().catch((error: unknown) => lost.abort(error));
+  const renewing = renew().catch((error: unknown) => ended.abort(error));
   try {
-    return await work(AbortSignal.any([signal, lost.signal]));
+    return await work(AbortSignal.any([signal, ended.signal]));
   } finally {
     done.abort();
     await renewing;

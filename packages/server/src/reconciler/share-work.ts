@@ -3,7 +3,7 @@ import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { storageOf } from '../services/workspace-access.js';
 import { retryAtMs } from './backoff.js';
-import { keepLease, type Lease, released, takeLease } from './lease.js';
+import { keepLease, type Lease, released, renewLease, takeLease } from './lease.js';
 
 /** A mail that a mail server has refused for so long is given up. */
 const mailPatienceMs = 24 * 60 * 60 * 1000;
@@ -50,6 +50,8 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
   const from = storageOf(context, original);
   const to = storageOf(context, copy);
   step('before share.copy');
+  // Another may have copied it while this process slept, and its receiver may have changed the copy since.
+  await renewLease(context, 'shares', row);
   await from.storage.copy(from.directory, to.directory, signal);
   step('after share.copy');
   const survey = await to.storage.survey(to.directory, signal);
