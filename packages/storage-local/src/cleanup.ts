@@ -18,7 +18,7 @@ export async function removeStale(layout: Layout, olderThanMs: number, signal?: 
     await withBelow(root, [stagingDirectory], async (all) => {
       for await (const location of readDirectory(all, signal)) {
         if (!location.stats.isDirectory()) continue;
-        await withBelow(all, [location.name], async (staging) => {
+        await unlessGone(all, location.name, async (staging) => {
           const stale = await staleEntries(staging, before, signal);
           await removeTrash(staging, stale, signal);
           removed += stale.length;
@@ -35,8 +35,7 @@ export async function removeStaging(layout: Layout, name: string, signal?: Abort
   await layout.withRoot(async (root) => {
     await makePrivate(root, stagingDirectory);
     await withBelow(root, [stagingDirectory], async (all) => {
-      if (!(await all.stats(name))) return;
-      await withBelow(all, [name], async (staging) => {
+      await unlessGone(all, name, async (staging) => {
         const names: Name[] = [];
         for await (const entry of readDirectory(staging, signal)) names.push(entry.name);
         await removeTrash(staging, names, signal);
@@ -44,6 +43,26 @@ export async function removeStaging(layout: Layout, name: string, signal?: Abort
       await removeIfEmpty(all, name);
     });
   });
+}
+
+/** Works in a staging directory. There is nothing to do where none is, also because another server removes it at this very moment. */
+async function unlessGone(
+  all: DirectoryHandle,
+  name: Name,
+  work: (staging: DirectoryHandle) => Promise<void>,
+): Promise<void> {
+  let staging: DirectoryHandle;
+  try {
+    staging = await all.openDirectory(name);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    await work(staging);
+  } finally {
+    await staging.close();
+  }
 }
 
 /** By the change time: it moves when a file grows and when an entry is moved here, whatever times its user set. */

@@ -267,6 +267,17 @@ it('refuses settings that cannot work, by their key', async () => {
   expect((await storage.check()).message).not.toContain(base);
 });
 
+it('removes stale staging while another server removes staging directories', async () => {
+  const { root } = f;
+  for (let round = 0; round < 20; round++) {
+    const names = Array.from({ length: 50 }, (_, index) => join(root, '.staging', `${round}-${index}`));
+    for (const name of names) await mkdir(name, { recursive: true });
+    const removed = names.map((name) => rm(name, { recursive: true, force: true }));
+    await Promise.all([removeStaleStaging(root, 60_000), ...removed]);
+    expect(await readdir(join(root, '.staging'))).toEqual([]);
+  }
+});
+
 it('removes stale staging at the start, by the time of the last change', async () => {
   const { storage, workspace, root } = f;
   await storage.appendUpload(workspace, 'a'.repeat(32), 0, bytes('x'));
