@@ -84,7 +84,7 @@ afterAll(async () => {
 
 describe('after a death at each step, each thing has happened once or was undone:', () => {
   for (const operation of all) {
-    test.concurrent(operation.name, { timeout: 240_000 }, () =>
+    test.concurrent(operation.name, { timeout: 1_200_000 }, () =>
       onBench(async (bench) => {
         const steps = await record(bench, operation);
         const chosen = steps.filter(chosenSteps.get(operation) ?? (() => true));
@@ -96,7 +96,7 @@ describe('after a death at each step, each thing has happened once or was undone
   }
 
   for (const [name, operation, first] of recoveries) {
-    test.concurrent(`${name}, after a second death`, { timeout: 240_000 }, () =>
+    test.concurrent(`${name}, after a second death`, { timeout: 1_200_000 }, () =>
       onBench(async (bench) => {
         const recovery = await recordRecovery(bench, operation, first);
         const deaths: Death[] = [];

@@ -48,6 +48,8 @@ export async function startServer(
     readonly port?: number;
     /** Another program than `uws serve`, with its arguments. */
     readonly command?: readonly string[];
+    /** Kills it as soon as it aborts, also while it starts. */
+    readonly killed?: AbortSignal;
   } = {},
 ): Promise<RunningServer> {
   const dataDirectory = options.dataDirectory ?? join(await temporaryDirectory(), 'data');
@@ -67,7 +69,10 @@ export async function startServer(
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(options.killed && { signal: options.killed, killSignal: 'SIGKILL' }),
   });
+  // An abort is told as an error as well as by the exit.
+  child.on('error', () => undefined);
   let output = '';
   const gather = (chunk: Buffer): void => {
     output = (output + chunk.toString()).slice(-200_000);
@@ -88,7 +93,7 @@ export async function startServer(
       await exited;
     },
   };
-  for (let attempt = 0; attempt < 300; attempt++) {
+  for (let attempt = 0; attempt < 1_200; attempt++) {
     if (child.exitCode !== null || child.signalCode !== null)
       throw new Error(`The server ended at its start:\n${output}`);
     const ready = await fetch(`${server.baseUrl}/readyz`).catch(() => undefined);
@@ -96,7 +101,7 @@ export async function startServer(
     await delay(100);
   }
   await server.stop('SIGKILL');
-  throw new Error(`The server was not ready in 30 seconds:\n${output}`);
+  throw new Error(`The server was not ready in two minutes:\n${output}`);
 }
 
 /** Removes a server's directory, the jobs' files included. */

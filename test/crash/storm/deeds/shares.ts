@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { oneOf } from '../chance.js';
+import { insist, insistOn } from '../insist.js';
+import type { Person, Turn } from '../person.js';
+import { create } from './workspaces.js';
+
+/** A workspace of its own, which stays as it is, so that the copy can be foretold. */
+export async function share(turn: Turn): Promise<void> {
+  const { person, random } = turn;
+  const receiver = oneOf(random, person.others);
+  if (!receiver) return;
+  const original = await create(turn);
+  original.isShared = true;
+  const key = `${turn.name}-share`;
+  const request = { original_workspace_id: original.id, shared_user_ids: [receiver.userId] };
+  const send = async (): Promise<number> => {
+    const [made, ...more] = await person.client.shares.create(request, { idempotencyKey: key });
+    if (!made || more.length > 0) throw new Error(`one share was asked for, ${more.length + 1} were made`);
+    return made.shared_workspace_id.id;
+  };
+  const { value: sharedWorkspaceId } = await insistOn('sharing', send);
+  person.note(key, sharedWorkspaceId);
+  if (random.next() < 0.3) person.note(key, (await insistOn('sharing again', send)).value);
+  receiver.promises.announced.set(sharedWorkspaceId, original.name);
+  receiver.promises.inbox.push({ sharedWorkspaceId, original, files: new Map(original.files) });
+}
+
+export async function answer({ person, random }: Turn): Promise<void> {
+  const offer = person.promises.inbox.shift();
+  if (!offer) return;
+  const id = offer.sharedWorkspaceId;
+  if (random.next() < 0.3) {
+    person.promises.announced.delete(id);
+    const outcome = await insist(() => person.client.shares.delete(id));
+    if ('refusal' in outcome && !(outcome.attempts > 1 && outcome.refusal.status === 404)) throw outcome.refusal;
+  } else {
+    await insistOn('accepting', () => person.client.shares.accept(id));
+    await untilComplete(person, id);
+    const files = [...offer.files].map(([name, { content }]) => ({ name, content }));
+    person.promise(id, offer.original.name, files);
+  }
+  offer.original.isShared = false;
+}
+
+/** A copy that was accepted at once may still be made. */
+async function untilComplete({ client }: Person, workspaceId: number): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  for (;;) {
+    const { value } = await insistOn('looking at a copy', () => client.workspaces.get(workspaceId));
+    if (value.status !== 'initializing') return;
+    if (Date.now() > deadline) throw new Error(`the copy ${workspaceId} is not complete in two minutes`);
+    await delay(100);
+  }
+}
