@@ -52,7 +52,7 @@ describe.each(ways)('limits, with %s', (_name, options) => {
   });
 
   it('can be extended while the job runs', async () => {
-    const specification = bench.specification(['sleep', '2.5'], { limits: { timeLimitMinutes: 1 / 60 } });
+    const specification = bench.specification(['sleep', '5'], { limits: { timeLimitMinutes: 3 / 60 } });
     await bench.resource.launch(specification);
     const before = await running(bench.resource, specification);
     await bench.resource.extend(referenceTo(specification), 10);
