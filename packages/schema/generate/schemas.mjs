@@ -49,7 +49,13 @@ function emitObject(schema, error) {
     return `${text(name)}: ${required.has(name) ? value : `z.exactOptional(${value})`}`;
   });
   const kind = extra === false ? 'strictObject' : extra === true ? 'looseObject' : 'object';
-  return call(kind, `{ ${properties.join(', ')} }`, error);
+  return call(kind, `{ ${properties.join(', ')} }`, error) + emitLeastProperties(schema);
+}
+
+function emitLeastProperties({ minProperties, properties }) {
+  if (minProperties === undefined) return '';
+  const message = `At least ${minProperties === 1 ? 'one' : minProperties} of ${Object.keys(properties).join(', ')} is needed.`;
+  return `.refine((value) => Object.keys(value).length >= ${minProperties}, { error: ${text(message)} })`;
 }
 
 /** The zod expression of a JSON schema. */

@@ -73,7 +73,7 @@ export const Event = z.discriminatedUnion("type", [HelloEvent, ResetEvent, Works
 export const OwnQuota = z.union([z.int().min(0).max(9007199254740991), z.null(), z.literal("default")]);
 export const OwnHours = z.union([z.number().min(0).max(1000000000000), z.null(), z.literal("default")]);
 export const OwnQuotas = z.strictObject({ "disk_space": OwnQuota, "core_hours": OwnHours, "active_jobs": OwnQuota, "workspaces": OwnQuota });
-export const OwnQuotaChanges = z.strictObject({ "disk_space": z.exactOptional(OwnQuota), "core_hours": z.exactOptional(OwnHours), "active_jobs": z.exactOptional(OwnQuota), "workspaces": z.exactOptional(OwnQuota) });
+export const OwnQuotaChanges = z.strictObject({ "disk_space": z.exactOptional(OwnQuota), "core_hours": z.exactOptional(OwnHours), "active_jobs": z.exactOptional(OwnQuota), "workspaces": z.exactOptional(OwnQuota) }).refine((value) => Object.keys(value).length >= 1, { error: "At least one of disk_space, core_hours, active_jobs, workspaces is needed." });
 export const RoleRequest = z.strictObject({ "role": Role });
 export const AdminUser = z.strictObject({ "id": z.int(), "username": z.string(), "email": z.string(), "first_name": z.string(), "last_name": z.string(), "role": Role, "is_active": z.boolean(), "datetime_created": Time, "datetime_deactivated": NullableTime, "disk_space": z.int(), "core_hours": z.number(), "own_quotas": OwnQuotas });
 export const AdminUsersAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "users": z.array(AdminUser), "next_cursor": z.exactOptional(z.string()) }) });

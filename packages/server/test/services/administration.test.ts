@@ -35,6 +35,14 @@ async function call(path: string, method = 'GET', body?: unknown, token = admin.
 
 const audit = async (query = '') => (await call(`/admin/audit/${query}`)).answer.data.entries;
 
+describe('quotas of a user', () => {
+  it('are not changed by a request that names none', async () => {
+    const { status, answer } = await call(`/admin/users/${fixture.user.id}/quotas/`, 'PUT', {});
+    expect([status, answer.error?.code]).toEqual([400, 'invalid_field']);
+    expect(answer.message).toContain('active_jobs');
+  });
+});
+
 describe('the role', () => {
   it('is needed for every operation, and trying without it is written down', async () => {
     for (const [path, method] of [
