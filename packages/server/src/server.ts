@@ -10,6 +10,7 @@ import { createHandlers } from './handlers/index.js';
 import { createApplication } from './http/application.js';
 import { addressesWithin, clientAddress, isAddressRange } from './http/client-address.js';
 import { pages } from './http/pages.js';
+import { serveWithoutUpgrade } from './http/without-upgrade.js';
 import { Admission } from './limits/admission.js';
 import { completeLimits } from './limits/limits.js';
 import { createMetrics } from './observability/metrics.js';
@@ -232,8 +233,8 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     attach(server) {
       server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         if (handleUpgrade(request, socket, head)) return;
-        // Somebody else's, if there is somebody else; otherwise nobody would ever answer.
-        if (server.listenerCount('upgrade') === 1) socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+        // Somebody else's, if there is somebody else; otherwise a request like any other.
+        if (server.listenerCount('upgrade') === 1) serveWithoutUpgrade(server, request, socket, head);
       });
     },
     async issueToken(identity, name) {

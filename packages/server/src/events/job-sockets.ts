@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { JobRow } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { toApiError } from '../http/api-error.js';
+import { ApiError, toApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import { limitOf } from '../limits/limits.js';
 import { refuseOn } from '../limits/refuse-on.js';
@@ -51,6 +51,9 @@ export function createJobSockets(context: ServerContext, authenticate: Authentic
     maxPayload: maxMessageBytes,
     handleProtocols: (protocols) => (protocols.has('uws') ? 'uws' : false),
   });
+  server.on('wsClientError', (error, socket) => {
+    refuseOn(socket, new ApiError('invalid_field', `This is not how a WebSocket is opened: ${error.message}.`));
+  });
   const prefix = context.settings.prefix;
 
   async function accept(request: IncomingMessage, socket: Duplex, head: Buffer, jobId: number): Promise<void> {
@@ -70,7 +73,8 @@ export function createJobSockets(context: ServerContext, authenticate: Authentic
   return {
     handleUpgrade(request, socket, head) {
       const jobId = jobIdOf(request.url ?? '', prefix);
-      if (jobId === undefined) return false;
+      // Programs offer other protocols with any request, and want its plain answer.
+      if (jobId === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket') return false;
       const onError = (): void => {
         socket.destroy();
       };

@@ -162,7 +162,7 @@ describe('the WebSocket of a job', () => {
       body: { error: { code: 'not_found' } },
     });
     expect(await refusal('/jobs/999999/', headers)).toMatchObject({ status: 404 });
-    expect((await refusal('/jobs/x/', headers)).status).toBeNaN();
+    expect((await refusal('/jobs/x/', { ...headers, Connection: 'Upgrade, close' })).status).toBe(404);
   });
 
   it('ends when the token is revoked, for a user, and for all', async () => {

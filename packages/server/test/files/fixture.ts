@@ -15,7 +15,7 @@ import type {
 } from '@user-workspaces/contract';
 import { createSqlDatabase } from '@user-workspaces/database-sql';
 import { createLocalStorage } from '@user-workspaces/storage-local';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import {
   createEventStreams,
   createJobSockets,
@@ -26,6 +26,7 @@ import {
 } from '../../src/events/index.js';
 import { createHandlers } from '../../src/handlers/index.js';
 import { createApplication } from '../../src/http/application.js';
+import { serveWithoutUpgrade } from '../../src/http/without-upgrade.js';
 import { Admission } from '../../src/limits/admission.js';
 import { createHttpServer } from '../../src/limits/http-server.js';
 import { completeLimits, type Limits } from '../../src/limits/limits.js';
@@ -77,6 +78,7 @@ export async function startFixture(
     storage?: (storage: Storage) => Storage;
     clock?: Partial<typeof systemClock>;
     limits?: Partial<Limits>;
+    log?: Logger;
   } = {},
 ): Promise<Fixture> {
   const root = await mkdtemp(join(tmpdir(), 'uws-server-'));
@@ -123,7 +125,7 @@ export async function startFixture(
     parameters: options.parameters ?? [],
     mailer: undefined,
     clock,
-    log: pino({ level: 'silent' }),
+    log: options.log ?? pino({ level: 'silent' }),
     step: (name: string) => {
       steps.push(name);
       state.onStep(name);
@@ -164,7 +166,7 @@ export async function startFixture(
   const application = createApplication(context, handlers, metrics, { validateAnswers: true, extras: [], requests });
   const server: Server = createHttpServer(application.callback(), limits);
   server.on('upgrade', (request, socket, head) => {
-    if (!sockets.handleUpgrade(request, socket, head)) socket.destroy();
+    if (!sockets.handleUpgrade(request, socket, head)) serveWithoutUpgrade(server, request, socket, head);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
