@@ -50,11 +50,16 @@ function isRaw(answer: object): answer is RawAnswer {
   return 'status' in answer && 'headers' in answer;
 }
 
+/** Why work for a request ends when nobody waits for its answer any more: no failure of anybody's. */
+export class CallerGone extends Error {
+  override readonly name = 'CallerGone';
+}
+
 /** Aborts when the caller goes away before the answer is complete. */
 function disconnectSignal({ res }: Context): AbortSignal {
   const controller = new AbortController();
   const onClose = (): void => {
-    if (!res.writableFinished) controller.abort(new Error('The caller went away.'));
+    if (!res.writableFinished) controller.abort(new CallerGone('The caller went away.'));
   };
   // It may have happened while the token was looked up.
   if (res.closed) onClose();

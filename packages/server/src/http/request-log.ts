@@ -2,7 +2,7 @@ import type { Context, Middleware, Next } from 'koa';
 import { limitOf } from '../limits/limits.js';
 import type { ServerContext } from '../server-context.js';
 import { ApiError, toApiError } from './api-error.js';
-import type { RequestState } from './bind.js';
+import { CallerGone, type RequestState } from './bind.js';
 
 /** Gives each request an id, turns errors into answers, and logs one line per request. */
 export function answerErrors(server: ServerContext): Middleware<RequestState> {
@@ -18,6 +18,10 @@ export function answerErrors(server: ServerContext): Middleware<RequestState> {
         throw new ApiError('not_found', `There is nothing at ${context.path}.`);
       }
     } catch (error) {
+      if (error instanceof CallerGone) {
+        giveUp(context);
+        return;
+      }
       const refusal = toApiError(error);
       const limit = limitOf(refusal);
       if (limit) server.metrics.limitRefused(limit);
@@ -43,6 +47,13 @@ export function answerErrors(server: ServerContext): Middleware<RequestState> {
 /** A token belongs in a header; a client that puts one into the path (`/me/tokens/<token>/`) must not bring it into the log. */
 function pathWithoutTokens(path: string): string {
   return path.replaceAll(/uws_[\w-]+/g, 'uws_…');
+}
+
+/** Nobody waits for an answer. The status is what reverse proxies write for this. */
+function giveUp(context: Context): void {
+  context.res.destroy();
+  context.respond = false;
+  context.res.statusCode = 499;
 }
 
 function answerError(context: Context, error: ApiError, requestId: string): void {

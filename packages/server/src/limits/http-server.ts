@@ -31,6 +31,8 @@ export function createHttpServer(listener: RequestListener, limits: Partial<Limi
   );
   // Node would leave the rest out without a word; one more than allowed is seen, and refused.
   http.maxHeadersCount = complete.headers + 1;
+  // Of what else a caller may expect than to go on, nothing is known: the request is answered as if it were not said. Node would refuse it in its own words.
+  http.on('checkExpectation', (request, response) => http.emit('request', request, response));
   const answering = new WeakSet<Duplex>();
   http.on('request', ({ socket }, response) => {
     answering.add(socket);

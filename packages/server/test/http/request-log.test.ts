@@ -1,0 +1,64 @@
+import { request } from 'node:http';
+import type { WorkspaceDirectory } from '@user-workspaces/contract';
+import { pino } from 'pino';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Fixture, startFixture, until } from '../files/fixture.js';
+
+let server: Fixture;
+afterEach(() => server.close());
+
+/** The lines of a log, parsed. */
+function memoryLog() {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ level: 'trace' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  return { lines, log };
+}
+
+describe('who goes away before the answer', () => {
+  it('is no failure of the server, whatever it was at work on', async () => {
+    const { lines, log } = memoryLog();
+    let arrived: () => void = () => undefined;
+    const listing = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    server = await startFixture({
+      log,
+      storage: (storage) =>
+        Object.assign(storage, {
+          async *list(_directory: WorkspaceDirectory, _path: string, signal?: AbortSignal) {
+            arrived();
+            await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+            yield* [];
+          },
+        }),
+    });
+    const sent = request(`${server.url}/workspaces/${server.workspace.id}/files/`, {
+      headers: { Authorization: `Token ${server.token}` },
+    });
+    sent.on('error', () => undefined).end();
+    await listing;
+    sent.destroy();
+    await until(() => lines.some(({ msg }) => msg === 'request'));
+    expect(lines).toEqual([expect.objectContaining({ level: 30, operation: 'listFiles', status: 499 })]);
+  });
+});
+
+describe('what a caller expects', () => {
+  it('is answered in the words of the specification, whether it is known or not', async () => {
+    server = await startFixture();
+    for (const expectation of ['100-continue', '200-ok']) {
+      const sent = request(`${server.url}/me/`, { headers: { Expect: expectation } });
+      const answer = await new Promise<{ statusCode?: number; text: string }>((resolve, reject) => {
+        sent.on('error', reject).on('response', (response) => {
+          let text = '';
+          response.on('data', (chunk) => {
+            text += String(chunk);
+          });
+          response.on('end', () => resolve({ statusCode: response.statusCode ?? 0, text }));
+        });
+        sent.end();
+      });
+      expect([answer.statusCode, JSON.parse(answer.text).error.code]).toEqual([401, 'not_authenticated']);
+    }
+  });
+});
