@@ -1,4 +1,5 @@
 import { AdapterError, type ShareRow } from '@user-workspaces/contract';
+import { StaleRowError } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { storageOf } from '../services/workspace-access.js';
@@ -18,7 +19,8 @@ export async function workOnShare(context: ServerContext, found: ShareRow, signa
     await keepLease(context, 'shares', row, signal, (leased) => work(context, row, leased));
   } catch (error) {
     signal.throwIfAborted();
-    await retryLater(context, row, lease, error);
+    if (error instanceof StaleRowError) await lookAgain(context, row, lease);
+    else await retryLater(context, row, lease, error);
   }
 }
 
@@ -114,6 +116,12 @@ async function sendMail(context: ServerContext, row: ShareRow, signal: AbortSign
   await journal.transaction((transaction) =>
     transaction.touchShare(row, { ...released, mail_due: false, due_at_ms: null, attempts: 0 }),
   );
+}
+
+/** Somebody accepted, cancelled or deleted the share meanwhile: no failure, and what is to be done now may be something else. */
+async function lookAgain({ clock, database }: ServerContext, row: ShareRow, lease: Lease): Promise<void> {
+  const changes = { ...released, due_at_ms: clock.now() };
+  await database.transaction((rows) => rows.update('shares', { id: row.id, lease_fence: lease.lease_fence }, changes));
 }
 
 async function retryLater(context: ServerContext, row: ShareRow, lease: Lease, error: unknown): Promise<void> {

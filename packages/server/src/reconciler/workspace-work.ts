@@ -1,5 +1,6 @@
 import { AdapterError, type WorkspaceRow } from '@user-workspaces/contract';
 import { abandonUploads, applyPendingChanges, readPendingChanges } from '../files/staged-files.js';
+import { StaleRowError } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { launchReferenceOf } from '../services/launch-reference.js';
@@ -18,6 +19,11 @@ export async function workOnWorkspace(context: ServerContext, found: WorkspaceRo
     await keepLease(context, 'workspaces', row, signal, (leased) => work(context, row, leased));
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof StaleRowError) {
+      // Somebody changed the workspace meanwhile: no failure, and what is to be done now may be something else.
+      await release(context, row, lease, { due_at_ms: context.clock.now(), attempts: row.attempts });
+      return;
+    }
     context.log.error({ err: error, workspaceId: row.id }, 'work on a workspace failed, will be tried again');
     await release(context, row, lease, {
       due_at_ms: retryAtMs(context.clock, row.attempts),
