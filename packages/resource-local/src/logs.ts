@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat, truncate } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { LogChunk, LogRange } from '@user-workspaces/contract';
@@ -33,10 +33,10 @@ export async function* readLog(
     throw error;
   }
   try {
-    const { size } = await file.stat();
+    const size = await sizeOf(file);
     const from = 'fromByte' in range ? range.fromByte : size - Math.max(0, range.tailBytes);
     const end = range.follow ? Number.POSITIVE_INFINITY : size;
-    let position = Math.max(0, from, await cutBytes(records, launchKey));
+    let position = Math.max(0, from, await cutBytes(records, launchKey, size));
     for (;;) {
       // Asked before reading: what was written before the end is then read after it.
       const last = !range.follow || (await hasEnded());
@@ -45,7 +45,7 @@ export async function* readLog(
         const content = Buffer.allocUnsafe(Math.min(chunkBytes, end - position));
         const { bytesRead } = await file.read(content, 0, content.length, position);
         if (bytesRead === 0) break;
-        const cut = await cutBytes(records, launchKey);
+        const cut = await cutBytes(records, launchKey, await sizeOf(file));
         if (position < cut) {
           // What was just read may be the hole.
           position = cut;
@@ -65,12 +65,24 @@ export async function* readLog(
 /**
  * Gives the oldest part of a log that has outgrown {@link logCap} back to the disk. The file gets a hole there: positions stay what they are, and what the job
  * writes meanwhile is not lost.
+ *
+ * What the file takes on the disk counts, not its length: the job may stretch it, make it short again, and set space aside behind its end.
  */
 export async function cutLog(records: Records, launchKey: string): Promise<void> {
   const path = `${records.directory(launchKey)}/log`;
   const { size } = await stat(path);
-  if (size - (await cutBytes(records, launchKey)) <= logCap.maxBytes) return;
-  const cut = Math.floor((size - logCap.keepBytes) / 4096) * 4096;
+  if (!(await isTooLarge(path))) return;
+  const cut = Math.max(0, Math.floor((size - logCap.keepBytes) / 4096) * 4096);
+  if (cut > 0) await punchHole(records, launchKey, path, cut);
+  // What is left is behind the end, where no output is.
+  if (await isTooLarge(path)) await truncate(path, (await stat(path)).size);
+}
+
+async function isTooLarge(path: string): Promise<boolean> {
+  return (await stat(path)).blocks * 512 > logCap.maxBytes;
+}
+
+async function punchHole(records: Records, launchKey: string, path: string, cut: number): Promise<void> {
   // Said first, so that no reader takes the hole for output.
   await records.replace(launchKey, 'cut', String(cut));
   await promisify(execFile)('fallocate', ['--punch-hole', '--offset', '0', '--length', String(cut), path], {
@@ -78,7 +90,13 @@ export async function cutLog(records: Records, launchKey: string): Promise<void>
   });
 }
 
-/** Position of the oldest byte that is kept. */
-async function cutBytes(records: Records, launchKey: string): Promise<number> {
-  return Number((await records.line(launchKey, 'cut'))?.words[0] ?? 0);
+/** Position of the oldest byte that is kept; 0 where the log has become shorter than what was cut off. */
+async function cutBytes(records: Records, launchKey: string, size: number): Promise<number> {
+  const cut = Number((await records.line(launchKey, 'cut'))?.words[0] ?? 0);
+  return cut > size ? 0 : cut;
+}
+
+/** Sparse files can claim any size; positions end at 2^53. */
+async function sizeOf(file: FileHandle): Promise<number> {
+  return Math.min((await file.stat()).size, Number.MAX_SAFE_INTEGER);
 }

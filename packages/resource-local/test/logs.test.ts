@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, mkdtemp, open, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { cutLog, logCap, readLog } from '../src/logs.js';
+import { Records } from '../src/records.js';
+
+const launchKey = 'a'.repeat(32);
+const mebibyte = 1024 * 1024;
+
+/** Where files may have any size. */
+const largeFiles = await access('/dev/shm', constants.W_OK).then(
+  () => '/dev/shm',
+  () => tmpdir(),
+);
+
+let root: string;
+let records: Records;
+let log: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(`${largeFiles}/uws-logs-`);
+  records = await Records.open(`${root}/records`);
+  await records.create(launchKey, { log: '' });
+  log = `${records.directory(launchKey)}/log`;
+});
+
+afterEach(() => rm(root, { recursive: true }));
+
+async function bytesOnDisk(): Promise<number> {
+  return (await stat(log)).blocks * 512;
+}
+
+async function append(text: string | Buffer): Promise<void> {
+  await writeFile(log, text, { flag: 'a' });
+}
+
+async function tail(tailBytes: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  const range = { tailBytes, follow: false };
+  for await (const { content } of readLog(records, launchKey, range, async () => true)) parts.push(content);
+  return Buffer.concat(parts).toString();
+}
+
+// A job may open its log anew, as /dev/stdout, and do with it as it likes.
+describe('a log that its job plays with', () => {
+  test('is cut again after it was stretched, cut and made small', async () => {
+    await truncate(log, 2 ** 40);
+    await append(Buffer.alloc(logCap.maxBytes + mebibyte, 'x'));
+    await cutLog(records, launchKey);
+    await truncate(log, 0);
+    await append(Buffer.alloc(logCap.maxBytes + mebibyte, 'y'));
+    await append('the end');
+    await cutLog(records, launchKey);
+    expect(await bytesOnDisk()).toBeLessThanOrEqual(logCap.keepBytes + mebibyte);
+    expect(await tail(7)).toBe('the end');
+  });
+
+  test('is read after it was made smaller than what was cut off', async () => {
+    await append(Buffer.alloc(logCap.maxBytes + mebibyte, 'x'));
+    await cutLog(records, launchKey);
+    await truncate(log, 0);
+    await append('begun anew');
+    expect(await tail(100)).toBe('begun anew');
+  });
+
+  test('keeps no space that was set aside behind its end', async () => {
+    await append('output');
+    execFileSync('fallocate', ['--keep-size', '--length', String(logCap.maxBytes + mebibyte), log]);
+    expect(await bytesOnDisk()).toBeGreaterThan(logCap.maxBytes);
+    await cutLog(records, launchKey);
+    expect(await bytesOnDisk()).toBeLessThan(mebibyte);
+    expect(await tail(100)).toBe('output');
+  });
+
+  test('is left alone while it only claims to be large, and read whatever it claims', async (context) => {
+    const file = await open(log, 'r+');
+    try {
+      await file.truncate(2 ** 62);
+    } catch (error) {
+      // Where there is no such file system, 1 TiB has to do.
+      context.annotate(`no file of 4 EiB: ${String(error)}`);
+      await file.truncate(2 ** 40);
+    } finally {
+      await file.close();
+    }
+    await cutLog(records, launchKey);
+    expect(await records.line(launchKey, 'cut')).toBeUndefined();
+    expect(await tail(10)).toBe('\0'.repeat(10));
+  });
+});
