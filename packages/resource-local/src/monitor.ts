@@ -1,12 +1,11 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { readOomKills } from './cgroups.js';
 import { type Launches, processesOf } from './launches.js';
 import { cutLog } from './logs.js';
 import { isAlive, memoryBytes, ProcessTable } from './processes.js';
 import { hasCode, type Records } from './records.js';
-import { jobDirectoryOf } from './start-script.js';
-import type { LaunchState } from './state.js';
+import { versionOfReport } from './sessions.js';
+import type { LaunchRecord, LaunchState } from './state.js';
 
 const tickMs = 1000;
 const reportPollMs = 250;
@@ -24,7 +23,7 @@ interface Watched {
  */
 export class Monitor {
   private readonly living = new Map<string, Watched>();
-  private readonly awaited = new Map<string, { readonly path: string; seen: string }>();
+  private readonly awaited = new Map<string, { readonly record: LaunchRecord; seen: string }>();
   private readonly listeners = new Set<(launchKeys: readonly string[]) => void>();
   private readonly watcher: FSWatcher | undefined;
   private tickTimer: NodeJS.Timeout | undefined;
@@ -71,8 +70,7 @@ export class Monitor {
   awaitReport(state: LaunchState): void {
     const { record, launchKey } = state;
     if (!record || this.awaited.has(launchKey) || this.closed) return;
-    const path = `${jobDirectoryOf(record.workspacePath, record.jobId)}/session`;
-    this.awaited.set(launchKey, { path, seen: '' });
+    this.awaited.set(launchKey, { record, seen: '' });
     this.scheduleReports();
   }
 
@@ -181,10 +179,13 @@ export class Monitor {
   private async lookForReports(): Promise<void> {
     const second = Math.floor(Date.now() / 1000);
     for (const [launchKey, report] of this.awaited) {
-      const status = await stat(report.path).catch(() => undefined);
-      if (!status) continue;
+      const version = await versionOfReport(report.record).catch((error: unknown) => {
+        this.report(`The session of the job with launch key ${launchKey} cannot be looked for`, error);
+        return undefined;
+      });
+      if (version === undefined) continue;
       // A report that could not be verified is looked at again each second: the port may just not have been open yet.
-      const seen = `${status.ino} ${status.mtimeMs} ${second}`;
+      const seen = `${version} ${second}`;
       if (seen === report.seen) continue;
       report.seen = seen;
       this.signal(launchKey);

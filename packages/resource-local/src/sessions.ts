@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { SessionAddress } from '@user-workspaces/contract';
 import { processesOf } from './launches.js';
@@ -83,34 +83,63 @@ export class Sessions {
 }
 
 /**
- * Reads the report from the job directory: a place that the job's account can fill with links, pipes and huge files while we look. Directories are held
- * open and entered by their handles, links are not followed, pipes not waited for.
+ * Lends the path of the report in the job directory: a place that the job's account can fill with links, pipes and huge files while we look. Directories are
+ * held open and entered by their handles; the report itself may be a link, which is not to be followed.
  */
-async function readReport(record: LaunchRecord, secret: string): Promise<{ port: number; path: string } | string> {
-  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
+async function withReport<T>(
+  { workspacePath, jobId }: Pick<LaunchRecord, 'workspacePath' | 'jobId'>,
+  work: (path: string) => Promise<T>,
+): Promise<T> {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
   const held: FileHandle[] = [];
-  const enter = async (path: string, flags: number) => {
-    const handle = await open(path, O_RDONLY | O_NOFOLLOW | flags);
+  const enter = async (path: string): Promise<string> => {
+    const handle = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     held.push(handle);
-    return handle;
+    return `/proc/self/fd/${handle.fd}`;
   };
   try {
-    const workspace = await enter(record.workspacePath, O_DIRECTORY);
-    const directory = await enter(`/proc/self/fd/${workspace.fd}/.${record.jobId}`, O_DIRECTORY);
-    const file = await enter(`/proc/self/fd/${directory.fd}/session`, O_NONBLOCK);
-    const status = await file.stat();
-    if (!status.isFile() || status.uid !== record.uid) return 'The report of the session is not a file of the job.';
-    if (status.size > reportBytes) return 'The report of the session is too long.';
-    const buffer = Buffer.alloc(reportBytes);
-    const { bytesRead } = await file.read(buffer, 0, reportBytes, 0);
-    return parseReport(buffer.toString('utf8', 0, bytesRead), secret);
+    const workspace = await enter(workspacePath);
+    const directory = await enter(`${workspace}/.${jobId}`);
+    return await work(`${directory}/session`);
+  } finally {
+    for (const handle of held) await handle.close();
+  }
+}
+
+/** Changes with the report, whatever lies there in its place; `undefined` while nothing does. Nothing outside the job directory is looked at. */
+export async function versionOfReport(
+  place: Pick<LaunchRecord, 'workspacePath' | 'jobId'>,
+): Promise<string | undefined> {
+  try {
+    const { ino, mtimeMs } = await withReport(place, (path) => lstat(path));
+    return `${ino} ${mtimeMs}`;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'EPERM')) return undefined;
+    throw error;
+  }
+}
+
+/** Reads the report, which may be a pipe by now, or any file. */
+async function readReport(record: LaunchRecord, secret: string): Promise<{ port: number; path: string } | string> {
+  try {
+    return await withReport(record, async (path) => {
+      const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      try {
+        const status = await file.stat();
+        if (!status.isFile() || status.uid !== record.uid) return 'The report of the session is not a file of the job.';
+        if (status.size > reportBytes) return 'The report of the session is too long.';
+        const buffer = Buffer.alloc(reportBytes);
+        const { bytesRead } = await file.read(buffer, 0, reportBytes, 0);
+        return parseReport(buffer.toString('utf8', 0, bytesRead), secret);
+      } finally {
+        await file.close();
+      }
+    });
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return 'The session has not reported its port yet.';
     if (hasCode(error, 'ELOOP', 'ENOTDIR')) return 'The job directory or the report of the session in it is a link.';
     if (hasCode(error, 'ENXIO', 'EACCES', 'EPERM')) return 'The report of the session cannot be read.';
     throw error;
-  } finally {
-    for (const handle of held) await handle.close();
   }
 }
 
