@@ -19,6 +19,8 @@ export interface Entry {
   readonly etag: string;
   /** Where a link points to, exactly as stored. */
   readonly target?: string;
+  /** Set by {@link Storage.walk} for a directory that cannot be read: nothing of what is in it follows. */
+  readonly isClosed?: true;
 }
 
 /** An inclusive range of bytes. */
@@ -89,7 +91,7 @@ export interface Storage {
   stat(directory: WorkspaceDirectory, path: string, signal?: AbortSignal): Promise<Entry>;
   /** The entries directly in a directory, in no order; streamed, so that a million entries need no memory. @throws AdapterError `not_found`. */
   list(directory: WorkspaceDirectory, path: string, signal?: AbortSignal): AsyncIterable<Entry>;
-  /** Everything below a directory, parents before children; links are yielded, not followed. */
+  /** Everything below a directory, parents before children; links are yielded, not followed. What is in a directory that cannot be read is left out. */
   walk(directory: WorkspaceDirectory, path: string, signal?: AbortSignal): AsyncIterable<Entry>;
   /** Opens a regular file. @throws AdapterError `not_found`, `denied` (a link in the way), `invalid` (not a file, range outside it). */
   read(directory: WorkspaceDirectory, path: string, range?: ByteRange, signal?: AbortSignal): Promise<OpenFile>;

@@ -12,7 +12,7 @@ import { mayRead, openRegularFile } from './reading.js';
 import { removeEntry } from './removal.js';
 import { writeAll } from './source.js';
 import { freshName, makeOwnedDirectory, openStaged, removeStaged, stageLink } from './staging.js';
-import { TreeCursor, traverse } from './traversal.js';
+import { TreeCursor, traverse, type Visit } from './traversal.js';
 import { finishFile } from './writing.js';
 
 const chunkBytes = 1024 * 1024;
@@ -27,7 +27,7 @@ interface CopyContext {
 
 /**
  * Copies files, links and directories into another workspace and replaces what has their names there. Left out are hidden
- * entries, special files, files that the owner may not read, and links that could not be made by {@link LinkTargets}.
+ * entries, special files, what the owner or the server may not read, and links that could not be made by {@link LinkTargets}.
  */
 export async function copyWorkspace(from: DirectoryHandle, context: CopyContext): Promise<void> {
   const target = await TreeCursor.at(context.to.directory);
@@ -36,7 +36,7 @@ export async function copyWorkspace(from: DirectoryHandle, context: CopyContext)
       // Depth first, so the way from the last directory to this one leads up, and then down once.
       while (target.depth > 0 && target.depth >= visit.depth) await target.leave();
       if (visit.data !== undefined) await enterTarget(target, visit.data, context);
-      for await (const { name, stats } of readDirectory(visit.directory, context.signal)) {
+      for await (const { name, stats } of readOpen(visit, context.signal)) {
         context.signal?.throwIfAborted();
         if (isHidden(name)) continue;
         if (stats.isDirectory()) visit.children.push({ name, data: name });
@@ -46,6 +46,18 @@ export async function copyWorkspace(from: DirectoryHandle, context: CopyContext)
     await context.to.directory.sync();
   } finally {
     await target.close();
+  }
+}
+
+/** What is in a directory; nothing if the server may not read it, which one that is root always may. */
+async function* readOpen(
+  { directory, depth }: Visit<unknown>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<{ readonly name: Name; readonly stats: BigIntStats }> {
+  try {
+    yield* readDirectory(directory, signal);
+  } catch (error) {
+    if (depth === 0 || errnoOf(error) !== 'EACCES') throw error;
   }
 }
 
@@ -150,13 +162,13 @@ function isZero(bytes: Buffer): boolean {
   return bytes.equals(zeros.subarray(0, bytes.length));
 }
 
-/** Reads something of the source; `undefined` when a program removed it or made it something else meanwhile. */
+/** Reads something of the source; `undefined` when it may not be read, or a program removed it or made it something else meanwhile. */
 async function unlessChanged<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {
     if (AdapterError.is(error, 'denied') || AdapterError.is(error, 'invalid')) return undefined;
-    if (['ENOENT', 'EINVAL', 'ELOOP', 'ENXIO'].includes(errnoOf(error) ?? '')) return undefined;
+    if (['ENOENT', 'EINVAL', 'ELOOP', 'ENXIO', 'EACCES'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }

@@ -70,20 +70,36 @@ export async function* listDirectory(
   }
 }
 
-/** Describes everything below a directory, parents before children. */
+/**
+ * Describes everything below a directory, parents before children. What is in a directory that the server may not read is left out;
+ * only a server that is not root meets such.
+ */
 export async function* walkDirectory(
   directory: DirectoryHandle,
   path: string,
   signal?: AbortSignal,
 ): AsyncGenerator<Entry> {
   for await (const visit of traverse(directory, path)) {
-    for await (const entry of listDirectory(visit.directory, visit.data, signal)) {
-      if (entry.kind === 'directory') {
-        visit.children.push({ name: entry.path.slice(entry.path.lastIndexOf('/') + 1), data: entry.path });
+    try {
+      for await (const { name, stats } of readDirectory(visit.directory, signal)) {
+        if (typeof name !== 'string') continue;
+        const entry = await describe(visit.directory, name, joinPath(visit.data, name), stats);
+        if (entry?.kind === 'directory') visit.children.push({ name, data: entry.path });
+        if (entry) yield entry.kind === 'directory' && isClosed(stats) ? { ...entry, isClosed: true } : entry;
       }
-      yield entry;
+    } catch (error) {
+      if (visit.depth === 0 || errnoOf(error) !== 'EACCES') throw error;
     }
   }
+}
+
+/** Whether the mode of a directory keeps the server from reading what is in it. */
+function isClosed({ mode, uid, gid }: BigIntStats): boolean {
+  const own = process.geteuid?.();
+  if (own === undefined || own === 0) return false;
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])];
+  const needed = Number(uid) === own ? 0o500n : groups.includes(Number(gid)) ? 0o050n : 0o005n;
+  return (mode & needed) !== needed;
 }
 
 async function look(directory: DirectoryHandle, names: readonly Name[]): Promise<{ name: Name; stats: BigIntStats }[]> {

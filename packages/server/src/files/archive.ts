@@ -104,7 +104,7 @@ async function add(
   switch (entry.kind) {
     case 'directory':
       await added(archive, signal, () => archive.append(Buffer.alloc(0), { name: `${name}/`, date }));
-      return undefined;
+      return entry.isClosed ? `${entry.path}: this directory cannot be read.` : undefined;
     case 'symlink':
       await added(archive, signal, () => archive.symlink(name, entry.target ?? ''));
       return undefined;
