@@ -79,7 +79,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'forgets the launches of the server before it',
-    isLong: true,
     open: opening((resource) => {
       const own = new Set<string>();
       return {
@@ -113,7 +112,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'throws when the back end cannot be asked for observations',
-    isLong: true,
     open: opening((resource) => ({
       async observe(launches, signal) {
         const answers = await resource.observe(launches, signal);
@@ -125,13 +123,11 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'answers for the first references only',
-    isLong: true,
     open: opening((resource) => ({ observe: (launches, signal) => resource.observe(launches.slice(0, 100), signal) })),
     breaks: ['observe.one-request'],
   },
   {
     fault: 'leaves behind what has a session of its own',
-    isLong: true,
     open: () =>
       openLocalWorld({ isolation: 'marker' }, (resource) =>
         altered(resource, {
@@ -149,28 +145,20 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'kills without a grace',
-    isLong: true,
     open: opening((resource) => ({ stop: (launch, _graceMs, signal) => resource.stop(launch, 0, signal) })),
     breaks: ['stop.term', 'stop.kill', 'stop.clock'],
   },
   {
     fault: 'counts the grace from the last call',
     isLong: true,
-    open: opening((resource) => {
-      const lastAtMs = new Map<string, number>();
-      return {
-        async stop(launch, graceMs, signal) {
-          const sinceMs = performance.now() - (lastAtMs.get(launch.launchKey) ?? Number.NEGATIVE_INFINITY);
-          lastAtMs.set(launch.launchKey, performance.now());
-          await resource.stop(launch, sinceMs < graceMs ? 1e9 : graceMs, signal);
-        },
-      };
-    }),
+    // Since that call no time has passed, so that the grace is never over.
+    open: opening((resource) => ({
+      stop: (launch, graceMs, signal) => resource.stop(launch, graceMs === 0 ? 0 : 1e9, signal),
+    })),
     breaks: ['stop.kill'],
   },
   {
     fault: 'counts the grace by the time of day',
-    isLong: true,
     open: opening((resource) => {
       const firstAtMs = new Map<string, number>();
       return {
@@ -186,7 +174,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'lets a key be launched that was stopped before',
-    isLong: true,
     open: opening((resource) => ({
       async stop(launch, graceMs, signal) {
         signal?.throwIfAborted();
@@ -198,7 +185,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'does not hear that a caller went away',
-    isLong: true,
     open: opening((resource) => ({
       launch: (specification) => resource.launch(specification),
       observe: (launches) => resource.observe(launches),
@@ -218,14 +204,12 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'loses the exit code',
-    isLong: true,
     open: observing((observation) =>
       observation.kind === 'ended' && observation.cause === 'exited' ? { ...observation, exitCode: 0 } : observation,
     ),
     breaks: ['end.exit-code', 'end.signal', 'observe.found-stays'],
   },
   {
-    isLong: true,
     fault: 'tells a signal as an exit code',
     open: observing((observation) =>
       observation.kind === 'ended' && observation.cause === 'exited' && observation.signal !== null
@@ -235,7 +219,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['end.signal'],
   },
   {
-    isLong: true,
     fault: 'runs jobs for root under another name',
     open: opening((resource) => ({
       launch: ({ account, ...specification }, signal) =>
@@ -247,19 +230,18 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['launch.never-root'],
   },
   {
-    isLong: true,
     fault: 'lets a shell read the command',
+    isLong: true,
     open: launching((specification) => ({
       ...specification,
-      command: specification.command[4]?.includes('"')
-        ? ['/bin/sh', '-c', specification.command.join(' ')]
-        : specification.command,
+      // What is no more than a script, as most commands of the suite, would not reach its own shell any more.
+      command:
+        specification.command.length > 5 ? ['/bin/sh', '-c', specification.command.join(' ')] : specification.command,
     })),
     breaks: ['launch.command'],
   },
   {
     fault: "gives jobs the server's environment",
-    isLong: true,
     open: launching((specification) => ({
       ...specification,
       environment: { ...specification.environment, ...serverEnvironment() },
@@ -268,7 +250,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'counts positions of a tail from its beginning',
-    isLong: true,
     open: opening((resource) => ({
       async *logs(launch, range, signal): AsyncGenerator<LogChunk> {
         let first: number | undefined;
@@ -282,7 +263,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'does not follow the output',
-    isLong: true,
     open: opening((resource) => ({
       logs: (launch, range, signal) => resource.logs(launch, { ...range, follow: false }, signal),
     })),
@@ -290,7 +270,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'keeps the output of what it forgets',
-    isLong: true,
     open: opening((resource) => ({
       async forget(launch, signal) {
         for await (const chunk of resource.logs(launch, { fromByte: 0, follow: false })) {
@@ -308,7 +287,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'forgets what is running',
-    isLong: true,
     open: opening((resource) => {
       return {
         async forget(launch, signal) {
@@ -327,7 +305,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'ignores the time limit',
-    isLong: true,
     open: launching(({ limits: { timeLimitMinutes: _none, ...limits }, ...specification }) => ({
       ...specification,
       limits,
@@ -336,7 +313,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'tells the end of memory as an exit',
-    isLong: true,
     open: observing((observation) =>
       observation.kind === 'ended' && observation.cause === 'memory_limit'
         ? { ...observation, cause: 'exited' }
@@ -346,7 +322,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'believes a report without looking at its secret',
-    isLong: true,
     open: opening((resource) => ({
       observe: (launches, signal) =>
         resource.observe(
@@ -361,7 +336,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: "gives away a port that is not the job's own",
-    isLong: true,
     open: observing((observation, launch) => {
       if (observation.kind !== 'running' || !observation.sessionProblem?.includes('belongs to another'))
         return observation;
@@ -372,12 +346,10 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'never reports a change',
-    isLong: true,
     open: opening(() => ({ watch: () => undefined })),
     breaks: ['watch.changes', 'watch.ends'],
   },
   {
-    isLong: true,
     fault: 'does not end a watch',
     open: opening((resource) => ({
       watch: (changed, signal) => {
@@ -388,7 +360,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'ends its jobs with the server',
-    isLong: true,
     open: opening((resource) => {
       const own: LaunchReference[] = [];
       return {
@@ -437,6 +408,6 @@ const substitute = isRoot ? { name: 'alice', uid: 12345, gid: 12346 } : { name: 
 
 /** What of this process's environment a job can be given. */
 function serverEnvironment(): Record<string, string> {
-  const { UWS_TESTKIT_SECRET } = process.env;
-  return UWS_TESTKIT_SECRET === undefined ? {} : { UWS_TESTKIT_SECRET };
+  const secrets = Object.entries(process.env).filter(([name]) => name.startsWith('UWS_TESTKIT_'));
+  return Object.fromEntries(secrets.map(([name, value = '']) => [name, value]));
 }
