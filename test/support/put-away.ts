@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { UserWorkspacesError } from '@user-workspaces/client';
 import { processesBelow, type RunningServer, removeDirectory } from './server.js';
 import type { User } from './users.js';
 
@@ -25,7 +26,13 @@ export async function stopJobs(users: readonly Pick<User, 'client'>[]): Promise<
     const active = (await client.jobs.list()).items.filter(
       ({ status }) => status !== 'complete' && status !== 'failed',
     );
-    for (const job of active) if (job.status !== 'stopping') await client.jobs.stop(job.id);
+    for (const job of active) {
+      if (job.status === 'stopping') continue;
+      await client.jobs.stop(job.id).catch((error: unknown) => {
+        // It has ended by itself since.
+        if (!(error instanceof UserWorkspacesError && error.code === 'job_not_active')) throw error;
+      });
+    }
     for (const job of active) await client.jobs.waitUntilEnded(job.id, { timeoutMs: 30_000 });
   }
 }

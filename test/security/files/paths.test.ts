@@ -260,6 +260,7 @@ describeWith(['python3'], 'hostile paths', () => {
       const copy = await siege.copyFor(siege.ben, special);
       expect(await readdir(copy.at('d'))).toEqual(expect.arrayContaining(['closed', 'deep', 'new\nline']));
       expect(await holds(copy.location, siege.outside.canary)).toBe(false);
+      await siege.ben.client.shares.accept(copy.id);
       await siege.ada.client.workspaces.delete(special.id);
       for (let waited = 0; (await siege.row(special.id)) && waited < 600; waited += 1) await delay(50);
       await expect(stat(special.location)).rejects.toMatchObject({ code: 'ENOENT' });

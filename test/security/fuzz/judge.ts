@@ -1,6 +1,5 @@
 import { errorCodes, schemas } from '@user-workspaces/schema';
 import specification from '@user-workspaces/schema/openapi.json' with { type: 'json' };
-import type * as z from 'zod';
 import { describe, type Operation, operations, operationsAt } from './description.js';
 import type { Exchange } from './exchange.js';
 import type { FuzzRequest } from './requests.js';
@@ -24,14 +23,19 @@ const statusOf = new Map(
 /** A session's application may be gone, and is then told so; nothing else may fail. */
 const failuresOfSessions = [502, 503, 504];
 
+/** A schema of the package `schema`. */
+interface Parser {
+  safeParse(value: unknown): { readonly success: boolean; readonly error?: { readonly message: string } | undefined };
+}
+
 interface RequestSchemas {
-  readonly path: z.ZodType;
-  readonly query: z.ZodType;
-  readonly body: z.ZodType;
+  readonly path: Parser;
+  readonly query: Parser;
+  readonly body: Parser;
 }
 
 const requestSchemas: Readonly<Record<string, RequestSchemas>> = schemas.requests;
-const answerSchemas: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = schemas.answers;
+const answerSchemas: Readonly<Record<string, Readonly<Record<string, Parser>>>> = schemas.answers;
 
 /** These two are all that a caller sees who is no longer welcome. */
 const noAnswer = 'no answer';
@@ -105,7 +109,7 @@ function faultOfSuccess(id: Operation, sent: FuzzRequest, answer: Exchange): str
   if (type !== 'application/json') return undefined;
   const result = answerSchemas[id]?.[String(status)]?.safeParse(parse(text));
   if (!result) return `${id}: status ${status} without a schema`;
-  return result.success ? undefined : `${id}: an answer outside the specification: ${result.error.message}`;
+  return result.success ? undefined : `${id}: an answer outside the specification: ${result.error?.message}`;
 }
 
 /** What of a request breaks the specification, so that nothing may come of it. */

@@ -24,7 +24,7 @@ export interface World {
 
 /** A directory that links may point into. */
 export async function makeDatasets(root: string): Promise<string> {
-  const datasets = join(root, 'datasets');
+  const datasets = join(root, 'link-targets');
   await mkdir(datasets);
   await writeFile(join(datasets, 'set.csv'), '1,2,3\n');
   return datasets;
