@@ -34,8 +34,8 @@ async function socketsOf(pid: number): Promise<Map<string, string>> {
   return found;
 }
 
-/** So often may a file of SQLite be open: libsql keeps what was closed until it is collected as garbage. */
-const mostOfSqlite = 16;
+/** Not looked at: libsql keeps a connection that was closed open until it is collected as garbage, and each one that broke is replaced. */
+const filesOfSqlite = /\.db(-wal|-shm)?$/;
 
 /**
  * What a server holds open although nobody uses it: sockets, but for the one that it listens on and those to its database, and more of
@@ -50,7 +50,7 @@ export async function leftOpen(
   return [...present].flatMap(([what, count]) => {
     if (what === `listens on ${port}`) return [];
     if (databasePort !== undefined && what.endsWith(`to port ${databasePort}`)) return [];
-    if (/\.db(-wal|-shm)?$/.test(what) && count <= mostOfSqlite) return [];
+    if (filesOfSqlite.test(what)) return [];
     const usual = atRest.get(what) ?? 0;
     return count > usual ? [`${count - usual} × ${what}`] : [];
   });
