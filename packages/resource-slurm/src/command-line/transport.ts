@@ -1,0 +1,183 @@
+import type { Health } from '@user-workspaces/contract';
+import { AdapterError } from '@user-workspaces/contract';
+import { type ClusterJob, jobPrefix, type Submission, type Transport } from '../transport.js';
+import { type CommandLineOptions, type CommandResult, lastLine, runCommand, unavailable } from './run.js';
+
+/** Columns of `squeue`, each with a width that no value passes; the name, which others choose, comes last. */
+const columns = [
+  'jobid:16',
+  'state:20',
+  'reason:80',
+  'submittime:16',
+  'starttime:16',
+  'endtime:16',
+  'numcpus:12',
+  'exit_code:12',
+  'batchhost:256',
+  'name:256',
+];
+const format = columns.map((column) => `${column}|`).join(',');
+
+/** Talks to a cluster by Slurm's own commands. */
+export class CommandLine implements Transport {
+  constructor(private readonly options: CommandLineOptions) {}
+
+  async list(signal?: AbortSignal): Promise<readonly ClusterJob[]> {
+    const words = ['squeue', '--noheader', '--all', '--states=all', `--Format=${format}`] as const;
+    const { stdout } = await this.succeed(words, signal);
+    return stdout.split('\n').flatMap((line) => {
+      const [id, state, reason, submitted, started, ended, cpus, waitStatus, node, ...name] = line
+        .split('|')
+        .map((text) => text.trim());
+      const fullName = name.slice(0, -1).join('|');
+      if (!fullName.startsWith(jobPrefix)) return [];
+      return [
+        {
+          id: Number(id),
+          name: fullName,
+          state: state ?? '',
+          reason: reason ?? 'None',
+          submittedAtMs: timeOf(submitted) ?? 0,
+          startedAtMs: timeOf(started),
+          endedAtMs: timeOf(ended),
+          cpus: Number(cpus),
+          waitStatus: Number(waitStatus),
+          node: node === '' || node === 'n/a' ? null : (node ?? null),
+        },
+      ];
+    });
+  }
+
+  async submit({ name, account, script, options }: Submission): Promise<number> {
+    const words = [...options].map(([option, value]) => (value === true ? `--${option}` : `--${option}=${value}`));
+    const command = [
+      'sbatch',
+      '--parsable',
+      '--hold',
+      '--no-requeue',
+      `--job-name=${name}`,
+      '--chdir=/',
+      '--output=/dev/null',
+      ...words,
+    ] as const;
+    const { code, stdout, stderr } = await runCommand(this.options, command, { account, input: script });
+    const id = /^(\d+)/.exec(stdout)?.[1];
+    if (code === 0 && id !== undefined) return Number(id);
+    if (code === 0) throw unavailable(`sbatch answered "${stdout.slice(0, 100)}"`);
+    const why = lastLine(stderr).replace(/^Batch job submission failed: /, '');
+    throw new AdapterError('invalid', `The cluster refuses the job: ${why.replace(/\.?$/, '.')}`);
+  }
+
+  async release(id: number): Promise<void> {
+    await this.tolerate(['scontrol', 'release', String(id)]);
+  }
+
+  async signal(id: number, name: 'TERM' | 'KILL'): Promise<void> {
+    await this.tolerate(['scancel', '--full', `--signal=${name}`, String(id)]);
+  }
+
+  async withdraw(id: number): Promise<void> {
+    await this.tolerate(['scancel', '--state=PENDING', String(id)]);
+  }
+
+  async setTimeLimit(id: number, minutes: number): Promise<void> {
+    const { code, stderr } = await runCommand(this.options, [
+      'scontrol',
+      'update',
+      `jobid=${id}`,
+      `TimeLimit=${Math.ceil(minutes)}`,
+    ]);
+    if (code === 0) return;
+    const why = lastLine(stderr);
+    if (/access|permission/i.test(why)) {
+      throw new AdapterError(
+        'unsupported',
+        'The cluster does not let the server change time limits: its user is no operator of Slurm.',
+      );
+    }
+    if (saysEnded(stderr))
+      throw new AdapterError('not_found', 'The job is not running any more, so its time limit cannot be changed.');
+    throw new AdapterError('invalid', `The cluster refuses the new time limit: ${why}.`);
+  }
+
+  async history(ids: readonly number[], signal?: AbortSignal): Promise<readonly ClusterJob[] | null> {
+    const fields = 'JobIDRaw,State,ExitCode,Submit,Start,End,AllocCPUS,NodeList,Reason,JobName';
+    const words = [
+      'sacct',
+      '--noheader',
+      '--parsable2',
+      '--duplicates',
+      '--allocations',
+      '--allusers',
+      '--starttime=1970-01-02',
+      `--jobs=${ids.join(',')}`,
+      `--format=${fields}`,
+    ] as const;
+    const { code, stdout, stderr } = await runCommand(this.options, words, { signal });
+    if (code !== 0 && /accounting storage is disabled/i.test(stderr)) return null;
+    if (code !== 0) throw unavailable(`sacct: ${lastLine(stderr)}`);
+    return stdout.split('\n').flatMap((line) => {
+      const [id, state = '', exit = '0:0', submitted, started, ended, cpus, node, reason = 'None', ...name] =
+        line.split('|');
+      const fullName = name.join('|');
+      if (!fullName.startsWith(jobPrefix)) return [];
+      const [code = 0, signalNumber = 0] = exit.split(':').map(Number);
+      return [
+        {
+          id: Number(id),
+          name: fullName,
+          // "CANCELLED by 1001"
+          state: state.split(' ')[0] ?? '',
+          reason,
+          submittedAtMs: timeOf(submitted) ?? 0,
+          startedAtMs: timeOf(started),
+          endedAtMs: timeOf(ended),
+          cpus: Number(cpus),
+          waitStatus: code * 256 + signalNumber,
+          node: node === undefined || /^$|^None/.test(node) ? null : node,
+        },
+      ];
+    });
+  }
+
+  async addresses(signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    const { stdout } = await this.succeed(['sinfo', '--noheader', '--all', '--Node', '--format=%N|%o'], signal);
+    return new Map(
+      stdout.split('\n').flatMap((line): [string, string][] => {
+        const [name = '', address = ''] = line.trim().split('|');
+        return name === '' ? [] : [[name, address]];
+      }),
+    );
+  }
+
+  async ping(signal?: AbortSignal): Promise<Health> {
+    const { stdout } = await runCommand(this.options, ['scontrol', 'ping'], { signal });
+    const connected = /is UP/.test(stdout);
+    return { connected, message: connected ? 'The cluster answers.' : "The cluster's controller does not answer." };
+  }
+
+  /** Runs what must answer. */
+  private async succeed(command: readonly [string, ...string[]], signal?: AbortSignal): Promise<CommandResult> {
+    const result = await runCommand(this.options, command, { signal });
+    if (result.code !== 0) throw unavailable(`${command[0]}: ${lastLine(result.stderr)}`);
+    return result;
+  }
+
+  /** Runs what is done already when the job has ended or is past that state. */
+  private async tolerate(command: readonly [string, ...string[]]): Promise<void> {
+    const { code, stderr } = await runCommand(this.options, command);
+    if (code === 0 || saysEnded(stderr)) return;
+    throw unavailable(`${command[0]}: ${lastLine(stderr)}`);
+  }
+}
+
+function saysEnded(stderr: string): boolean {
+  return /invalid job id|already completing|already completed|no longer pending|not pending|transition|already finished|is already done/i.test(
+    stderr,
+  );
+}
+
+/** Milliseconds of a time that Slurm gives in seconds, `null` for one that is not set. */
+function timeOf(text: string | undefined): number | null {
+  return text !== undefined && /^[1-9]\d*$/.test(text) ? Number(text) * 1000 : null;
+}

@@ -1,0 +1,3 @@
+export type { CommandLineOptions } from './command-line/run.js';
+export { createSlurmResource, type SlurmResourceOptions } from './create.js';
+export { checkDetails as checkJobDetails, type JobDefaults } from './job-options.js';

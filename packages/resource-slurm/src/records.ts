@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LaunchEnd } from '@user-workspaces/contract';
+
+/** The cluster's job that a launch key stands for, or that there shall never be one. Made once; nothing changes it. */
+export type Claim =
+  | {
+      readonly kind: 'job';
+      readonly id: number;
+      /** Port assigned to its session. */
+      readonly port: number | null;
+    }
+  | { readonly kind: 'never' };
+
+/** When a stop was first asked for, by a clock that nobody sets. */
+export interface StopMark {
+  readonly uptimeMs: number;
+  readonly bootId: string;
+}
+
+/**
+ * What must outlive the server: a directory per launch key in a directory of its own, which all replicas share. Files are made whole by a rename or,
+ * where only the first may win, by a link.
+ */
+export class Records {
+  constructor(private readonly root: string) {}
+
+  /** Notes that the cluster may have got a job for this key. False if that was noted before. */
+  async intend(launchKey: string): Promise<boolean> {
+    return this.writeOnce(join(this.root, launchKey), 'intent', '');
+  }
+
+  async claim(launchKey: string): Promise<Claim | undefined> {
+    return this.read<Claim>(launchKey, 'claim');
+  }
+
+  /** Makes this the key's claim, unless it has one; returns the one that holds. */
+  async claimOnce(launchKey: string, claim: Claim): Promise<Claim> {
+    await this.writeOnce(join(this.root, launchKey), 'claim', JSON.stringify(claim));
+    return (await this.claim(launchKey)) ?? claim;
+  }
+
+  async isReleased(launchKey: string): Promise<boolean> {
+    return (await this.read(launchKey, 'released')) !== undefined;
+  }
+
+  async setReleased(launchKey: string): Promise<void> {
+    await this.writeOnce(join(this.root, launchKey), 'released', 'true');
+  }
+
+  async stopMark(launchKey: string): Promise<StopMark | undefined> {
+    return this.read<StopMark>(launchKey, 'stop');
+  }
+
+  /** The first mark that was made. */
+  async markStopped(launchKey: string): Promise<StopMark> {
+    const [uptime, bootId] = await Promise.all([
+      readFile('/proc/uptime', 'utf8'),
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    ]);
+    const mark = { uptimeMs: Number(uptime.split(' ')[0]) * 1000, bootId: bootId.trim() };
+    await this.writeOnce(join(this.root, launchKey), 'stop', JSON.stringify(mark));
+    const first = (await this.stopMark(launchKey)) ?? mark;
+    // Made before the machine was started anew: the grace begins again.
+    return first.bootId === mark.bootId ? first : mark;
+  }
+
+  /** True the first time. */
+  async markTerminated(launchKey: string): Promise<boolean> {
+    return this.writeOnce(join(this.root, launchKey), 'terminated', 'true');
+  }
+
+  async isTerminated(launchKey: string): Promise<boolean> {
+    return (await this.read(launchKey, 'terminated')) !== undefined;
+  }
+
+  async end(launchKey: string): Promise<LaunchEnd | undefined> {
+    return this.read<LaunchEnd>(launchKey, 'end');
+  }
+
+  /** How it ended, for ever: the first word holds. */
+  async endOnce(launchKey: string, end: LaunchEnd): Promise<LaunchEnd> {
+    await this.writeOnce(join(this.root, launchKey), 'end', JSON.stringify(end));
+    return (await this.end(launchKey)) ?? end;
+  }
+
+  /** Gives a port to a key, unless another has it. */
+  async takePort(port: number, launchKey: string): Promise<boolean> {
+    const ports = join(this.root, 'ports');
+    if (await this.writeOnce(ports, String(port), JSON.stringify(launchKey))) return true;
+    const holder: unknown = await readJson(join(ports, String(port)));
+    return holder === launchKey;
+  }
+
+  async freePort(port: number, launchKey: string): Promise<void> {
+    const path = join(this.root, 'ports', String(port));
+    if ((await readJson(path)) === launchKey) await rm(path, { force: true });
+  }
+
+  async remove(launchKey: string): Promise<void> {
+    // In one step out of sight; what a crash leaves of it is found by its name.
+    const away = join(this.root, `removed-${launchKey}-${randomBytes(4).toString('hex')}`);
+    await rename(join(this.root, launchKey), away).catch(ignoreMissing);
+    await rm(away, { recursive: true, force: true });
+  }
+
+  private async read<T>(launchKey: string, name: string): Promise<T | undefined> {
+    return readJson<T>(join(this.root, launchKey, name));
+  }
+
+  private async writeOnce(directory: string, name: string, content: string): Promise<boolean> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const temporary = join(directory, `.${name}-${randomBytes(6).toString('hex')}`);
+    await writeFile(temporary, content, { flush: true, mode: 0o600 });
+    try {
+      await link(temporary, join(directory, name));
+      return true;
+    } catch (error) {
+      if (hasCode(error, 'EEXIST')) return false;
+      throw error;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+}
+
+/** These files are written by this module alone, whole or not at all. */
+async function readJson<T>(path: string): Promise<T | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  return JSON.parse(text);
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!hasCode(error, 'ENOENT')) throw error;
+}
+
+export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.some((code) => error.code === code);
+}

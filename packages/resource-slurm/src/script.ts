@@ -1,0 +1,80 @@
+import type { LaunchSpecification } from '@user-workspaces/contract';
+
+/** File of the job directory that holds the job's output. */
+export const outputName = 'output.log';
+
+/** Absolute path of a job's own directory. */
+export function jobDirectoryOf(workspacePath: string, jobId: number): string {
+  return `${workspacePath.replace(/\/+$/, '')}/.${jobId}`;
+}
+
+/** A shell word with exactly this value. Slurm takes no script with the line ends of DOS, so a return is put in by name. */
+function quote(value: string): string {
+  return `'${value.replaceAll("'", `'\\''`).replaceAll('\r', `'"$uws_return"'`)}'`;
+}
+
+/**
+ * The script that the cluster runs as the account: it makes the job directory and its files, sets the environment and becomes the job, so that the exit code and
+ * signal that Slurm records are the job's own. It reaches Slurm by a pipe: nothing of it stands in a command line.
+ *
+ * @param addresses Of the nodes whose address is not their name.
+ */
+export function startScript(
+  specification: LaunchSpecification,
+  port: number | null,
+  addresses: ReadonlyMap<string, string>,
+): string {
+  const { account, workspacePath, jobId, files, session } = specification;
+  const jobDirectory = jobDirectoryOf(workspacePath, jobId);
+  const directory = `./.${jobId}`;
+  const words = specification.command.map((part) => quote(part.replaceAll('{job_directory}', jobDirectory))).join(' ');
+  const stale = ['session', outputName, ...files.map(({ name }) => name)].map((name) => quote(`${directory}/${name}`));
+  const environment = {
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    HOME: account.home ?? workspacePath,
+    USER: account.name,
+    LOGNAME: account.name,
+    SHELL: '/bin/sh',
+    LANG: 'C.UTF-8',
+    TERM: 'dumb',
+    ...specification.environment,
+    UWS_JOB_ID: String(jobId),
+    UWS_WORKSPACE: workspacePath,
+    UWS_JOB_DIRECTORY: jobDirectory,
+    ...(session && {
+      UWS_SECRET: session.secret,
+      UWS_REPORT: `${jobDirectory}/session`,
+      ...(port !== null && { UWS_PORT: String(port) }),
+    }),
+  };
+  return `#!/bin/sh
+umask 022
+uws_return=$(printf '\\r')
+fail() { printf '%s\\n' "$1" >&2; exit 125; }
+# Put back into the queue by an operator: what ran once does not run again.
+[ "\${SLURM_RESTART_COUNT:-0}" = 0 ] || exit 125
+cd -- ${quote(workspacePath)} || fail 'The workspace cannot be entered on this node.'
+if [ -L ${directory} ]; then fail 'The job directory is a link.'; fi
+if [ -d ${directory} ]; then rm -rf -- ${stale.join(' ')} || fail 'The job directory cannot be cleared.'
+else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace.'; fi
+set -C
+exec > ${directory}/${outputName} 2>&1 || exit 125
+${files
+  .map(({ name, content, mode }) => {
+    const path = quote(`${directory}/${name}`);
+    return `{ printf '%s' ${quote(content)} > ${path} && chmod ${mode.toString(8).padStart(4, '0')} ${path}; } || fail 'A file of the job cannot be written to its directory.'\n`;
+  })
+  .join('')}set +C
+export ${Object.entries(environment)
+    .map(([name, value]) => `${name}=${quote(value)}`)
+    .join(' ')}
+${session ? hostLines(addresses) : ''}unset uws_return OLDPWD
+exec ${words} < /dev/null
+`;
+}
+
+/** Sets `UWS_HOST` to what {@link hostOf} answers for the node. */
+function hostLines(addresses: ReadonlyMap<string, string>): string {
+  const cases = [...addresses].map(([node, address]) => `${quote(node)}) UWS_HOST=${quote(address)} ;;\n`).join('');
+  return `case $SLURMD_NODENAME in\n${cases}*) UWS_HOST=$SLURMD_NODENAME ;;\nesac\nexport UWS_HOST\n`;
+}

@@ -1,0 +1,60 @@
+import type { Account, Health } from '@user-workspaces/contract';
+
+/** A job as the cluster tells of it. */
+export interface ClusterJob {
+  readonly id: number;
+  readonly name: string;
+  /** The base state, such as `RUNNING`; `COMPLETING` hides it. */
+  readonly state: string;
+  /** Why it waits or why it ended, in the scheduler's word; `None` for nothing. */
+  readonly reason: string;
+  readonly submittedAtMs: number;
+  /** Of a waiting job: when the scheduler expects to start it. */
+  readonly startedAtMs: number | null;
+  /** Of a running job: when its limit ends it. */
+  readonly endedAtMs: number | null;
+  readonly cpus: number;
+  /** What `wait(2)` gave for the main process. */
+  readonly waitStatus: number;
+  /** The node on which the main process runs. */
+  readonly node: string | null;
+}
+
+/** A job to be handed to the cluster. */
+export interface Submission {
+  readonly name: string;
+  readonly account: Account;
+  readonly script: string;
+  /** Long options of `sbatch` by name, without the dashes; `true` for one without a value. */
+  readonly options: ReadonlyMap<string, string | true>;
+}
+
+/**
+ * One way to talk to a cluster. Guarantees: an answer is the cluster's own; what is not known is an AdapterError `unavailable`; nothing is tried twice.
+ */
+export interface Transport {
+  /** All jobs whose name begins with {@link jobPrefix}, those that ended not long ago included: one request, however many. */
+  list(signal?: AbortSignal): Promise<readonly ClusterJob[]>;
+  /** Submits a job that is held: it does not start before {@link release}. @throws AdapterError `invalid` with the scheduler's reason. */
+  submit(submission: Submission): Promise<number>;
+  /** Lets a held job go; fine for one that was let go before or has ended. */
+  release(id: number): Promise<void>;
+  /** Sends a signal to every process of a running job; fine for one that has ended. */
+  signal(id: number, name: 'TERM' | 'KILL'): Promise<void>;
+  /** Takes a job that waits out of the queue; does nothing to one that runs. */
+  withdraw(id: number): Promise<void>;
+  /** Sets the limit of a running job, counted from its start. */
+  setTimeLimit(id: number, minutes: number): Promise<void>;
+  /** What the accounting knows of jobs that the cluster has forgotten; `null` where there is no accounting. */
+  history(ids: readonly number[], signal?: AbortSignal): Promise<readonly ClusterJob[] | null>;
+  /** Addresses of the nodes by their names. */
+  addresses(signal?: AbortSignal): Promise<ReadonlyMap<string, string>>;
+  ping(signal?: AbortSignal): Promise<Health>;
+}
+
+/** Begins the name of every job of ours; the launch key follows. */
+export const jobPrefix = 'uws-';
+
+export function jobNameOf(launchKey: string): string {
+  return jobPrefix + launchKey;
+}

@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LaunchReference, LaunchSpecification, Observation, Resource } from '@user-workspaces/contract';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { missingForSlurm, type SlurmCluster, startSlurmCluster } from '../../../test/backends/slurm/cluster.js';
+import { describeUnless } from '../../../test/support/requirements.js';
+import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
+
+// What only a cluster can do to a job. One after the other: they stop what others would need.
+
+// The cluster itself takes its time: it looks after limits, lost nodes and forgotten jobs at intervals.
+vi.setConfig({ testTimeout: 240_000 });
+
+let jobs = 0;
+
+function specificationOf(
+  world: SlurmWorld,
+  script: string,
+  changes: Partial<LaunchSpecification> = {},
+): LaunchSpecification {
+  const { account, workspacePath } = world;
+  jobs += 1;
+  return {
+    launchKey: randomBytes(16).toString('hex'),
+    jobId: jobs,
+    account,
+    workspacePath,
+    command: ['/bin/sh', '-c', script],
+    files: [],
+    environment: {},
+    limits: {},
+    options: {},
+    ...changes,
+  };
+}
+
+function referenceTo({ launchKey, account, workspacePath, jobId }: LaunchSpecification): LaunchReference {
+  return { launchKey, handle: null, account, workspacePath, jobId };
+}
+
+async function observe(resource: Resource, specification: LaunchSpecification): Promise<Observation> {
+  const seen = (await resource.observe([referenceTo(specification)])).get(specification.launchKey);
+  if (!seen) throw new Error('The launch was not answered.');
+  return seen;
+}
+
+/** Observes until it is of this kind, and fails when it is `absent` meanwhile or at once when it has ended instead. */
+async function until<K extends Observation['kind']>(resource: Resource, specification: LaunchSpecification, kind: K) {
+  for (let tries = 0; tries < 600; tries++) {
+    const seen = await observe(resource, specification);
+    if (seen.kind === kind) return seen as Extract<Observation, { kind: K }>;
+    if (seen.kind === 'absent' || seen.kind === 'ended') throw new Error(`Instead of ${kind}: ${JSON.stringify(seen)}`);
+    await sleep(200);
+  }
+  throw new Error(`Never ${kind}.`);
+}
+
+describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
+  let cluster: SlurmCluster;
+  let world: SlurmWorld;
+  beforeAll(async () => {
+    // Forgotten soon, so that the accounting is needed; a lost node is given up soon.
+    cluster = await startSlurmCluster([jobUser], { MIN_JOB_AGE: '5', SLURMD_TIMEOUT: '10' });
+    world = await openSlurmWorld(cluster);
+  }, 900_000);
+  afterAll(async () => {
+    await cluster?.up().catch(() => undefined);
+    await world?.close();
+    await cluster?.down();
+  }, 180_000);
+
+  const killController = async () => {
+    const pid = Number(await readFile(`${cluster.directory}/run/slurmctld/slurmctld.pid`, 'utf8'));
+    process.kill(pid, 'SIGKILL');
+  };
+
+  test('a submit whose answer is lost is found again, and runs once', async () => {
+    const { resource, link, workspacePath } = world;
+    const specification = specificationOf(world, 'echo started >> once');
+    link.loseAnswers(1);
+    await expect(resource.launch(specification)).rejects.toMatchObject({ kind: 'unavailable' });
+    expect((await observe(resource, specification)).kind).toBe('absent');
+    await resource.launch(specification);
+    const end = await until(resource, specification, 'ended');
+    expect(end).toMatchObject({ exitCode: 0, cause: 'exited' });
+    expect(await readFile(`${workspacePath}/once`, 'utf8')).toBe('started\n');
+    const held = await cluster.run('squeue', '--noheader', '--states=pending', `--name=uws-${specification.launchKey}`);
+    expect(held.trim()).toBe('');
+  });
+
+  test('what can never run is refused with the reason of the scheduler', async () => {
+    const { resource } = world;
+    const tooMuch = specificationOf(world, 'true', { limits: { memoryMb: 900_000 } });
+    await resource.launch(tooMuch);
+    expect(await until(resource, tooMuch, 'ended')).toMatchObject({
+      cause: 'launch_failed',
+      startedAtMs: null,
+      reason: expect.stringContaining('No node of the cluster has what it asks for.'),
+    });
+    expect(await cluster.run('squeue', '--noheader', `--name=uws-${tooMuch.launchKey}`)).toBe('');
+    const nowhere = specificationOf(world, 'true', { resourceDetails: { partition: 'nowhere' } });
+    await expect(resource.launch(nowhere)).rejects.toMatchObject({
+      kind: 'invalid',
+      message: expect.stringContaining('partition'),
+    });
+    const other = specificationOf(world, 'true', { options: { nodelist: 'node1' } });
+    await expect(resource.launch(other)).rejects.toMatchObject({ kind: 'invalid', field: 'nodelist' });
+  });
+
+  test('what asks for more time than its partition has ends at once, or is refused', async () => {
+    const { resource } = world;
+    const specification = specificationOf(world, 'true', {
+      limits: { timeLimitMinutes: 60 },
+      resourceDetails: { partition: 'short' },
+    });
+    const refused: unknown = await resource.launch(specification).catch((error: unknown) => error);
+    if (refused instanceof Error) {
+      expect(refused).toMatchObject({ kind: 'invalid', message: expect.stringMatching(/time limit/i) });
+      return;
+    }
+    const end = await until(resource, specification, 'ended');
+    expect(end).toMatchObject({
+      cause: 'launch_failed',
+      reason: expect.stringContaining('more time than its partition allows'),
+    });
+  });
+
+  test('a job whose memory runs out has the cause and words of it', async () => {
+    const { resource, node } = world;
+    const command = [node, '-e', 'Buffer.alloc(400 * 1048576, 1); setInterval(() => {}, 1000)'] as const;
+    const specification = specificationOf(world, '', { command: [...command], limits: { memoryMb: 120 } });
+    await resource.launch(specification);
+    const end = await until(resource, specification, 'ended');
+    expect(end).toMatchObject({
+      cause: 'memory_limit',
+      exitCode: null,
+      reason: expect.stringContaining('more memory'),
+    });
+  });
+
+  test('a waiting job says why it waits, in words', async () => {
+    const { resource } = world;
+    await cluster.run('scontrol', 'update', 'NodeName=node1,node2', 'State=DRAIN', 'Reason=test');
+    try {
+      const specification = specificationOf(world, 'true');
+      await resource.launch(specification);
+      let seen = await until(resource, specification, 'pending');
+      for (let tries = 0; tries < 50 && !/down, drained|enough/.test(seen.reason ?? ''); tries++) {
+        await sleep(200);
+        seen = await until(resource, specification, 'pending');
+      }
+      expect(seen.reason).toMatch(/are down, drained or reserved|enough processors/);
+      await resource.stop(referenceTo(specification), 0);
+      expect(await until(resource, specification, 'ended')).toMatchObject({
+        cause: 'stopped',
+        startedAtMs: null,
+        coreHours: 0,
+      });
+    } finally {
+      await cluster.run('scontrol', 'update', 'NodeName=node1,node2', 'State=RESUME');
+    }
+  });
+
+  test('a job that somebody cancels in the cluster is told so', async () => {
+    const { resource } = world;
+    const specification = specificationOf(world, 'sleep 600');
+    const { handle } = await resource.launch(specification);
+    await until(resource, specification, 'running');
+    await cluster.run('scancel', handle);
+    expect(await until(resource, specification, 'ended')).toMatchObject({
+      cause: 'stopped',
+      reason: expect.stringContaining('cancelled in the cluster'),
+    });
+  });
+
+  test('a job that the cluster has forgotten is looked up in its accounting', async () => {
+    const { resource, make } = world;
+    const specification = specificationOf(world, 'exit 7');
+    const { handle } = await resource.launch(specification);
+    // Nobody looks until it is forgotten.
+    for (let tries = 0; tries < 300; tries++) {
+      const left = await cluster.run('squeue', '--noheader', '--states=all', '--format=%A');
+      if (!left.split('\n').includes(handle)) break;
+      await sleep(500);
+    }
+    const end = await until(await make(), specification, 'ended');
+    expect(end).toMatchObject({ exitCode: 7, cause: 'exited', handle });
+  });
+
+  test('a controller that is killed changes nothing; afterwards the truth is known', async () => {
+    const { resource } = world;
+    const specification = specificationOf(world, 'while [ ! -e controller-is-back ]; do sleep 0.2; done; exit 5');
+    await resource.launch(specification);
+    await until(resource, specification, 'running');
+    // What it was told in its last seconds it may forget.
+    await sleep(6000);
+    await killController();
+    expect((await observe(resource, specification)).kind).toBe('unknown');
+    const late = specificationOf(world, 'true');
+    await expect(resource.launch(late)).rejects.toMatchObject({ kind: 'unavailable' });
+    await cluster.up();
+    await until(resource, specification, 'running');
+    await cluster.run('touch', `${world.workspacePath}/controller-is-back`);
+    expect(await until(resource, specification, 'ended')).toMatchObject({ exitCode: 5, cause: 'exited' });
+    await resource.launch(late);
+    expect(await until(resource, late, 'ended')).toMatchObject({ exitCode: 0 });
+  });
+
+  test('a job whose node is powered off runs until the cluster knows better, and has then lost its node', async () => {
+    const { resource } = world;
+    const specification = specificationOf(world, 'sleep 600', { resourceDetails: { constraint: 'node2' } });
+    await resource.launch(specification);
+    await until(resource, specification, 'running');
+    const anchor = Number(await readFile(`${cluster.directory}/run/node2.anchor`, 'utf8'));
+    process.kill(anchor, 'SIGKILL');
+    const end = await until(resource, specification, 'ended');
+    expect(end).toMatchObject({ cause: 'node_failure', exitCode: null, reason: expect.stringContaining('node2') });
+    await cluster.up();
+  });
+});
