@@ -162,6 +162,41 @@ describe('a section', () => {
   });
 });
 
+describe('a Slurm cluster', () => {
+  const cluster = (entry: object, details: object = {}) =>
+    sections({
+      available_resources: { c: { resource_type: 'SlurmResource', ...entry } },
+      available_job_types: {
+        t: { job_type: 'TerminalJob', environment_details: { c: { resource_details: details } } },
+      },
+    });
+
+  it('is accepted with what job types may need of it', async () => {
+    const { configuration } = await load(
+      cluster(
+        {
+          cpu_partition: 'general',
+          allowed_options: ['exclusive'],
+          session_ports: [30000, 30100],
+          connection_details: { slurm_conf: '/etc/slurm/slurm.conf', command_prefix: ['ssh', 'login'] },
+        },
+        { partition: 'short', exclusive: true },
+      ),
+    );
+    expect(configuration.available_resources.c?.resource_type).toBe('SlurmResource');
+  });
+
+  it.each([
+    [{ cpu_partitions: 'a' }, {}, 'available_resources.c.cpu_partitions is not supported in a SlurmResource'],
+    [{ session_ports: [1] }, {}, 'available_resources.c.session_ports must be a list of two ports'],
+    [{ connection_details: { slurm_conf: 'etc' } }, {}, 'connection_details.slurm_conf must be an absolute path'],
+    [{}, { nodelist: 'n1' }, 'environment_details.c.resource_details.nodelist is not a known key: known are partition'],
+    [{}, { partition: '-x' }, 'environment_details.c.resource_details.partition must be true or a text'],
+  ])('is refused with %j and %j', async (entry, details, message) => {
+    expect(await refusal(cluster(entry, details))).toContain(message);
+  });
+});
+
 describe('the pass-through domain', () => {
   it.each([
     ['sessions.example.org', 'sessions.example.org'],

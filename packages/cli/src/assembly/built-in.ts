@@ -6,9 +6,11 @@ import {
 } from '@user-workspaces/auth-local';
 import type { AccountMapping, Authentication, Resource, Storage } from '@user-workspaces/contract';
 import { createLocalResource } from '@user-workspaces/resource-local';
+import { createSlurmResource } from '@user-workspaces/resource-slurm';
 import { createLocalStorage } from '@user-workspaces/storage-local';
 import type { Configuration } from '../configuration/configuration.js';
-import type { AuthenticationEntry, StorageEntry } from '../configuration/sections.js';
+import type { AuthenticationEntry, ConfiguredResource, StorageEntry } from '../configuration/sections.js';
+import { slurmOptionsOf, slurmType } from '../configuration/slurm.js';
 import type { DataLayout } from '../data-directory/layout.js';
 
 // The adapters that this package brings, made from entries of the configuration.
@@ -47,6 +49,11 @@ export async function createBuiltInStorage(
   });
 }
 
-export async function createBuiltInResource(name: string, recordsDirectory: string): Promise<Resource> {
+export async function createBuiltInResource(
+  name: string,
+  entry: ConfiguredResource,
+  recordsDirectory: string,
+): Promise<Resource> {
+  if (entry.resource_type === slurmType) return createSlurmResource(slurmOptionsOf(name, entry, recordsDirectory));
   return createLocalResource({ name, recordsDirectory });
 }

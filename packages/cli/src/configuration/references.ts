@@ -1,11 +1,13 @@
 import { AdapterError, type JobTypeKind } from '@user-workspaces/contract';
 import { jobTypeKinds, packagedRuntime } from '@user-workspaces/job-types';
+import { checkJobDetails } from '@user-workspaces/resource-slurm';
 import type { Configuration, Origin } from './configuration.js';
 import type { CustomAdapters } from './custom-adapters.js';
 import { resourceDetailsKey, splitDetails } from './environment-details.js';
 import { fillPlaceholders } from './placeholders.js';
 import { type Problem, problem } from './problem.js';
 import { builtInTypes } from './sections.js';
+import { slurmOptionsOf, slurmType } from './slurm.js';
 
 /** Adapters of the old service that have no counterpart yet. */
 const notYetSupported = new Set([
@@ -71,6 +73,7 @@ export function checkReferences(
     const key = `available_resources.${name}`;
     expectType(`${key}.resource_type`, entry.resource_type, [
       builtInTypes.resource,
+      slurmType,
       ...Object.keys(adapters.resource_types ?? {}),
     ]);
     expectName(`${key}.storage`, entry.storage, configuration.available_storage);
@@ -131,8 +134,12 @@ function checkJobTypes(configuration: Configuration, place: string, custom: read
       try {
         const parts = splitDetails(details);
         kind.configure(fillPlaceholders(parts.jobType, packagedRuntime), where);
-        const resourceType = configuration.available_resources[resource]?.resource_type;
+        const entry = configuration.available_resources[resource];
+        const resourceType = entry?.resource_type;
         if (resourceType === builtInTypes.resource) refuseDetails(parts.resource, `${where}.${resourceDetailsKey}`);
+        if (entry && resourceType === slurmType) {
+          checkJobDetails(slurmOptionsOf(resource, entry, '/'), parts.resource, `${where}.${resourceDetailsKey}`);
+        }
       } catch (error) {
         if (!AdapterError.is(error)) throw error;
         problems.push({ key: error.field ?? where, sentence: `${error.message} (${place})` });

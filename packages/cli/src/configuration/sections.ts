@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { resourceDetailsKey } from './environment-details.js';
+import { slurmProblems, slurmShape, slurmType } from './slurm.js';
 
 // The sections keep the names that the old service's configuration gives them. Entries of a type that this package brings
 // may hold only keys that have an effect; those of another type are checked by the adapter that a module brings for it.
@@ -101,7 +102,14 @@ const resourceShape = {
 export const resourceSection = section(
   z
     .looseObject(resourceShape, anObject)
-    .superRefine(onlyKnownKeys('resource_type', builtInTypes.resource, resourceShape)),
+    .superRefine(onlyKnownKeys('resource_type', builtInTypes.resource, resourceShape))
+    .superRefine(onlyKnownKeys('resource_type', slurmType, { ...resourceShape, ...slurmShape }))
+    .superRefine((entry, context) => {
+      if (entry.resource_type !== slurmType) return;
+      for (const { path, message } of slurmProblems(entry)) {
+        context.addIssue({ code: 'custom', path: [...path], message, input: entry[String(path[0])] });
+      }
+    }),
 ).refine(notEmpty, atLeastOne);
 
 const minutes = z.number('must be a number of minutes above 0').positive('must be a number of minutes above 0');
