@@ -32,8 +32,10 @@ export function testMutants<W extends World, Capability extends string>(
 ): void {
   const isWhole = process.env.UWS_LONG === '1';
   const seed = seedOf(1);
+  const tried = mutants.map((mutant, index) => ({ ...mutant, index })).filter(({ isLong }) => isWhole || !isLong);
+  // A group without tests would count as broken.
+  if (tried.length === 0) return;
   describe(`${suite.contract}: an adapter that`, () => {
-    const tried = mutants.map((mutant, index) => ({ ...mutant, index })).filter(({ isLong }) => isWhole || !isLong);
     it.each(tried)('$fault', { timeout: 600_000 }, async ({ index, fault, open, breaks }) => {
       const part = isWhole ? suite : partOf(suite, breaks, seededRandom(seed + index));
       const { results } = await tryAdapter(part, { name: fault, open, ...(differences && { differences }) }, atOnce);
