@@ -20,7 +20,7 @@ describe('the plan of a run', () => {
 });
 
 describeUnless(postgres.missing, 'two servers on PostgreSQL', () => {
-  test(`keep what they promised, whatever fails: seed ${seed}`, { timeout, retry: 0 }, async () => {
+  test(`keep what they promised, whatever fails: seed ${seed}`, { timeout }, async () => {
     const { problems, figures } = await storm(onPostgres);
     console.log(`PostgreSQL, seed ${seed}: ${figures}`);
     expect(problems).toEqual([]);
@@ -28,7 +28,7 @@ describeUnless(postgres.missing, 'two servers on PostgreSQL', () => {
 });
 
 describeUnless(missingMount(), 'a server on SQLite with a small disk', () => {
-  test(`keeps what it promised, whatever fails: seed ${seed}`, { timeout, retry: 0 }, async () => {
+  test(`keeps what it promised, whatever fails: seed ${seed}`, { timeout }, async () => {
     const { problems, figures } = await storm(onSqlite);
     console.log(`SQLite, seed ${seed}: ${figures}`);
     expect(problems).toEqual([]);
