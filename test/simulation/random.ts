@@ -1,9 +1,7 @@
+import { type Random as Numbers, seededRandom as seededNumbers } from '@user-workspaces/testkit';
+
 /** Random numbers that a seed repeats. */
-export interface Random {
-  /** From 0 up to, but not including, 1. */
-  next(): number;
-  /** A whole number from 0 up to, but not including, `bound`. */
-  below(bound: number): number;
+export interface Random extends Numbers {
   /** One of them. */
   pick<T>(choices: readonly [T, ...T[]]): T;
 }
@@ -15,15 +13,7 @@ export function mixed(seed: number, salt: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** The generator mulberry32. */
 export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (bound: number): number => Math.floor(next() * bound);
-  return { next, below, pick: (choices) => choices[below(choices.length)] ?? choices[0] };
+  const numbers = seededNumbers(seed);
+  return { ...numbers, pick: (choices) => choices[numbers.below(choices.length)] ?? choices[0] };
 }
