@@ -1,4 +1,4 @@
-import type { NewRow } from '@user-workspaces/contract';
+import { newUser } from '../../packages/database-sql/test/support/rows.js';
 import type { Bug } from './bugs.js';
 import { type FaultKind, faultKinds } from './faults.js';
 import { emptyLedger } from './ledger.js';
@@ -64,7 +64,9 @@ export async function simulate(options: Options, trace?: (line: string) => void)
   const { violations } = models;
   const ledger = emptyLedger();
   const ids = Array.from({ length: options.users }, (_, index) => index + 1);
-  for (const id of ids) models.database.rows.users.set(id, { id, ...newUser(`user${id}`, world.nowMs) });
+  for (const id of ids) {
+    models.database.rows.users.set(id, { id, ...newUser(`user${id}`, { created_at_ms: world.nowMs }) });
+  }
   for (let number = 1; number <= options.replicas; number++) {
     replicas.push(new Replica(world, models, `replica ${number}`, options.bug));
   }
@@ -133,25 +135,4 @@ function sleep(world: World, actor: Actor, forMs: number): void {
   world.after(forMs, world.outside, `${actor.name} goes on`, () => {
     actor.isPaused = false;
   });
-}
-
-function newUser(username: string, nowMs: number): NewRow<'users'> {
-  return {
-    username,
-    email: `${username}@localhost`,
-    first_name: username,
-    last_name: '',
-    search_text: username,
-    is_active: true,
-    deactivated_at_ms: null,
-    role: 'user',
-    event_seq: 0,
-    max_disk_space_bytes: null,
-    max_core_hours: null,
-    max_active_jobs: null,
-    max_workspaces: null,
-    used_disk_space_bytes: 0,
-    used_core_hours: 0,
-    created_at_ms: nowMs,
-  };
 }

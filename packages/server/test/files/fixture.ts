@@ -16,6 +16,7 @@ import type {
 import { createSqlDatabase } from '@user-workspaces/database-sql';
 import { createLocalStorage } from '@user-workspaces/storage-local';
 import { type Logger, pino } from 'pino';
+import { newUser } from '../../../database-sql/test/support/rows.js';
 import {
   createEventStreams,
   createJobSockets,
@@ -174,24 +175,10 @@ export async function startFixture(
 
   const addUser = async (username: string): Promise<{ user: UserRow; token: string }> => {
     const user = await database.transaction((rows) =>
-      rows.insert('users', {
-        username,
-        email: `${username}@example.org`,
-        first_name: username,
-        last_name: 'Test',
-        search_text: username,
-        is_active: true,
-        deactivated_at_ms: null,
-        role: 'user',
-        event_seq: 0,
-        max_disk_space_bytes: null,
-        max_core_hours: null,
-        max_active_jobs: null,
-        max_workspaces: null,
-        used_disk_space_bytes: 0,
-        used_core_hours: 0,
-        created_at_ms: 0,
-      }),
+      rows.insert(
+        'users',
+        newUser(username, { first_name: username, last_name: 'Test', search_text: username, created_at_ms: 0 }),
+      ),
     );
     return { user, token: (await issueToken(context, user.id, 'test', serverActor)).token };
   };
