@@ -12,7 +12,7 @@ import { mayRead, openRegularFile } from './reading.js';
 import { removeEntry } from './removal.js';
 import { writeAll } from './source.js';
 import { freshName, makeOwnedDirectory, openStaged, removeStaged, stageLink } from './staging.js';
-import { TreeCursor, traverse, type Visit } from './traversal.js';
+import { TreeCursor, traverse, unlessClosed } from './traversal.js';
 import { finishFile } from './writing.js';
 
 const chunkBytes = 1024 * 1024;
@@ -36,7 +36,7 @@ export async function copyWorkspace(from: DirectoryHandle, context: CopyContext)
       // Depth first, so the way from the last directory to this one leads up, and then down once.
       while (target.depth > 0 && target.depth >= visit.depth) await target.leave();
       if (visit.data !== undefined) await enterTarget(target, visit.data, context);
-      for await (const { name, stats } of readOpen(visit, context.signal)) {
+      for await (const { name, stats } of unlessClosed(visit, readDirectory(visit.directory, context.signal))) {
         context.signal?.throwIfAborted();
         if (isHidden(name)) continue;
         if (stats.isDirectory()) visit.children.push({ name, data: name });
@@ -46,18 +46,6 @@ export async function copyWorkspace(from: DirectoryHandle, context: CopyContext)
     await context.to.directory.sync();
   } finally {
     await target.close();
-  }
-}
-
-/** What is in a directory; nothing if the server may not read it, which one that is root always may. */
-async function* readOpen(
-  { directory, depth }: Visit<unknown>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<{ readonly name: Name; readonly stats: BigIntStats }> {
-  try {
-    yield* readDirectory(directory, signal);
-  } catch (error) {
-    if (depth === 0 || errnoOf(error) !== 'EACCES') throw error;
   }
 }
 

@@ -5,7 +5,7 @@ import type { DirectoryHandle } from './directory-handle.js';
 import { errnoOf } from './errors.js';
 import { type Name, nameFromLatin1 } from './names.js';
 import { joinPath } from './paths.js';
-import { traverse } from './traversal.js';
+import { traverse, unlessClosed, type Visit } from './traversal.js';
 
 /** Entries looked at in parallel, and names read ahead. */
 const batchSize = 64;
@@ -79,17 +79,19 @@ export async function* walkDirectory(
   path: string,
   signal?: AbortSignal,
 ): AsyncGenerator<Entry> {
-  for await (const visit of traverse(directory, path)) {
-    try {
-      for await (const { name, stats } of readDirectory(visit.directory, signal)) {
-        if (typeof name !== 'string') continue;
-        const entry = await describe(visit.directory, name, joinPath(visit.data, name), stats);
-        if (entry?.kind === 'directory') visit.children.push({ name, data: entry.path });
-        if (entry) yield entry.kind === 'directory' && isClosed(stats) ? { ...entry, isClosed: true } : entry;
-      }
-    } catch (error) {
-      if (visit.depth === 0 || errnoOf(error) !== 'EACCES') throw error;
-    }
+  for await (const visit of traverse(directory, path)) yield* unlessClosed(visit, describeVisited(visit, signal));
+}
+
+/** Describes what is in a visited directory, and has its subdirectories visited. */
+async function* describeVisited(
+  { directory, data, children }: Visit<string>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Entry> {
+  for await (const { name, stats } of readDirectory(directory, signal)) {
+    if (typeof name !== 'string') continue;
+    const entry = await describe(directory, name, joinPath(data, name), stats);
+    if (entry?.kind === 'directory') children.push({ name, data: entry.path });
+    if (entry) yield entry.kind === 'directory' && isClosed(stats) ? { ...entry, isClosed: true } : entry;
   }
 }
 

@@ -42,6 +42,15 @@ export async function* traverse<T>(start: DirectoryHandle, data: T): AsyncGenera
   }
 }
 
+/** What is read of a visited directory; it ends early where the server, if it is not root, may not read that. The start must be readable. */
+export async function* unlessClosed<T>({ depth }: Visit<unknown>, content: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* content;
+  } catch (error) {
+    if (depth === 0 || errnoOf(error) !== 'EACCES') throw error;
+  }
+}
+
 interface Level {
   readonly identity: Identity;
   handle: DirectoryHandle | undefined;
