@@ -37,18 +37,14 @@ export function assembleJobTypes(
       ([first], [second]) =>
         Number(second === configuration.main_resource) - Number(first === configuration.main_resource),
     );
-    const resources = new Map(
-      environments.map(([resource, details]): [string, JobType] => {
-        const where = `available_job_types.${id}.environment_details.${resource}`;
-        return [resource, kind.configure(fillPlaceholders(splitDetails(details).jobType, runtime), where)];
-      }),
-    );
-    const resourceDetails = new Map(
-      environments.map(([resource, details]): [string, Readonly<Record<string, unknown>>] => [
-        resource,
-        splitDetails(details).resource,
-      ]),
-    );
+    const resources = new Map<string, JobType>();
+    const resourceDetails = new Map<string, Readonly<Record<string, unknown>>>();
+    for (const [resource, details] of environments) {
+      const where = `available_job_types.${id}.environment_details.${resource}`;
+      const parts = splitDetails(details);
+      resources.set(resource, kind.configure(fillPlaceholders(parts.jobType, runtime), where));
+      resourceDetails.set(resource, parts.resource);
+    }
     return [id, { name: entry.name ?? id, resources, resourceDetails, ...limitsOf(entry) }];
   });
   return new Map(entries);

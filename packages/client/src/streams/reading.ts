@@ -40,8 +40,7 @@ async function within<Value>(idleMs: number, read: Promise<Value>): Promise<Valu
 }
 
 /** The same, or at once the signal's reason. */
-export async function unlessAborted<Value>(signal: AbortSignal | undefined, work: Promise<Value>): Promise<Value> {
-  if (!signal) return work;
+async function unlessAborted<Value>(signal: AbortSignal, work: Promise<Value>): Promise<Value> {
   let end: (() => void) | undefined;
   const aborted = new Promise<never>((_, reject) => {
     end = () => reject(signal.reason);
