@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 // Packages whose tests run no jobs: what those start does not depend on the server's Node.
-const projects = ['contract', 'schema', 'client', 'auth-local', 'storage-local', 'database-sql', 'cli'];
+const projects = ['contract', 'schema', 'launch', 'client', 'auth-local', 'storage-local', 'database-sql', 'cli'];
 
 function run(command, args) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });

@@ -1,17 +1,18 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { LaunchSpecification } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
+import { environmentOf, quote, requireValid } from '@user-workspaces/launch';
 import type { Cgroups } from './cgroups.js';
+import { type Identity, identityOf } from './identity.js';
 import { type Launch, type Launches, marker, type Step } from './launches.js';
 import type { Records } from './records.js';
 import type { Sessions } from './sessions.js';
-import { environmentOf, quote, startScript } from './start-script.js';
+import { startScript } from './start-script.js';
 import type { LaunchRecord, LaunchState } from './state.js';
 import { type Isolation, supervisorPath } from './system.js';
-import { type Identity, identityOf, requireValid } from './validation.js';
 
 /** How long a supervisor may take to say that it is there. */
 const claimTimeoutMs = 10_000;
@@ -109,7 +110,7 @@ export class Launcher {
     };
     const [markerName = '', markerValue = ''] = marker(launchKey).split('=');
     const environment = {
-      ...environmentOf(specification, host, port),
+      ...environmentOf(specification, { shell: existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh', host, port }),
       ...(isolation === 'marker' && { [markerName]: markerValue }),
     };
     const files = {

@@ -3,7 +3,8 @@ import { type FileHandle, open, stat, truncate } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { LogChunk, LogRange } from '@user-workspaces/contract';
-import { hasCode, type Records } from './records.js';
+import { hasCode } from '@user-workspaces/launch';
+import type { Records } from './records.js';
 import { supervisorPath } from './system.js';
 
 const chunkBytes = 64 * 1024;

@@ -1,10 +1,10 @@
 import { type FSWatcher, watch } from 'node:fs';
+import { hasCode, versionOfReport } from '@user-workspaces/launch';
 import { readOomKills } from './cgroups.js';
 import { type Launches, processesOf } from './launches.js';
 import { cutLog } from './logs.js';
 import { isAlive, memoryBytes, ProcessTable } from './processes.js';
-import { hasCode, type Records } from './records.js';
-import { versionOfReport } from './sessions.js';
+import type { Records } from './records.js';
 import type { LaunchRecord, LaunchState } from './state.js';
 
 const tickMs = 1000;

@@ -15,6 +15,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { AdapterError } from '@user-workspaces/contract';
+import { hasCode } from '@user-workspaces/launch';
 import {
   isLaunchRecord,
   type LaunchRecord,
@@ -219,8 +220,4 @@ async function exists(path: string): Promise<boolean> {
     if (hasCode(error, 'ENOENT')) return false;
     throw error;
   }
-}
-
-export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }

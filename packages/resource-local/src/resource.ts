@@ -11,6 +11,7 @@ import type {
   ResourceCapabilities,
 } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
+import { answering, isLaunchKey } from '@user-workspaces/launch';
 import type { Launcher } from './launcher.js';
 import type { Launch, Launches, Step } from './launches.js';
 import { readLog } from './logs.js';
@@ -18,7 +19,6 @@ import type { Monitor } from './monitor.js';
 import { nameOf, observationOf } from './observation.js';
 import { type Records, uptimeSeconds } from './records.js';
 import { MachineView, type Sessions } from './sessions.js';
-import { isLaunchKey } from './validation.js';
 
 /** How long the watch of a time limit may take to decide about a job that was extended at its last moment. */
 const decideTimeoutMs = 10_000;
@@ -223,17 +223,5 @@ export class LocalResource implements Resource {
 
   async close(): Promise<void> {
     this.parts.monitor.close();
-  }
-}
-
-/** Turns an error of the file system, such as a full disk under the records, into one that the server waits out. */
-async function answering<T>(effect: () => Promise<T>): Promise<T> {
-  try {
-    return await effect();
-  } catch (error) {
-    if (!(error instanceof Error) || !('syscall' in error)) throw error;
-    throw new AdapterError('unavailable', `The records of jobs cannot be read or written: ${error.message}.`, {
-      cause: error,
-    });
   }
 }

@@ -1,44 +1,5 @@
-import { existsSync } from 'node:fs';
 import type { LaunchSpecification } from '@user-workspaces/contract';
-
-/** Absolute path of a job's own directory. */
-export function jobDirectoryOf(workspacePath: string, jobId: number): string {
-  return `${workspacePath.replace(/\/+$/, '')}/.${jobId}`;
-}
-
-/** A shell word with exactly this value: between single quotes nothing has a meaning. */
-export function quote(value: string): string {
-  return `'${value.replaceAll("'", `'\\''`)}'`;
-}
-
-/** What the job finds in its environment. Nothing of the server's own environment is among it. */
-export function environmentOf(
-  specification: LaunchSpecification,
-  host: string,
-  port: number | null,
-): Record<string, string> {
-  const { account, workspacePath, jobId, session } = specification;
-  const jobDirectory = jobDirectoryOf(workspacePath, jobId);
-  return {
-    PATH: '/usr/local/bin:/usr/bin:/bin',
-    HOME: account.home ?? workspacePath,
-    USER: account.name,
-    LOGNAME: account.name,
-    SHELL: existsSync('/bin/bash') ? '/bin/bash' : '/bin/sh',
-    LANG: 'C.UTF-8',
-    TERM: 'dumb',
-    ...specification.environment,
-    UWS_JOB_ID: String(jobId),
-    UWS_WORKSPACE: workspacePath,
-    UWS_JOB_DIRECTORY: jobDirectory,
-    ...(session && {
-      UWS_HOST: host,
-      UWS_SECRET: session.secret,
-      UWS_REPORT: `${jobDirectory}/session`,
-      ...(port !== null && { UWS_PORT: String(port) }),
-    }),
-  };
-}
+import { jobDirectoryOf, quote } from '@user-workspaces/launch';
 
 /**
  * The script that the account's shell reads from its standard input once all privileges are gone: it makes the job directory

@@ -23,7 +23,12 @@ export async function bundleChild() {
     platform: 'node',
     format: 'esm',
     logLevel: 'error',
-    alias: { '@user-workspaces/contract': fileURLToPath(new URL('../../contract/src/index.ts', import.meta.url)) },
+    alias: Object.fromEntries(
+      ['contract', 'launch'].map((name) => [
+        `@user-workspaces/${name}`,
+        fileURLToPath(new URL(`../../${name}/src/index.ts`, import.meta.url)),
+      ]),
+    ),
   });
   return {
     run(order: ChildOrder): Promise<ChildResult> {

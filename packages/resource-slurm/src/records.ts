@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LaunchEnd } from '@user-workspaces/contract';
+import { hasCode } from '@user-workspaces/launch';
 
 /** The cluster's job that a launch key stands for, or that there shall never be one. Made once; nothing changes it. */
 export type Claim =
@@ -139,8 +140,4 @@ async function readJson<T>(path: string): Promise<T | undefined> {
 
 function ignoreMissing(error: unknown): void {
   if (!hasCode(error, 'ENOENT')) throw error;
-}
-
-export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.some((code) => error.code === code);
 }

@@ -10,8 +10,11 @@ import type {
   Observation,
   Resource,
   ResourceCapabilities,
+  SessionAddress,
 } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
+import { answering, isLaunchKey, requireValid } from '@user-workspaces/launch';
+import { requireAccount } from './account.js';
 import { checkDetails, type JobDefaults, optionsOf } from './job-options.js';
 import { readOutput } from './logs.js';
 import type { NodeAddresses } from './node-addresses.js';
@@ -21,7 +24,6 @@ import { outputName, startScript } from './script.js';
 import { findSession } from './sessions.js';
 import { coreHoursOf, endOf, endOfJob, impossible, phaseOf, reasonInWords } from './states.js';
 import { type ClusterJob, jobNameOf, type Transport } from './transport.js';
-import { isLaunchKey, requireAccount, requireValid } from './validation.js';
 import { openJobFile, removeJobFile } from './workspace-files.js';
 
 /** Two readings that do not find a job count only when they are at least so far apart. */
@@ -66,7 +68,7 @@ export class SlurmResource implements Resource {
   };
   /** When a job was first not found where it should be, by `performance.now()`. */
   private readonly missingSince = new Map<string, number>();
-  private readonly sessions = new Map<string, Awaited<ReturnType<typeof findSession>> & { readonly node: string }>();
+  private readonly sessions = new Map<string, { readonly node: string; readonly session: SessionAddress }>();
 
   constructor(private readonly parts: SlurmResourceParts) {
     this.name = parts.name;
@@ -79,7 +81,7 @@ export class SlurmResource implements Resource {
 
   async launch(specification: LaunchSpecification, signal?: AbortSignal): Promise<Launched> {
     signal?.throwIfAborted();
-    requireValid(specification);
+    requireValid(specification, outputName);
     requireAccount(specification.account);
     const options = optionsOf(specification, this.parts.defaults);
     const claim = await abortable(
@@ -256,9 +258,9 @@ export class SlurmResource implements Resource {
     const node = job.node ?? '';
     if (node === '') return { sessionProblem: 'The cluster has not said yet on which node the job runs.' };
     const known = this.sessions.get(launchKey);
-    if (known?.node === node && 'session' in known) return { session: known.session };
+    if (known?.node === node) return { session: known.session };
     const found = await findSession(launch, secret, await this.parts.addresses.hostOf(node), port);
-    if ('session' in found) this.sessions.set(launchKey, { ...found, node });
+    if ('session' in found) this.sessions.set(launchKey, { node, session: found.session });
     return found;
   }
 
@@ -438,16 +440,4 @@ async function abortable<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> 
     signal.addEventListener('abort', abort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
-}
-
-/** Turns an error of the file system, such as a full disk under the records, into one that the server waits out. */
-async function answering<T>(effect: () => Promise<T>): Promise<T> {
-  try {
-    return await effect();
-  } catch (error) {
-    if (!(error instanceof Error) || !('syscall' in error)) throw error;
-    throw new AdapterError('unavailable', `The records of jobs cannot be read or written: ${error.message}.`, {
-      cause: error,
-    });
-  }
 }

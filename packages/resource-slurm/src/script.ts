@@ -1,16 +1,12 @@
 import type { LaunchSpecification } from '@user-workspaces/contract';
+import { environmentOf, jobDirectoryOf, quote as quoteWord } from '@user-workspaces/launch';
 
 /** File of the job directory that holds the job's output. */
 export const outputName = 'output.log';
 
-/** Absolute path of a job's own directory. */
-export function jobDirectoryOf(workspacePath: string, jobId: number): string {
-  return `${workspacePath.replace(/\/+$/, '')}/.${jobId}`;
-}
-
 /** A shell word with exactly this value. Slurm takes no script with the line ends of DOS, so a return is put in by name. */
 function quote(value: string): string {
-  return `'${value.replaceAll("'", `'\\''`).replaceAll('\r', `'"$uws_return"'`)}'`;
+  return quoteWord(value).replaceAll('\r', `'"$uws_return"'`);
 }
 
 /**
@@ -24,29 +20,12 @@ export function startScript(
   port: number | null,
   addresses: ReadonlyMap<string, string>,
 ): string {
-  const { account, workspacePath, jobId, files, session } = specification;
+  const { workspacePath, jobId, files, session } = specification;
   const jobDirectory = jobDirectoryOf(workspacePath, jobId);
   const directory = `./.${jobId}`;
   const words = specification.command.map((part) => quote(part.replaceAll('{job_directory}', jobDirectory))).join(' ');
   const stale = ['session', outputName, ...files.map(({ name }) => name)].map((name) => quote(`${directory}/${name}`));
-  const environment = {
-    PATH: '/usr/local/bin:/usr/bin:/bin',
-    HOME: account.home ?? workspacePath,
-    USER: account.name,
-    LOGNAME: account.name,
-    SHELL: '/bin/sh',
-    LANG: 'C.UTF-8',
-    TERM: 'dumb',
-    ...specification.environment,
-    UWS_JOB_ID: String(jobId),
-    UWS_WORKSPACE: workspacePath,
-    UWS_JOB_DIRECTORY: jobDirectory,
-    ...(session && {
-      UWS_SECRET: session.secret,
-      UWS_REPORT: `${jobDirectory}/session`,
-      ...(port !== null && { UWS_PORT: String(port) }),
-    }),
-  };
+  const environment = environmentOf(specification, { shell: '/bin/sh', port });
   return `#!/bin/sh
 umask 022
 uws_return=$(printf '\\r')

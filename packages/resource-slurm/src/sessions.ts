@@ -1,13 +1,10 @@
-import { timingSafeEqual } from 'node:crypto';
 import { connect } from 'node:net';
 import type { LaunchReference, SessionAddress } from '@user-workspaces/contract';
-import { openJobFile } from './workspace-files.js';
+import { readReport } from '@user-workspaces/launch';
 
 /** What a look for a session found. */
 export type SessionState = { readonly session: SessionAddress } | { readonly sessionProblem: string };
 
-/** Longest report that is read: a secret, a port and a path. */
-const reportBytes = 4096;
 const knockMs = 2000;
 
 /**
@@ -22,7 +19,7 @@ export async function findSession(
   host: string,
   port: number | null,
 ): Promise<SessionState> {
-  const report = await readReport(launch, secret);
+  const report = await readReport(launch, launch.account.uid, secret);
   if (typeof report === 'string') return { sessionProblem: report };
   if (report.port !== port) {
     const sessionProblem = `The session reported port ${report.port}, which is not the port ${port ?? '(none)'} that was assigned to this job.`;
@@ -32,35 +29,6 @@ export async function findSession(
   return problem === undefined
     ? { session: { host, port: report.port, path: report.path } }
     : { sessionProblem: `The session cannot be reached from the server at ${host}, port ${report.port}: ${problem}.` };
-}
-
-async function readReport(launch: LaunchReference, secret: string): Promise<{ port: number; path: string } | string> {
-  const file = await openJobFile(launch, 'session');
-  if (file === 'is not there yet') return 'The session has not reported its port yet.';
-  if (typeof file === 'string') return `The report of the session ${file}.`;
-  try {
-    if ((await file.stat()).size > reportBytes) return 'The report of the session is too long.';
-    const buffer = Buffer.alloc(reportBytes);
-    const { bytesRead } = await file.read(buffer, 0, reportBytes, 0);
-    return parseReport(buffer.toString('utf8', 0, bytesRead), secret);
-  } finally {
-    await file.close();
-  }
-}
-
-/** The port and path of a report, or a sentence that says what is wrong with it. */
-function parseReport(text: string, secret: string): { port: number; path: string } | string {
-  const [, given, port, path] = /^(\S+) (\d{1,5}) (.+)\n$/s.exec(text) ?? [];
-  if (given === undefined || path === undefined) return 'The report of the session is not "<secret> <port> <path>".';
-  const [expected, actual] = [Buffer.from(secret), Buffer.from(given)];
-  if (expected.length !== actual.length || !timingSafeEqual(expected, actual)) {
-    return 'The report of the session does not hold the secret of this job.';
-  }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  if (!/^\/[^\x00-\x20\x7f?#\\]*$/.test(path)) {
-    return 'The path that the session reported is not a plain absolute path.';
-  }
-  return { port: Number(port), path };
 }
 
 /** Why nobody can be reached there; nothing where somebody can. */

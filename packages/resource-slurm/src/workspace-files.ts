@@ -1,30 +1,9 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { LaunchReference } from '@user-workspaces/contract';
-import { hasCode } from './records.js';
+import { hasCode, withJobDirectory } from '@user-workspaces/launch';
 
-const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
-
-/**
- * Opens the directory of a job: a place that its account can fill with links, pipes and huge files while we look. Directories are held open and entered by their
- * handles, links are not followed.
- */
-async function withJobDirectory<T>(
-  { workspacePath, jobId }: LaunchReference,
-  use: (path: string) => Promise<T>,
-): Promise<T> {
-  const workspace = await open(workspacePath, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  try {
-    const directory = await open(`/proc/self/fd/${workspace.fd}/.${jobId}`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    try {
-      return await use(`/proc/self/fd/${directory.fd}`);
-    } finally {
-      await directory.close();
-    }
-  } finally {
-    await workspace.close();
-  }
-}
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** A file of the job directory, or a sentence that says why there is none to read: it must be a plain file of the account. */
 export async function openJobFile(launch: LaunchReference, name: string): Promise<FileHandle | string> {

@@ -1,6 +1,5 @@
-import type { Account, LaunchSpecification } from '@user-workspaces/contract';
+import type { LaunchSpecification } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
-import { outputName } from './script.js';
 
 const keyPattern = /^[0-9a-f]{32}$/;
 const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -31,11 +30,12 @@ export function isLaunchKey(launchKey: string): boolean {
 }
 
 /**
- * Checks all that the launch's scripts rely on.
+ * Checks all that start scripts rely on.
  *
+ * @param outputName The file of the job directory that the resource keeps for the job's output, if it does.
  * @throws AdapterError `invalid`, naming the field.
  */
-export function requireValid(specification: LaunchSpecification): void {
+export function requireValid(specification: LaunchSpecification, outputName?: string): void {
   requireLaunchKey(specification.launchKey);
   const { jobId, workspacePath, command, files, environment, limits, session } = specification;
   const check = (accepted: boolean, field: string, message: string) => {
@@ -60,9 +60,9 @@ export function requireValid(specification: LaunchSpecification): void {
     const plain = /^[^/\0]{1,255}$/.test(name) && name !== '.' && name !== '..';
     check(plain && !names.has(name), 'files', `"${name}" is not a plain file name, or it is given twice.`);
     check(
-      !['session', 'session.new', outputName].includes(name),
+      name !== 'session' && name !== 'session.new' && name !== outputName,
       'files',
-      `The name "${name}" is taken by the report of the session or the output.`,
+      `The name "${name}" is taken by the report of the session${outputName === undefined ? '' : ' or the output'}.`,
     );
     check(!hasNul(content), 'files', `The content of "${name}" holds a NUL character.`);
     check(Number.isInteger(mode) && mode >= 0 && mode <= 0o777, 'files', `The mode of "${name}" is not in 0..0777.`);
@@ -82,29 +82,4 @@ export function requireValid(specification: LaunchSpecification): void {
 
 function hasNul(text: string): boolean {
   return text.includes('\0');
-}
-
-/**
- * Refuses accounts that no job may run as.
- *
- * @throws AdapterError `denied` for root, `misconfigured` where the server is root and the account has no uid and gid.
- */
-export function requireAccount({ name, uid, gid }: Account): void {
-  if (uid === 0 || gid === 0 || name === 'root') {
-    throw new AdapterError('denied', `The account ${name} is root or has its uid or gid: jobs never run as root.`, {
-      field: 'account',
-    });
-  }
-  if (!/^[A-Za-z0-9_][\w.@-]{0,63}$/.test(name)) {
-    throw new AdapterError('invalid', 'The name of the account is no user name of the cluster.', { field: 'account' });
-  }
-  if (process.geteuid?.() === 0 && (uid === null || gid === null)) {
-    throw new AdapterError(
-      'misconfigured',
-      `The account ${name} has no uid and gid: configure accounts that the cluster knows.`,
-      {
-        field: 'account',
-      },
-    );
-  }
 }

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { versionOfReport } from '../src/sessions.js';
+import { versionOfReport } from '../src/report.js';
 
 let root: string;
 beforeEach(async () => {
