@@ -28,6 +28,8 @@ import { openJobFile, removeJobFile } from './workspace-files.js';
 
 /** Two readings that do not find a job count only when they are at least so far apart. */
 const missingMs = 5_000;
+/** Who follows an output reads of the end in the records, where each look of the server notes it; the cluster itself is asked only so often. */
+const askEndMs = 5_000;
 /** How many launches are looked at together. */
 const lookAtOnce = 32;
 
@@ -379,8 +381,11 @@ export class SlurmResource implements Resource {
   async *logs(launch: LaunchReference, range: LogRange, signal?: AbortSignal): AsyncGenerator<LogChunk> {
     const { launchKey } = launch;
     if (!isLaunchKey(launchKey) || (await this.parts.records.claim(launchKey))?.kind !== 'job') return;
+    let askedAtMs = Number.NEGATIVE_INFINITY;
     const hasEnded = async () => {
       if (await this.parts.records.end(launchKey)) return true;
+      if (performance.now() - askedAtMs < askEndMs) return false;
+      askedAtMs = performance.now();
       const seen = (await this.observe([launch], signal)).get(launchKey);
       return seen?.kind === 'ended' || seen?.kind === 'absent';
     };
