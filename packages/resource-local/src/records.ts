@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import {
   chmod,
   chown,
+  constants,
   type FileHandle,
   link,
   mkdir,
@@ -124,53 +125,46 @@ export class Records {
   }
 
   /** First line of a file and when it was written; `undefined` while there is none, or none complete. */
-  async line(
-    launchKey: string,
-    name: string,
-  ): Promise<{ readonly words: string[]; readonly writtenAtMs: number } | undefined> {
-    let file: FileHandle;
-    try {
-      file = await open(`${this.directory(launchKey)}/${name}`);
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return undefined;
-      throw error;
-    }
-    try {
-      const text = await file.readFile('utf8');
-      const end = text.indexOf('\n');
-      if (end < 0) return undefined;
-      return { words: text.slice(0, end).split(' '), writtenAtMs: Math.round((await file.stat()).mtimeMs) };
-    } finally {
-      await file.close();
-    }
+  line(launchKey: string, name: string): Promise<Line | undefined> {
+    return firstLine(`${this.directory(launchKey)}/${name}`);
   }
 
   /** What is recorded now; `undefined` for an unknown key. Throws when the records cannot be read or make no sense. */
   async read(launchKey: string): Promise<LaunchState | undefined> {
-    if (!(await exists(this.directory(launchKey)))) {
+    let directory: FileHandle;
+    try {
+      directory = await open(this.directory(launchKey), constants.O_RDONLY | constants.O_DIRECTORY);
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
       await stat(this.changes); // Without it this is no directory of records, and nothing follows from an absence.
       this.known.delete(launchKey); // Another process may have removed it.
       return undefined;
     }
-    const known = this.known.get(launchKey);
-    if (known?.result) return known;
-    const record = known?.record ?? (await this.readRecord(launchKey));
-    const claim = known?.supervisor ? undefined : await this.line(launchKey, 'supervisor');
-    const supervisor = known?.supervisor ?? parseSupervisor(claim?.words);
-    const started = known?.started ?? parseStarted(await this.line(launchKey, 'started'));
-    const stop = known?.stoppedAtUptimeSeconds ?? (await this.line(launchKey, 'stop'))?.words[0];
-    const result = parseResult(await this.line(launchKey, 'result'));
-    const state: LaunchState = {
-      launchKey,
-      claimed: supervisor !== undefined || (await this.has(launchKey, 'supervisor')),
-      ...(record && { record }),
-      ...(supervisor && { supervisor }),
-      ...(started && { started }),
-      ...(stop !== undefined && { stoppedAtUptimeSeconds: Number(stop) }),
-      ...(result && { result }),
-    };
-    if (record) this.known.set(launchKey, state);
-    return state;
+    try {
+      const known = this.known.get(launchKey);
+      if (known?.result) return known;
+      // All files are looked for in the directory that was found, also when it goes away and comes back meanwhile; and the last one
+      // written is read first, so that a launch with a result has all that came before it.
+      const found = `/proc/self/fd/${directory.fd}`;
+      const result = parseResult(await firstLine(`${found}/result`));
+      const started = known?.started ?? parseStarted(await firstLine(`${found}/started`));
+      const supervisor = known?.supervisor ?? parseSupervisor((await firstLine(`${found}/supervisor`))?.words);
+      const stop = known?.stoppedAtUptimeSeconds ?? (await firstLine(`${found}/stop`))?.words[0];
+      const record = known?.record ?? (await readRecord(`${found}/launch.json`, launchKey));
+      const state: LaunchState = {
+        launchKey,
+        claimed: supervisor !== undefined || (await exists(`${found}/supervisor`)),
+        ...(record && { record }),
+        ...(supervisor && { supervisor }),
+        ...(started && { started }),
+        ...(stop !== undefined && { stoppedAtUptimeSeconds: Number(stop) }),
+        ...(result && { result }),
+      };
+      if (record) this.known.set(launchKey, state);
+      return state;
+    } finally {
+      await directory.close();
+    }
   }
 
   /** Removes all about a launch, at once for every reader. */
@@ -197,19 +191,42 @@ export class Records {
       if (Date.now() - mtimeMs > 60_000) await rm(path, { recursive: true, force: true });
     }
   }
+}
 
-  private async readRecord(launchKey: string): Promise<LaunchRecord | undefined> {
-    let text: string;
-    try {
-      text = await readFile(`${this.directory(launchKey)}/launch.json`, 'utf8');
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return undefined;
-      throw error;
-    }
-    const record: unknown = JSON.parse(text);
-    if (!isLaunchRecord(record)) throw new Error(`${this.directory(launchKey)}/launch.json is damaged.`);
-    return record;
+interface Line {
+  readonly words: string[];
+  readonly writtenAtMs: number;
+}
+
+async function firstLine(path: string): Promise<Line | undefined> {
+  let file: FileHandle;
+  try {
+    file = await open(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
   }
+  try {
+    const text = await file.readFile('utf8');
+    const end = text.indexOf('\n');
+    if (end < 0) return undefined;
+    return { words: text.slice(0, end).split(' '), writtenAtMs: Math.round((await file.stat()).mtimeMs) };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readRecord(path: string, launchKey: string): Promise<LaunchRecord | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  const record: unknown = JSON.parse(text);
+  if (!isLaunchRecord(record)) throw new Error(`The launch.json of launch ${launchKey} is damaged.`);
+  return record;
 }
 
 async function exists(path: string): Promise<boolean> {
