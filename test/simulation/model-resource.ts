@@ -76,6 +76,7 @@ export class ModelResource {
       call(this.#line, actor, `${this.name}.${label}`, effect, signal);
     return {
       name: this.name,
+      kind: 'model',
       capabilities: { extend: false, push: this.#isPushing, limits: { time: '', memory: '', cpu: '' } },
       sessionHost: this.name,
       launch: (specification, signal) => {

@@ -34,6 +34,7 @@ export type {
   Limits,
   Me,
   Parameter,
+  Resource,
   Share,
   Status,
   Token,

@@ -36,6 +36,7 @@ export type Me = Schema<'Me'>;
 export type Token = Schema<'Token'>;
 export type Parameter = Schema<'Parameter'>;
 export type Limits = Schema<'Limits'>;
+export type Resource = Schema<'Resource'>;
 export type Upload = Schema<'Upload'>;
 
 const newOfWorkspace = { status_reason: null, version: 0 };

@@ -139,6 +139,20 @@ export interface ResourceCapabilities {
   readonly limits: Readonly<Record<'time' | 'memory' | 'cpu', string>>;
 }
 
+export interface Capacity {
+  readonly total: number;
+  readonly free: number;
+}
+
+/** How busy a resource is, other people's jobs included. What it cannot tell is absent. */
+export interface ResourceLoad {
+  readonly runningJobs?: number;
+  readonly queuedJobs?: number;
+  readonly cpus?: Capacity;
+  readonly memoryMb?: Capacity;
+  readonly gpus?: Capacity;
+}
+
 /**
  * A place that runs jobs.
  *
@@ -155,6 +169,8 @@ export interface ResourceCapabilities {
  */
 export interface Resource {
   readonly name: string;
+  /** What kind of place it is, in one word for `GET /resources/`: `local`, `slurm`, `docker`, or one's own. */
+  readonly kind: string;
   readonly capabilities: ResourceCapabilities;
   /** Name or address under which the session proxy's path form shows this resource's sessions before their host is known. */
   readonly sessionHost: string;
@@ -194,5 +210,7 @@ export interface Resource {
   /** Removes what the resource keeps about an ended launch, its logs included. An unknown key is fine. */
   forget(launch: LaunchReference, signal?: AbortSignal): Promise<void>;
   check(signal?: AbortSignal): Promise<Health>;
+  /** How busy it is, for `GET /resources/`: asked every few seconds at most. A resource without this function does not tell. */
+  load?(signal?: AbortSignal): Promise<ResourceLoad>;
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   Health,
@@ -9,6 +10,7 @@ import type {
   Observation,
   Resource,
   ResourceCapabilities,
+  ResourceLoad,
 } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import { answering, isLaunchKey } from '@user-workspaces/launch';
@@ -43,6 +45,7 @@ export interface LocalResourceParts {
 /** Runs jobs as processes of this machine. */
 export class LocalResource implements Resource {
   readonly name: string;
+  readonly kind = 'local';
   readonly sessionHost: string;
   readonly capabilities: ResourceCapabilities;
 
@@ -219,6 +222,18 @@ export class LocalResource implements Resource {
     const { time, memory, cpu } = capabilities.limits;
     const message = `Jobs run as processes of this machine, ${isolation}. Limits: time ${time}; memory ${memory}; CPU ${cpu}.`;
     return { connected: true, message: monitor.problem === undefined ? message : `${message} ${monitor.problem}` };
+  }
+
+  async load(): Promise<ResourceLoad> {
+    const cpus = availableParallelism();
+    // Zero or more than there is: no limit is set on the server itself.
+    const limitBytes = process.constrainedMemory();
+    const memoryBytes = limitBytes > 0 && limitBytes < totalmem() ? limitBytes : totalmem();
+    const inMb = (bytes: number) => Math.floor(bytes / 2 ** 20);
+    return {
+      cpus: { total: cpus, free: Math.max(0, Math.round((cpus - (loadavg()[0] ?? 0)) * 10) / 10) },
+      memoryMb: { total: inMb(memoryBytes), free: inMb(Math.min(memoryBytes, process.availableMemory())) },
+    };
   }
 
   async close(): Promise<void> {

@@ -58,6 +58,7 @@ export interface SlurmResourceParts {
  */
 export class SlurmResource implements Resource {
   readonly name: string;
+  readonly kind = 'slurm';
   readonly sessionHost: string;
   readonly capabilities: ResourceCapabilities = {
     extend: true,

@@ -38,6 +38,7 @@ export const operations = {
   streamEvents: {"method":"GET","path":"/events/","authentication":true,"query":["last_event_id"],"idempotencyKey":false,"body":"none","answer":"events","servedBy":"handler"},
   listJobTypes: {"method":"GET","path":"/job_types/","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
   listParameters: {"method":"GET","path":"/parameters/","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
+  listResources: {"method":"GET","path":"/resources/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
   getLimits: {"method":"GET","path":"/limits/","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
   getStatus: {"method":"GET","path":"/status/","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},
   getHealth: {"method":"GET","path":"/healthz","authentication":false,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler"},

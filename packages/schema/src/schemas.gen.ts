@@ -102,9 +102,13 @@ export const JobType = z.strictObject({ "id": z.string(), "name": z.string(), "r
 export const JobTypesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "job_types": z.record(z.string(), JobType) }) });
 export const Parameter = z.looseObject({ "display_name": z.string(), "description": z.string(), "variable_name": z.string(), "default_value": z.unknown(), "validation": z.looseObject({ "type": z.enum(["int","str","bool","float","list","dict"]), "min": z.exactOptional(z.number()), "max": z.exactOptional(z.number()), "required": z.exactOptional(z.boolean()) }) });
 export const ParametersAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "parameters": z.array(Parameter) }) });
+export const Capacity = z.strictObject({ "total": z.number(), "free": z.number() });
+export const ResourceLoad = z.strictObject({ "running_jobs": z.union([z.int(), z.null()]), "queued_jobs": z.union([z.int(), z.null()]), "cpus": z.union([Capacity, z.null()]), "memory_mb": z.union([Capacity, z.null()]), "gpus": z.union([Capacity, z.null()]) });
+export const Dependency = z.strictObject({ "connected": z.boolean(), "message": z.string(), "details": z.exactOptional(z.string()) });
+export const Resource = z.strictObject({ "name": z.string(), "kind": z.string(), "job_types": z.array(z.string()), "health": Dependency, "limits": z.strictObject({ "time": z.string(), "memory": z.string(), "cpu": z.string() }), "can_extend": z.boolean(), "options": z.array(Parameter), "jobs": z.strictObject({ "pending": z.int(), "running": z.int() }), "load": z.union([ResourceLoad, z.null()]) });
+export const ResourcesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "resources": z.array(Resource) }) });
 export const Limits = z.strictObject({ "header_bytes": z.int(), "headers": z.int(), "url_bytes": z.int(), "json_bytes": z.int(), "json_depth": z.int(), "file_bytes": z.int(), "chunk_bytes": z.int(), "files_per_request": z.int(), "links_per_request": z.int(), "links_per_workspace": z.int(), "shares_per_request": z.int(), "requests_per_minute": z.int(), "failed_sign_ins_per_minute": z.int(), "open_requests": z.int(), "open_event_streams": z.int(), "open_job_sockets": z.int(), "open_archives": z.int(), "open_uploads": z.int(), "header_seconds": z.int(), "json_seconds": z.int(), "idle_seconds": z.int() });
 export const LimitsAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "limits": Limits }) });
-export const Dependency = z.strictObject({ "connected": z.boolean(), "message": z.string(), "details": z.exactOptional(z.string()) });
 export const StatusAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "version": z.string(), "build": z.string(), "dependencies": z.strictObject({ "main_resource": Dependency, "api_user_authentication": Dependency, "resources": z.record(z.string(), Dependency), "storage_methods": z.record(z.string(), Dependency), "user_authentication_methods": z.record(z.string(), Dependency), "database": Dependency }) });
 
 /** What each operation takes: parameters as text, and its JSON body. */
@@ -164,6 +168,7 @@ export const requests = {
   adminListAudit: { path: z.object({  }), query: z.object({ "actor_user_id": z.exactOptional(integerText.pipe(z.int().min(0))), "action": z.exactOptional(AuditAction), "outcome": z.exactOptional(AuditOutcome), "subject_kind": z.exactOptional(AuditSubjectKind), "subject_id": z.exactOptional(integerText.pipe(z.int().min(0))), "from": z.exactOptional(z.string().max(64)), "until": z.exactOptional(z.string().max(64)), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined() },
   listJobTypes: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   listParameters: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
+  listResources: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   getLimits: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   getStatus: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   getHealth: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
@@ -229,6 +234,7 @@ export const answers = {
   adminListAudit: { "200": AuditAnswer, "default": ErrorAnswer },
   listJobTypes: { "200": JobTypesAnswer, "default": ErrorAnswer },
   listParameters: { "200": ParametersAnswer, "default": ErrorAnswer },
+  listResources: { "200": ResourcesAnswer, "default": ErrorAnswer },
   getLimits: { "200": LimitsAnswer, "default": ErrorAnswer },
   getStatus: { "200": StatusAnswer, "default": ErrorAnswer },
   getHealth: { "200": Answer, "default": ErrorAnswer },

@@ -886,6 +886,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/resources/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where jobs run, what each place takes and how busy it is
+         * @description The main one first. `health` and `load` are at most 5 seconds old.
+         */
+        get: operations["listResources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/limits/": {
         parameters: {
             query?: never;
@@ -1835,6 +1855,51 @@ export interface components {
             message: string;
             data: {
                 parameters: components["schemas"]["Parameter"][];
+            };
+        };
+        Capacity: {
+            total: number;
+            free: number;
+        };
+        /** @description Other people's jobs included; null is what the resource does not tell */
+        ResourceLoad: {
+            running_jobs: number | null;
+            queued_jobs: number | null;
+            cpus: components["schemas"]["Capacity"] | null;
+            memory_mb: components["schemas"]["Capacity"] | null;
+            gpus: components["schemas"]["Capacity"] | null;
+        };
+        Resource: {
+            name: string;
+            /** @description Such as `local`, `slurm` or `docker` */
+            kind: string;
+            /** @description Ids of the job types that may run here */
+            job_types: string[];
+            health: components["schemas"]["Dependency"];
+            /** @description Whether a limit is enforced and by what, in words */
+            limits: {
+                time: string;
+                memory: string;
+                cpu: string;
+            };
+            /** @description The time limit of a running job can be raised */
+            can_extend: boolean;
+            /** @description Those of `GET /parameters/` that a start here heeds */
+            options: components["schemas"]["Parameter"][];
+            /** @description Jobs of this server */
+            jobs: {
+                pending: number;
+                running: number;
+            };
+            /** @description Null when the resource does not tell, or did not answer */
+            load: components["schemas"]["ResourceLoad"] | null;
+        };
+        ResourcesAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                resources: components["schemas"]["Resource"][];
             };
         };
         Limits: {
@@ -3417,6 +3482,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ParametersAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listResources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The resources */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourcesAnswer"];
                 };
             };
             default: components["responses"]["Error"];

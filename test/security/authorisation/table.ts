@@ -157,6 +157,7 @@ const tableForAll: Readonly<Record<keyof typeof operations, Row>> = {
   streamEvents: row(nothing, listOfOwn),
   listJobTypes: open(),
   listParameters: open(),
+  listResources: row(nothing, listOfOwn),
   getLimits: open(),
   getStatus: open(),
   getHealth: open(),

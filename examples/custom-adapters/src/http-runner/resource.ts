@@ -61,6 +61,7 @@ export function createHttpRunnerResource({ name, url, uid }: HttpRunnerOptions):
 
   return {
     name,
+    kind: 'http_runner',
     sessionHost: new URL(url).hostname,
     capabilities: {
       extend: false,

@@ -1,7 +1,7 @@
-import { type JobType, type Limits, type Parameter, toJobTypes } from '../shapes.js';
+import { type JobType, type Limits, type Parameter, type Resource, toJobTypes } from '../shapes.js';
 import type { RequestOptions, Transport } from '../transport/transport.js';
 
-/** What the server offers; open to all. */
+/** What the server offers; open to all but for {@link Catalogue.resources}. */
 export class Catalogue {
   readonly #transport: Transport;
 
@@ -32,6 +32,18 @@ export class Catalogue {
   async parameters(options?: RequestOptions): Promise<Parameter[]> {
     const { data } = await this.#transport.call('listParameters', {}, options);
     return data.parameters;
+  }
+
+  /**
+   * Where jobs run, the main resource first: its kind, the options it takes, its health, and how busy it is. Only for who is signed in.
+   *
+   * @throws AuthenticationError, ConnectionError, ServerError
+   * @example
+   * for (const { name, load } of await client.catalogue.resources()) console.log(name, load?.cpus?.free);
+   */
+  async resources(options?: RequestOptions): Promise<Resource[]> {
+    const { data } = await this.#transport.call('listResources', {}, options);
+    return data.resources;
   }
 
   /**

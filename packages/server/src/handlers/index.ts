@@ -12,6 +12,7 @@ import { fileHandlers } from './files.js';
 import { jobHandlers } from './jobs.js';
 import { logHandlers } from './logs.js';
 import { operationHandlers } from './operation.js';
+import { resourceHandlers } from './resources.js';
 import { shareHandlers } from './shares.js';
 import { uploadHandlers } from './uploads.js';
 import { workspaceHandlers } from './workspaces.js';
@@ -43,6 +44,7 @@ export function createHandlers(
     ...eventHandlers(context, parts.streams),
     ...catalogueHandlers(context),
     ...operationHandlers(context, parts.metrics),
+    ...resourceHandlers(context),
     ...administrationHandlers(context, parts.doors),
   };
 }

@@ -4,28 +4,11 @@ import { ApiError } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { ServerContext } from '../server-context.js';
+import { askedSeldom, healthOf } from './dependencies.js';
 
 type OperationOperations = 'getStatus' | 'getHealth' | 'getReadiness' | 'getMetrics';
 
-/** How long an answer of `GET /status/` may be old: it is public, and asks every dependency. */
-const statusAgeMs = 5_000;
-
-const checkTimeoutMs = 5_000;
-
 type Dependency = Schema<'Dependency'>;
-
-/** Portals show the old service's words for a healthy dependency; what an adapter adds stands beside them. */
-async function healthOf(check: (signal: AbortSignal) => Promise<Health>): Promise<Dependency> {
-  try {
-    const { connected, message } = await check(AbortSignal.timeout(checkTimeoutMs));
-    return connected ? { connected, message: 'Connected successfully.', details: message } : { connected, message };
-  } catch (error) {
-    return {
-      connected: false,
-      message: error instanceof Error && error.name === 'TimeoutError' ? 'No answer in time.' : 'The check failed.',
-    };
-  }
-}
 
 async function healthOfAll(
   adapters: Iterable<readonly [string, { check(signal?: AbortSignal): Promise<Health> }]>,
@@ -38,7 +21,7 @@ async function healthOfAll(
 
 /** For monitoring and operators. */
 export function operationHandlers(context: ServerContext, metrics: Metrics): Pick<Handlers, OperationOperations> {
-  const ask = async () => {
+  const dependencies = askedSeldom(context.clock, async () => {
     const [resources, storages, authentication, database] = await Promise.all([
       healthOfAll([...context.resources].map(([name, { resource }]) => [name, resource] as const)),
       healthOfAll(context.storages),
@@ -54,14 +37,7 @@ export function operationHandlers(context: ServerContext, metrics: Metrics): Pic
       user_authentication_methods: authentication,
       database,
     };
-  };
-  let latest: { readonly askedAtMs: number; readonly dependencies: ReturnType<typeof ask> } | undefined;
-  const dependencies = (): ReturnType<typeof ask> => {
-    if (!latest || latest.askedAtMs < context.clock.now() - statusAgeMs) {
-      latest = { askedAtMs: context.clock.now(), dependencies: ask() };
-    }
-    return latest.dependencies;
-  };
+  });
 
   return {
     async getStatus() {

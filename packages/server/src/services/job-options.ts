@@ -3,6 +3,9 @@ import { ApiError } from '../http/api-error.js';
 import { pythonRepr, pythonString, pythonType } from '../http/python-text.js';
 import type { ParameterEntry } from '../options.js';
 
+/** Asks for a GPU, and is the server's own: no resource has a name for it. */
+const gpuOption = 'gpu_enabled';
+
 function isJsonValue(value: unknown): value is JsonValue {
   // Options come out of JSON.parse, so every value that is there is JSON.
   return value !== undefined;
@@ -57,6 +60,11 @@ export function checkOptions(
   return accepted;
 }
 
+/** Whether a start on a resource with this mapping does anything with an option. */
+export function isHeeded(mapping: Readonly<Record<string, string>>, name: string): boolean {
+  return mapping[name] !== undefined || name === gpuOption;
+}
+
 /** Options under the resource's own names; those without a mapping are left out. */
 export function mapOptions(mapping: Readonly<Record<string, string>>, options: JsonObject): JsonObject {
   return Object.fromEntries(
@@ -90,6 +98,6 @@ export function limitsOf(
     ...(cpus !== undefined && { cpus }),
     ...(memoryMb !== undefined && { memoryMb }),
     ...(timeLimitMinutes !== undefined && { timeLimitMinutes }),
-    ...(effective.gpu_enabled === true && { gpus: 1 }),
+    ...(effective[gpuOption] === true && { gpus: 1 }),
   };
 }

@@ -16,6 +16,7 @@ import type { Mutant } from '../mutants.js';
 function altered(resource: Resource, changes: Partial<Resource>): Resource {
   return {
     name: resource.name,
+    kind: resource.kind,
     capabilities: resource.capabilities,
     sessionHost: resource.sessionHost,
     launch: (specification, signal) => resource.launch(specification, signal),

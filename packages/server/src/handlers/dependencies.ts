@@ -1,0 +1,31 @@
+import type { Health } from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
+import type { Clock } from '../clock.js';
+
+/** How long an answer about what the server depends on may be old: everybody may ask, and each is asked in turn. */
+const ageMs = 5_000;
+
+/** How long a dependency may take to answer. */
+export const askTimeoutMs = 5_000;
+
+/** Portals show the old service's words for a healthy dependency; what an adapter adds stands beside them. */
+export async function healthOf(check: (signal: AbortSignal) => Promise<Health>): Promise<Schema<'Dependency'>> {
+  try {
+    const { connected, message } = await check(AbortSignal.timeout(askTimeoutMs));
+    return connected ? { connected, message: 'Connected successfully.', details: message } : { connected, message };
+  } catch (error) {
+    return {
+      connected: false,
+      message: error instanceof Error && error.name === 'TimeoutError' ? 'No answer in time.' : 'The check failed.',
+    };
+  }
+}
+
+/** Asks at most once in {@link ageMs}, however many want to know. */
+export function askedSeldom<Answer>(clock: Clock, ask: () => Promise<Answer>): () => Promise<Answer> {
+  let latest: { readonly askedAtMs: number; readonly answer: Promise<Answer> } | undefined;
+  return () => {
+    if (!latest || latest.askedAtMs < clock.now() - ageMs) latest = { askedAtMs: clock.now(), answer: ask() };
+    return latest.answer;
+  };
+}
