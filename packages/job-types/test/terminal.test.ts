@@ -130,7 +130,7 @@ describe('a connection', () => {
   test('that draws slowly holds the shell back', async () => {
     const client = await opened();
     client.draws = false;
-    client.type('yes | head -c 20000000; echo fin"ished"\r');
+    client.type('yes | head -c 4000000; echo fin"ished"\r');
     await client.wait(() => (client.bytes > 512 * 1024 ? true : undefined));
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(client.bytes).toBeLessThan(1024 * 1024);
@@ -138,7 +138,7 @@ describe('a connection', () => {
     client.send({ type: 'drawn', offset: client.bytes });
     await client.wait(() => (client.text.includes('finished') ? true : undefined), 15_000);
     // Each line break is a carriage return and a line feed on a terminal.
-    expect(client.bytes).toBeGreaterThan(30_000_000);
+    expect(client.bytes).toBeGreaterThan(6_000_000);
   });
 
   test.for([
@@ -164,7 +164,8 @@ describe('a connection', () => {
     'no JSON',
     '[]',
   ])('that does not speak the protocol is closed: %s', async (text) => {
-    const client = await opened();
+    // In a shell that was left: there are no more than 16, and a test that is tried again takes one more.
+    const client = await opened({});
     client.sendText(text);
     expect(await client.wait(() => client.closed)).toMatchObject({ code: 4003 });
   });
