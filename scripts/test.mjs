@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -28,6 +28,11 @@ const broken = results.testResults.filter(
   (file) => file.status === 'failed' && file.assertionResults.length === 0,
 ).length;
 const isStrict = Boolean(process.env.CI);
+// A worker that died leaves tests without a result.
+for (const { name, assertionResults } of results.testResults) {
+  const without = assertionResults.filter(({ status }) => !['passed', 'failed', 'skipped', 'todo'].includes(status));
+  for (const { fullName } of without) console.error(`No result: ${relative(root, name)}: ${fullName}`);
+}
 if (isStrict && skipped > 0) console.error('In CI a test that does not run is a failure.');
 console.log(`${results.numPassedTests} passed, ${results.numFailedTests + broken} failed, ${skipped} skipped`);
 process.exit(status !== 0 || broken > 0 || (isStrict && skipped > 0) ? 1 : 0);

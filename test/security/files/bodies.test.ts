@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeWith } from '../../support/requirements.js';
@@ -68,8 +69,15 @@ describeWith(['python3'], 'hostile bodies', () => {
       for (const size of [limitBytes + 1, limitBytes * 3]) {
         expect((await siege.send('/workspaces/', json('POST', body(size)))).status).toBe(413);
       }
+      let sentBytes = 0;
       const chunked = new ReadableStream({
-        pull: (controller) => controller.enqueue(Buffer.alloc(64 * 1024, ' ')),
+        // A stream that always has more at once can keep fetch from noticing that nobody reads any more, until the memory is full.
+        pull: async (controller) => {
+          await turn();
+          sentBytes += 64 * 1024;
+          if (sentBytes > 64 * limitBytes) controller.close();
+          else controller.enqueue(Buffer.alloc(64 * 1024, ' '));
+        },
       });
       const endless = await siege
         .send('/workspaces/', { method: 'POST', body: chunked, duplex: 'half' } as RequestInit)
