@@ -190,6 +190,12 @@ describe('a Slurm cluster', () => {
     [{ cpu_partitions: 'a' }, {}, 'available_resources.c.cpu_partitions is not supported in a SlurmResource'],
     [{ session_ports: [1] }, {}, 'available_resources.c.session_ports must be a list of two ports'],
     [{ connection_details: { slurm_conf: 'etc' } }, {}, 'connection_details.slurm_conf must be an absolute path'],
+    [{ connection_details: { rest_url: 'http://h' } }, {}, 'must have rest_url and jwt_key_file together'],
+    [
+      { connection_details: { rest_url: 'h:6820', jwt_key_file: '/k' } },
+      {},
+      'connection_details.rest_url must be an address such as http://127.0.0.1:6820',
+    ],
     [{}, { nodelist: 'n1' }, 'environment_details.c.resource_details.nodelist is not a known key: known are partition'],
     [{}, { partition: '-x' }, 'environment_details.c.resource_details.partition must be true or a text'],
   ])('is refused with %j and %j', async (entry, details, message) => {

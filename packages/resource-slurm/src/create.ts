@@ -9,12 +9,17 @@ import { NodeAddresses } from './node-addresses.js';
 import { Ports } from './ports.js';
 import { Records } from './records.js';
 import { SlurmResource, type Step } from './resource.js';
+import type { RestOptions } from './rest/client.js';
+import { Rest } from './rest/transport.js';
 
 export interface SlurmResourceOptions extends JobDefaults {
   readonly name: string;
   /** Absolute path of a directory of the server's own; replicas share it. Made where missing. */
   readonly recordsDirectory: string;
+  /** How Slurm's commands are run; beside {@link rest} that is `sacct` alone. */
   readonly commandLine?: CommandLineOptions;
+  /** Asks slurmrestd instead of Slurm's commands. */
+  readonly rest?: RestOptions;
   /** Shown in addresses of sessions before their node is known. @default the name */
   readonly sessionHost?: string;
   /** Addresses under which the server reaches nodes, by their names in Slurm. @default what Slurm says (NodeAddr) */
@@ -29,7 +34,7 @@ export interface SlurmResourceOptions extends JobDefaults {
 }
 
 /**
- * Makes the resource that runs jobs on a Slurm cluster, by Slurm's own commands.
+ * Makes the resource that runs jobs on a Slurm cluster, by Slurm's own commands or by slurmrestd.
  *
  * @throws AdapterError `misconfigured`, naming the option.
  *
@@ -57,7 +62,8 @@ export async function createSlurmResource(options: SlurmResourceOptions): Promis
     return answer;
   };
   const records = new Records(recordsDirectory);
-  const transport = new CommandLine(options.commandLine ?? {});
+  const commandLine = new CommandLine(options.commandLine ?? {});
+  const transport = options.rest ? new Rest(options.rest, commandLine) : commandLine;
   return new SlurmResource({
     name,
     sessionHost: options.sessionHost ?? name,

@@ -105,7 +105,7 @@ export class SlurmResource implements Resource {
       throw new AdapterError('conflict', 'The job was stopped before it was launched.');
     }
     if (!(await records.isReleased(launchKey))) {
-      await step('launch.release', () => transport.release(claim.id));
+      await step('launch.release', () => transport.release({ id: claim.id, name: jobNameOf(launchKey) }));
       await step('launch.released', () => records.setReleased(launchKey));
     }
     return claim;
@@ -138,7 +138,8 @@ export class SlurmResource implements Resource {
       }));
     const claim = await step('launch.claim', () => records.claimOnce(launchKey, { kind: 'job', id, port }));
     // Somebody else was faster: this job was never let go.
-    if (claim.kind === 'never' || claim.id !== id) await step('launch.withdraw', () => transport.withdraw(id));
+    if (claim.kind === 'never' || claim.id !== id)
+      await step('launch.withdraw', () => transport.withdraw({ id, name }));
     return claim;
   }
 
@@ -146,7 +147,7 @@ export class SlurmResource implements Resource {
   private async withdrawAll(name: string): Promise<void> {
     const { transport } = this.parts;
     const jobs = (await transport.list()).filter((job) => job.name === name && phaseOf(job) === 'waiting');
-    for (const { id } of jobs) await transport.withdraw(id);
+    for (const job of jobs) await transport.withdraw(job);
   }
 
   async observe(launches: readonly LaunchReference[], signal?: AbortSignal): Promise<ReadonlyMap<string, Observation>> {
@@ -200,7 +201,7 @@ export class SlurmResource implements Resource {
     const claim = (await records.claim(launchKey)) ?? (await this.adopt(launch, jobs));
     for (const job of jobs) {
       const isLeftOver = claim && !(claim.kind === 'job' && claim.id === job.id) && phaseOf(job) === 'waiting';
-      if (isLeftOver) await transport.withdraw(job.id);
+      if (isLeftOver) await transport.withdraw(job);
     }
     if (claim?.kind !== 'job') return { kind: 'absent' };
     const end = await records.end(launchKey);
@@ -227,7 +228,7 @@ export class SlurmResource implements Resource {
     if (phase === 'waiting') {
       const reason = reasonInWords(job.reason);
       if (impossible.has(job.reason)) {
-        await transport.withdraw(job.id);
+        await transport.withdraw(job);
         const end: LaunchEnd = {
           endedAtMs: Date.now(),
           startedAtMs: null,
@@ -346,17 +347,17 @@ export class SlurmResource implements Resource {
     if (phase === 'ended') return;
     const mark = await step('stop.mark', () => records.markStopped(launchKey));
     if (phase === 'waiting') {
-      await step('stop.withdraw', () => transport.withdraw(job.id));
+      await step('stop.withdraw', () => transport.withdraw(job));
       return;
     }
     const uptimeMs = Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]) * 1000;
     if (uptimeMs - mark.uptimeMs >= graceMs) {
-      await step('stop.kill', () => transport.signal(job.id, 'KILL'));
+      await step('stop.kill', () => transport.signal(job, 'KILL'));
       return;
     }
     // Once only: some programs take a second TERM for impatience. One that was not delivered before a crash is sent again.
     if (await records.isTerminated(launchKey)) return;
-    await step('stop.signal', () => transport.signal(job.id, 'TERM'));
+    await step('stop.signal', () => transport.signal(job, 'TERM'));
     await records.markTerminated(launchKey);
   }
 
@@ -375,7 +376,8 @@ export class SlurmResource implements Resource {
       if (observation?.kind !== 'running' || claim?.kind !== 'job') {
         throw new AdapterError('not_found', 'The job is not running, so its time limit cannot be changed.');
       }
-      await step('extend.limit', () => transport.setTimeLimit(claim.id, timeLimitMinutes));
+      const job = { id: claim.id, name: jobNameOf(launch.launchKey) };
+      await step('extend.limit', () => transport.setTimeLimit(job, timeLimitMinutes));
     });
   }
 

@@ -1,9 +1,13 @@
-import type { Account, Health } from '@user-workspaces/contract';
+import { type Account, AdapterError, type Health } from '@user-workspaces/contract';
 
-/** A job as the cluster tells of it. */
-export interface ClusterJob {
+/** What a job is told from all others by. */
+export interface JobReference {
   readonly id: number;
   readonly name: string;
+}
+
+/** A job as the cluster tells of it. */
+export interface ClusterJob extends JobReference {
   /** The base state, such as `RUNNING`; `COMPLETING` hides it. */
   readonly state: string;
   /** Why it waits or why it ended, in the scheduler's word; `None` for nothing. */
@@ -38,13 +42,13 @@ export interface Transport {
   /** Submits a job that is held: it does not start before {@link release}. @throws AdapterError `invalid` with the scheduler's reason. */
   submit(submission: Submission): Promise<number>;
   /** Lets a held job go; fine for one that was let go before or has ended. */
-  release(id: number): Promise<void>;
+  release(job: JobReference): Promise<void>;
   /** Sends a signal to every process of a running job; fine for one that has ended. */
-  signal(id: number, name: 'TERM' | 'KILL'): Promise<void>;
+  signal(job: JobReference, signal: 'TERM' | 'KILL'): Promise<void>;
   /** Takes a job that waits out of the queue; does nothing to one that runs. */
-  withdraw(id: number): Promise<void>;
+  withdraw(job: JobReference): Promise<void>;
   /** Sets the limit of a running job, counted from its start. */
-  setTimeLimit(id: number, minutes: number): Promise<void>;
+  setTimeLimit(job: JobReference, minutes: number): Promise<void>;
   /** What the accounting knows of jobs that the cluster has forgotten; `null` where there is no accounting. */
   history(ids: readonly number[], signal?: AbortSignal): Promise<readonly ClusterJob[] | null>;
   /** Addresses of the nodes by their names. */
@@ -57,4 +61,9 @@ export const jobPrefix = 'uws-';
 
 export function jobNameOf(launchKey: string): string {
   return jobPrefix + launchKey;
+}
+
+/** What is thrown when an answer is not the cluster's own. */
+export function unavailable(what: string, cause?: unknown): AdapterError {
+  return new AdapterError('unavailable', `The cluster does not answer: ${what}.`, { cause });
 }

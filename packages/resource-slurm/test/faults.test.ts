@@ -1,60 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LaunchReference, LaunchSpecification, Observation, Resource } from '@user-workspaces/contract';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { missingForSlurm, type SlurmCluster, startSlurmCluster } from '../../../test/backends/slurm/cluster.js';
 import { describeUnless } from '../../../test/support/requirements.js';
+import { observe, referenceTo, specificationOf, until } from './launches.js';
 import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
 
 // What only a cluster can do to a job. One after the other: they stop what others would need.
 
 // The cluster itself takes its time: it looks after limits, lost nodes and forgotten jobs at intervals.
 vi.setConfig({ testTimeout: 240_000 });
-
-let jobs = 0;
-
-function specificationOf(
-  world: SlurmWorld,
-  script: string,
-  changes: Partial<LaunchSpecification> = {},
-): LaunchSpecification {
-  const { account, workspacePath } = world;
-  jobs += 1;
-  return {
-    launchKey: randomBytes(16).toString('hex'),
-    jobId: jobs,
-    account,
-    workspacePath,
-    command: ['/bin/sh', '-c', script],
-    files: [],
-    environment: {},
-    limits: {},
-    options: {},
-    ...changes,
-  };
-}
-
-function referenceTo({ launchKey, account, workspacePath, jobId }: LaunchSpecification): LaunchReference {
-  return { launchKey, handle: null, account, workspacePath, jobId };
-}
-
-async function observe(resource: Resource, specification: LaunchSpecification): Promise<Observation> {
-  const seen = (await resource.observe([referenceTo(specification)])).get(specification.launchKey);
-  if (!seen) throw new Error('The launch was not answered.');
-  return seen;
-}
-
-/** Observes until it is of this kind, and fails when it is `absent` meanwhile or at once when it has ended instead. */
-async function until<K extends Observation['kind']>(resource: Resource, specification: LaunchSpecification, kind: K) {
-  for (let tries = 0; tries < 600; tries++) {
-    const seen = await observe(resource, specification);
-    if (seen.kind === kind) return seen as Extract<Observation, { kind: K }>;
-    if (seen.kind === 'absent' || seen.kind === 'ended') throw new Error(`Instead of ${kind}: ${JSON.stringify(seen)}`);
-    await sleep(200);
-  }
-  throw new Error(`Never ${kind}.`);
-}
 
 describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
   let cluster: SlurmCluster;

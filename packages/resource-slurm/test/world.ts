@@ -3,7 +3,12 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Account, Resource } from '@user-workspaces/contract';
 import type { ResourceWorld } from '@user-workspaces/testkit';
-import { openControllerLink, type SlurmCluster, type SlurmLink } from '../../../test/backends/slurm/cluster.js';
+import {
+  openControllerLink,
+  openRestLink,
+  type SlurmCluster,
+  type SlurmLink,
+} from '../../../test/backends/slurm/cluster.js';
 import { createSlurmResource, type SlurmResourceOptions } from '../src/index.js';
 
 export const jobUser = 'uwsslurm1';
@@ -19,8 +24,25 @@ export interface SlurmWorld extends ResourceWorld {
   make(options?: Partial<SlurmResourceOptions>): Promise<Resource>;
 }
 
-/** A workspace, a records directory and resources on a cluster that other tests use at the same time. */
-export async function openSlurmWorld(cluster: SlurmCluster): Promise<SlurmWorld> {
+type Way = { readonly link: SlurmLink; readonly way: Pick<SlurmResourceOptions, 'commandLine' | 'rest'> };
+
+async function byCommands(cluster: SlurmCluster, directory: string): Promise<Way> {
+  const link = await openControllerLink(cluster, directory);
+  return { link, way: { commandLine: { slurmConf: link.slurmConf } } };
+}
+
+async function byRest(cluster: SlurmCluster, port: number): Promise<Way> {
+  const link = await openRestLink(port);
+  const rest = { url: `http://127.0.0.1:${link.port}`, keyFile: `${cluster.directory}/keys/jwt.key` };
+  return { link, way: { commandLine: { slurmConf: cluster.slurmConf }, rest } };
+}
+
+/**
+ * A workspace, a records directory and resources on a cluster that other tests use at the same time.
+ *
+ * @param restPort Of the slurmrestd by which resources talk to the cluster; without one it is by Slurm's commands.
+ */
+export async function openSlurmWorld(cluster: SlurmCluster, restPort?: number): Promise<SlurmWorld> {
   const root = await mkdtemp(`${cluster.directory}/world-`);
   await chmod(root, 0o755);
   const account = accountOf(jobUser);
@@ -28,14 +50,14 @@ export async function openSlurmWorld(cluster: SlurmCluster): Promise<SlurmWorld>
   await mkdir(workspacePath);
   await chown(workspacePath, account.uid ?? 0, account.gid ?? 0);
   const recordsDirectory = `${root}/records`;
-  const link = await openControllerLink(cluster, root);
+  const { link, way } = restPort === undefined ? await byCommands(cluster, root) : await byRest(cluster, restPort);
   const made: Resource[] = [];
   let requests = 0;
   const make = async (more: Partial<SlurmResourceOptions> = {}) => {
     const resource = await createSlurmResource({
       name: 'cluster',
       recordsDirectory,
-      commandLine: { slurmConf: link.slurmConf },
+      ...way,
       steps: (name) => {
         if (/^observe\..*:before$/.test(name)) requests += 1;
       },

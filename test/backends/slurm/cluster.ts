@@ -180,3 +180,67 @@ export async function openControllerLink(
   await writeFile(slurmConf, changed, { mode: 0o644 });
   return { ...link, slurmConf };
 }
+
+/** To a slurmrestd; the cluster's own unless another port is given. */
+export async function openRestLink(port = 6820): Promise<SlurmLink> {
+  return openLink('127.0.0.1', port);
+}
+
+/** A slurmrestd beside the cluster's own. */
+export interface RestDaemon {
+  readonly port: number;
+  kill(): Promise<void>;
+  /** Starts it again on the same port. */
+  start(plugin: string): Promise<void>;
+}
+
+/** Starts a slurmrestd that has one plugin alone, such as `openapi/v0.0.36`. Its end is the caller's. */
+export async function startRestDaemon(cluster: SlurmCluster, firstPlugin: string): Promise<RestDaemon> {
+  const [uid, gid] = await Promise.all(['-u', '-g'].map((option) => cluster.run('id', option, 'slurmrest')));
+  const free = createServer().listen(0, '127.0.0.1');
+  await once(free, 'listening');
+  const address = free.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  free.close();
+  await once(free, 'close');
+  const begin = async (plugin: string) => {
+    const words = ['-a', 'rest_auth/jwt', '-s', plugin, `127.0.0.1:${port}`];
+    const child = spawn('slurmrestd', words, {
+      uid: Number(uid),
+      gid: Number(gid),
+      env: { PATH: process.env.PATH, SLURM_CONF: cluster.slurmConf, SLURM_JWT: 'daemon' },
+      stdio: 'ignore',
+    });
+    await once(child, 'spawn');
+    while (!(await answers(port))) {
+      if (child.exitCode !== null) throw new Error(`slurmrestd with ${plugin} ended with ${child.exitCode}.`);
+      await delay(50);
+    }
+    return child;
+  };
+  let child = await begin(firstPlugin);
+  return {
+    port,
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    },
+    async start(plugin) {
+      child = await begin(plugin);
+    },
+  };
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}

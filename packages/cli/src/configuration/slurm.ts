@@ -1,7 +1,7 @@
 import type { SlurmResourceOptions } from '@user-workspaces/resource-slurm';
 import * as z from 'zod';
 
-/** What the configuration calls a Slurm cluster that is reached by Slurm's own commands. */
+/** What the configuration calls a Slurm cluster that is reached by Slurm's own commands or by slurmrestd. */
 export const slurmType = 'SlurmResource';
 
 const text = z.string('must be a text').regex(/^\P{Cc}+$/u, 'must be a text');
@@ -25,12 +25,21 @@ export const slurmShape = {
   session_ports: z.tuple([z.int(), z.int()], 'must be a list of two ports').exactOptional(),
 };
 
-const connection = z.strictObject({
-  command_prefix: words,
-  account_prefix: words,
-  slurm_conf: path,
-  bin_directory: path,
-});
+const connection = z
+  .strictObject({
+    command_prefix: words,
+    account_prefix: words,
+    slurm_conf: path,
+    bin_directory: path,
+    rest_url: z
+      .url({ protocol: /^https?$/, error: 'must be an address such as http://127.0.0.1:6820' })
+      .exactOptional(),
+    jwt_key_file: path,
+    operator: text.exactOptional(),
+  })
+  .refine(({ rest_url, jwt_key_file }) => (rest_url === undefined) === (jwt_key_file === undefined), {
+    error: 'must have rest_url and jwt_key_file together, or neither',
+  });
 
 const entrySchema = z.looseObject({ ...slurmShape, connection_details: connection });
 
@@ -45,7 +54,8 @@ export function slurmProblems(entry: Entry): z.core.$ZodIssue[] {
 export function slurmOptionsOf(name: string, entry: Entry, recordsDirectory: string): SlurmResourceOptions {
   const { cpu_partition, gpu_partition, allowed_options, node_addresses, session_ports, connection_details } =
     entrySchema.parse(entry);
-  const { command_prefix, account_prefix, slurm_conf, bin_directory } = connection_details;
+  const { command_prefix, account_prefix, slurm_conf, bin_directory, rest_url, jwt_key_file, operator } =
+    connection_details;
   return {
     name,
     recordsDirectory,
@@ -54,6 +64,10 @@ export function slurmOptionsOf(name: string, entry: Entry, recordsDirectory: str
     ...(allowed_options && { allowedOptions: allowed_options }),
     ...(node_addresses && { nodeAddresses: node_addresses }),
     ...(session_ports && { sessionPorts: session_ports }),
+    ...(rest_url !== undefined &&
+      jwt_key_file !== undefined && {
+        rest: { url: rest_url, keyFile: jwt_key_file, ...(operator !== undefined && { operator }) },
+      }),
     commandLine: {
       ...(command_prefix && { prefix: command_prefix }),
       ...(account_prefix && { accountPrefix: account_prefix }),

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
 import type { Account } from '@user-workspaces/contract';
-import { AdapterError } from '@user-workspaces/contract';
+import { unavailable } from '../transport.js';
 
 /** How the commands of Slurm are run. */
 export interface CommandLineOptions {
@@ -91,8 +91,4 @@ function isUnreachable(stderr: string): boolean {
 export function lastLine(stderr: string): string {
   const line = stderr.trim().split('\n').at(-1) ?? '';
   return line.replace(/^\w+: (error: )?/, '').slice(0, 300);
-}
-
-export function unavailable(what: string, cause?: unknown): AdapterError {
-  return new AdapterError('unavailable', `The cluster does not answer: ${what}.`, { cause });
 }

@@ -1,7 +1,14 @@
 import type { Health } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
-import { type ClusterJob, jobPrefix, type Submission, type Transport } from '../transport.js';
-import { type CommandLineOptions, type CommandResult, lastLine, runCommand, unavailable } from './run.js';
+import {
+  type ClusterJob,
+  type JobReference,
+  jobPrefix,
+  type Submission,
+  type Transport,
+  unavailable,
+} from '../transport.js';
+import { type CommandLineOptions, type CommandResult, lastLine, runCommand } from './run.js';
 
 /** Columns of `squeue`, each with a width that no value passes; the name, which others choose, comes last. */
 const columns = [
@@ -68,19 +75,19 @@ export class CommandLine implements Transport {
     throw new AdapterError('invalid', `The cluster refuses the job: ${why.replace(/\.?$/, '.')}`);
   }
 
-  async release(id: number): Promise<void> {
+  async release({ id }: JobReference): Promise<void> {
     await this.tolerate(['scontrol', 'release', String(id)]);
   }
 
-  async signal(id: number, name: 'TERM' | 'KILL'): Promise<void> {
-    await this.tolerate(['scancel', '--full', `--signal=${name}`, String(id)]);
+  async signal({ id }: JobReference, signal: 'TERM' | 'KILL'): Promise<void> {
+    await this.tolerate(['scancel', '--full', `--signal=${signal}`, String(id)]);
   }
 
-  async withdraw(id: number): Promise<void> {
+  async withdraw({ id }: JobReference): Promise<void> {
     await this.tolerate(['scancel', '--state=PENDING', String(id)]);
   }
 
-  async setTimeLimit(id: number, minutes: number): Promise<void> {
+  async setTimeLimit({ id }: JobReference, minutes: number): Promise<void> {
     const { code, stderr } = await runCommand(this.options, [
       'scontrol',
       'update',
@@ -115,6 +122,8 @@ export class CommandLine implements Transport {
     ] as const;
     const { code, stdout, stderr } = await runCommand(this.options, words, { signal });
     if (code !== 0 && /accounting storage is disabled/i.test(stderr)) return null;
+    // Where slurmrestd does the rest, there may be no commands.
+    if (code === 127 && /no such file|not found/i.test(stderr)) return null;
     if (code !== 0) throw unavailable(`sacct: ${lastLine(stderr)}`);
     return stdout.split('\n').flatMap((line) => {
       const [id, state = '', exit = '0:0', submitted, started, ended, cpus, node, reason = 'None', ...name] =
