@@ -6,9 +6,10 @@ import type { CommandLineOptions } from './command-line/run.js';
 import { CommandLine } from './command-line/transport.js';
 import type { JobDefaults } from './job-options.js';
 import { NodeAddresses } from './node-addresses.js';
+import type { Step } from './parts.js';
 import { Ports } from './ports.js';
 import { Records } from './records.js';
-import { SlurmResource, type Step } from './resource.js';
+import { SlurmResource } from './resource.js';
 import type { RestOptions } from './rest/client.js';
 import { Rest } from './rest/transport.js';
 

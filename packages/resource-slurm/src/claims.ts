@@ -1,0 +1,21 @@
+import type { Launched, LaunchReference } from '@user-workspaces/contract';
+import type { Claim, Records } from './records.js';
+import type { ClusterJob } from './transport.js';
+
+export type JobClaim = Extract<Claim, { kind: 'job' }>;
+
+/** The claim of a launch. A job whose records are gone though it was launched is taken up again, if the cluster still has it among these. */
+export async function claimOf(
+  records: Records,
+  { launchKey, handle }: LaunchReference,
+  jobs: readonly ClusterJob[],
+): Promise<Claim | undefined> {
+  const claim = await records.claim(launchKey);
+  if (claim) return claim;
+  const job = handle === null ? undefined : jobs.find(({ id }) => String(id) === handle);
+  return job && records.claimOnce(launchKey, { kind: 'job', id: job.id, port: null });
+}
+
+export function launchedOf({ id }: JobClaim): Launched {
+  return { handle: String(id), resourceJobId: id };
+}

@@ -1,0 +1,69 @@
+import type { LaunchSpecification } from '@user-workspaces/contract';
+import { AdapterError } from '@user-workspaces/contract';
+import type { JobClaim } from './claims.js';
+import type { SlurmResourceParts } from './parts.js';
+import type { Claim } from './records.js';
+import { startScript } from './script.js';
+import { phaseOf } from './states.js';
+import { jobNameOf, type Submission } from './transport.js';
+
+/**
+ * Starts jobs. A job is submitted held, under a name with the launch key. The first job whose number is written to the key's claim is the launch: it alone is let go, all
+ * others are withdrawn and never start. So a key runs once, whatever gets lost, repeated or killed in between; and a key whose claim says "never" does not run at all.
+ */
+export class Launching {
+  constructor(
+    private readonly parts: Pick<SlurmResourceParts, 'records' | 'transport' | 'ports' | 'addresses' | 'step'>,
+  ) {}
+
+  /** @throws AdapterError `conflict` when the key was stopped before. */
+  async launch(specification: LaunchSpecification, options: Submission['options']): Promise<JobClaim> {
+    const { records, transport, step } = this.parts;
+    const { launchKey } = specification;
+    const claim = (await records.claim(launchKey)) ?? (await this.submit(specification, options));
+    if (claim.kind === 'never') {
+      throw new AdapterError('conflict', 'The job was stopped before it was launched.');
+    }
+    if (!(await records.isReleased(launchKey))) {
+      await step('launch.release', () => transport.release({ id: claim.id, name: jobNameOf(launchKey) }));
+      await step('launch.released', () => records.setReleased(launchKey));
+    }
+    return claim;
+  }
+
+  /** Finds or makes a job for the key, and claims the key with it. */
+  private async submit(specification: LaunchSpecification, options: Submission['options']): Promise<Claim> {
+    const { records, transport, ports, addresses, step } = this.parts;
+    const { launchKey, account } = specification;
+    const name = jobNameOf(launchKey);
+    const port = specification.session ? await ports.assign(launchKey) : null;
+    const isFirst = await step('launch.intend', () => records.intend(launchKey));
+    // In doubt the cluster is asked before anything is submitted again.
+    const found = isFirst ? [] : (await step('launch.find', () => transport.list())).filter((job) => job.name === name);
+    const [earliest] = found.sort((one, other) => one.id - other.id);
+    const id =
+      earliest?.id ??
+      (await step('launch.submit', async () => {
+        const script = startScript(specification, port, specification.session ? await addresses.table() : new Map());
+        try {
+          return await transport.submit({ name, account, script, options });
+        } catch (error) {
+          // Slurm keeps some of what it refuses in its queue.
+          if (AdapterError.is(error, 'invalid')) await this.withdrawAll(name);
+          throw error;
+        }
+      }));
+    const claim = await step('launch.claim', () => records.claimOnce(launchKey, { kind: 'job', id, port }));
+    // Somebody else was faster: this job was never let go.
+    if (claim.kind === 'never' || claim.id !== id)
+      await step('launch.withdraw', () => transport.withdraw({ id, name }));
+    return claim;
+  }
+
+  /** Takes what waits under a name, and shall not run, out of the queue. */
+  private async withdrawAll(name: string): Promise<void> {
+    const { transport } = this.parts;
+    const jobs = (await transport.list()).filter((job) => job.name === name && phaseOf(job) === 'waiting');
+    for (const job of jobs) await transport.withdraw(job);
+  }
+}

@@ -1,0 +1,192 @@
+import type { LaunchEnd, LaunchReference, Observation, SessionAddress } from '@user-workspaces/contract';
+import { AdapterError } from '@user-workspaces/contract';
+import { isLaunchKey } from '@user-workspaces/launch';
+import { claimOf, type JobClaim, launchedOf } from './claims.js';
+import type { SlurmResourceParts } from './parts.js';
+import { outputName } from './script.js';
+import { findSession } from './sessions.js';
+import { coreHoursOf, endOf, endOfJob, impossible, phaseOf, reasonInWords } from './states.js';
+import { type ClusterJob, jobNameOf } from './transport.js';
+import { openJobFile } from './workspace-files.js';
+
+/** Two readings that do not find a job count only when they are at least so far apart. */
+const missingMs = 5_000;
+/** How many launches are looked at together. */
+const lookAtOnce = 32;
+
+/** Finds out what has become of launches: one list of the cluster's jobs for all of them, and one look into its accounting for those that are not on it. */
+export class Observing {
+  /** When a job was first not found where it should be, by `performance.now()`. */
+  private readonly missingSince = new Map<string, number>();
+  private readonly sessions = new Map<string, { readonly node: string; readonly session: SessionAddress }>();
+
+  constructor(
+    private readonly parts: Pick<SlurmResourceParts, 'records' | 'transport' | 'ports' | 'addresses' | 'step'>,
+  ) {}
+
+  async observe(launches: readonly LaunchReference[], signal?: AbortSignal): Promise<ReadonlyMap<string, Observation>> {
+    signal?.throwIfAborted();
+    const answers = new Map<string, Observation>();
+    if (launches.length === 0) return answers;
+    const { transport, step } = this.parts;
+    const jobs = new Map<string, ClusterJob[]>();
+    try {
+      for (const job of await step('observe.list', () => transport.list(signal))) {
+        jobs.set(job.name, [...(jobs.get(job.name) ?? []), job]);
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      const reason = AdapterError.is(error) ? error.message : `The cluster cannot be asked: ${String(error)}`;
+      return new Map(
+        launches.map(({ launchKey }) => [
+          launchKey,
+          isLaunchKey(launchKey) ? { kind: 'unknown', reason } : { kind: 'absent' },
+        ]),
+      );
+    }
+    const missing: { launch: LaunchReference; claim: JobClaim }[] = [];
+    const look = async (launch: LaunchReference): Promise<void> => {
+      const { launchKey } = launch;
+      const answer = await this.observeOne(launch, jobs.get(jobNameOf(launchKey)) ?? []).catch(
+        (error: unknown): Observation => ({
+          kind: 'unknown',
+          reason: `The job cannot be looked at: ${error instanceof Error ? error.message : String(error)}`,
+        }),
+      );
+      if ('missing' in answer) missing.push({ launch, claim: answer.missing });
+      else answers.set(launchKey, answer);
+    };
+    const unique = [...new Map(launches.map((launch) => [launch.launchKey, launch])).values()];
+    for (let first = 0; first < unique.length; first += lookAtOnce) {
+      signal?.throwIfAborted();
+      await Promise.all(unique.slice(first, first + lookAtOnce).map(look));
+    }
+    for (const [launchKey, answer] of await this.lookUp(missing, signal)) answers.set(launchKey, answer);
+    return answers;
+  }
+
+  private async observeOne(
+    launch: LaunchReference,
+    jobs: readonly ClusterJob[],
+  ): Promise<Observation | { readonly missing: JobClaim }> {
+    const { records, transport } = this.parts;
+    const { launchKey } = launch;
+    if (!isLaunchKey(launchKey)) return { kind: 'absent' };
+    const claim = await claimOf(records, launch, jobs);
+    for (const job of jobs) {
+      const isLeftOver = claim && !(claim.kind === 'job' && claim.id === job.id) && phaseOf(job) === 'waiting';
+      if (isLeftOver) await transport.withdraw(job);
+    }
+    if (claim?.kind !== 'job') return { kind: 'absent' };
+    const end = await records.end(launchKey);
+    if (end) return { kind: 'ended', ...launchedOf(claim), ...end };
+    const job = jobs.find(({ id }) => id === claim.id);
+    if (!job) return { missing: claim };
+    this.missingSince.delete(launchKey);
+    return this.observationOf(launch, claim, job);
+  }
+
+  private async observationOf(launch: LaunchReference, claim: JobClaim, job: ClusterJob): Promise<Observation> {
+    const { records, transport } = this.parts;
+    const { launchKey } = launch;
+    const named = launchedOf(claim);
+    const phase = phaseOf(job);
+    if (phase === 'ended') return { kind: 'ended', ...named, ...(await this.finish(launch, claim, job)) };
+    if (phase === 'waiting') {
+      const reason = reasonInWords(job.reason);
+      if (impossible.has(job.reason)) {
+        await transport.withdraw(job);
+        const end: LaunchEnd = {
+          endedAtMs: Date.now(),
+          startedAtMs: null,
+          exitCode: null,
+          signal: null,
+          cause: 'launch_failed',
+          reason: `The cluster can never start the job. ${reason}`,
+          coreHours: 0,
+        };
+        return { kind: 'ended', ...named, ...(await records.endOnce(launchKey, end)) };
+      }
+      return {
+        kind: 'pending',
+        ...named,
+        reason,
+        ...(job.startedAtMs !== null && { expectedStartAtMs: job.startedAtMs }),
+      };
+    }
+    return {
+      kind: 'running',
+      ...named,
+      startedAtMs: job.startedAtMs ?? job.submittedAtMs,
+      endsAtMs: endOf(job),
+      coreHours: coreHoursOf(job, Date.now()),
+      ...(launch.session && (await this.sessionOf(launch, launch.session.secret, claim, job))),
+    };
+  }
+
+  private async sessionOf(launch: LaunchReference, secret: string, { port }: JobClaim, job: ClusterJob) {
+    const { launchKey } = launch;
+    const node = job.node ?? '';
+    if (node === '') return { sessionProblem: 'The cluster has not said yet on which node the job runs.' };
+    const known = this.sessions.get(launchKey);
+    if (known?.node === node) return { session: known.session };
+    const found = await findSession(launch, secret, await this.parts.addresses.hostOf(node), port);
+    if ('session' in found) this.sessions.set(launchKey, { node, session: found.session });
+    return found;
+  }
+
+  /** Writes down for ever how a job ended. */
+  private async finish(launch: LaunchReference, claim: JobClaim, job: ClusterJob): Promise<LaunchEnd> {
+    const { records, ports } = this.parts;
+    const { launchKey } = launch;
+    const [stop, output] = await Promise.all([
+      records.stopMark(launchKey),
+      openJobFile(launch, outputName).catch(() => undefined),
+    ]);
+    // What cannot be looked at is no proof that nothing was begun.
+    const hasOutput = output !== 'is not there yet';
+    if (typeof output === 'object') await output.close();
+    const end = await records.endOnce(launchKey, endOfJob(job, stop !== undefined, hasOutput));
+    if (claim.port !== null) await ports.free(claim.port, launchKey);
+    this.forget(launchKey);
+    return end;
+  }
+
+  /** What has become of jobs that the cluster does not list any more: the accounting knows, or two readings say that they are gone. */
+  private async lookUp(
+    missing: readonly { launch: LaunchReference; claim: JobClaim }[],
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, Observation>> {
+    const answers = new Map<string, Observation>();
+    if (missing.length === 0) return answers;
+    const { transport, step } = this.parts;
+    let past: readonly ClusterJob[];
+    try {
+      const ids = missing.map(({ claim }) => claim.id);
+      past = (await step('observe.history', () => transport.history(ids, signal))) ?? [];
+    } catch (error) {
+      signal?.throwIfAborted();
+      const reason = AdapterError.is(error) ? error.message : `The accounting cannot be asked: ${String(error)}`;
+      return new Map(missing.map(({ launch }) => [launch.launchKey, { kind: 'unknown', reason }]));
+    }
+    for (const { launch, claim } of missing) {
+      const { launchKey } = launch;
+      const job = past.find(({ id, name }) => id === claim.id && name === jobNameOf(launchKey));
+      if (job && phaseOf(job) === 'ended') {
+        answers.set(launchKey, { kind: 'ended', ...launchedOf(claim), ...(await this.finish(launch, claim, job)) });
+        continue;
+      }
+      const since = this.missingSince.get(launchKey) ?? performance.now();
+      this.missingSince.set(launchKey, since);
+      const reason = 'The cluster does not list the job, and its accounting has no end of it; it is asked once more.';
+      answers.set(launchKey, performance.now() - since >= missingMs ? { kind: 'absent' } : { kind: 'unknown', reason });
+    }
+    return answers;
+  }
+
+  /** Forgets what was remembered of a launch. */
+  forget(launchKey: string): void {
+    this.sessions.delete(launchKey);
+    this.missingSince.delete(launchKey);
+  }
+}

@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises';
+import type { LaunchReference } from '@user-workspaces/contract';
+import { claimOf } from './claims.js';
+import type { SlurmResourceParts } from './parts.js';
+import { phaseOf } from './states.js';
+import { jobNameOf } from './transport.js';
+
+/** Stops jobs: one that waits is taken out of the queue; one that runs gets a TERM first, and a KILL when it was first asked to stop long enough ago. */
+export class Stopping {
+  constructor(private readonly parts: Pick<SlurmResourceParts, 'records' | 'transport' | 'step'>) {}
+
+  async stop(launch: LaunchReference, graceMs: number): Promise<void> {
+    const { records, transport, step } = this.parts;
+    const { launchKey } = launch;
+    const known = await records.claim(launchKey);
+    if (!known && launch.handle === null) {
+      const claim = await step('stop.never', () => records.claimOnce(launchKey, { kind: 'never' }));
+      if (claim.kind === 'never') return;
+    }
+    if (known?.kind === 'never' || (await records.end(launchKey))) return;
+    const jobs = (await step('stop.list', () => transport.list())).filter(({ name }) => name === jobNameOf(launchKey));
+    const claim = await claimOf(records, launch, jobs);
+    const job = claim?.kind === 'job' ? jobs.find(({ id }) => id === claim.id) : undefined;
+    if (!job) return;
+    const phase = phaseOf(job);
+    if (phase === 'ended') return;
+    const mark = await step('stop.mark', () => records.markStopped(launchKey));
+    if (phase === 'waiting') {
+      await step('stop.withdraw', () => transport.withdraw(job));
+      return;
+    }
+    const uptimeMs = Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]) * 1000;
+    if (uptimeMs - mark.uptimeMs >= graceMs) {
+      await step('stop.kill', () => transport.signal(job, 'KILL'));
+      return;
+    }
+    // Once only: some programs take a second TERM for impatience. One that was not delivered before a crash is sent again.
+    if (await records.isTerminated(launchKey)) return;
+    await step('stop.signal', () => transport.signal(job, 'TERM'));
+    await records.markTerminated(launchKey);
+  }
+}
