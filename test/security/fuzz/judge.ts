@@ -59,7 +59,7 @@ export function faultOf(sent: FuzzRequest, answer: Exchange): string | undefined
   // Of a head that cannot be understood, the server does not know that it asked for no body.
   if ([400, 408, 413].includes(status) && schemas.ErrorAnswer.safeParse(ending).success) return undefined;
   if (answer.surplus !== '') return `something after the answer: ${JSON.stringify(answer.surplus.slice(0, 100))}`;
-  if (!answer.isWhole) return cutAnswer;
+  if (!answer.isWhole) return endsInDisorder(sent) ? undefined : cutAnswer;
   if ('x-injected' in headers) return 'a header that the request wrote';
   const reached = operationsAt(sent.method, sent.target);
   const isSession = reached.includes('openSession');
@@ -120,7 +120,8 @@ function whyRefusable(id: Operation, { target, headers, body }: FuzzRequest): st
   if (!asked.query.safeParse(Object.fromEntries(new URLSearchParams(query))).success) return 'its query is wrong';
   const isJson = operations[id].body === 'json';
   if (!isJson || body === undefined || headers.some(([name]) => name === 'Content-Encoding')) return undefined;
-  const text = body.toString();
+  // A mark at its beginning is no part of a text (RFC 8259, section 8.1: it may be ignored).
+  const text = body.toString().replace(/^\uFEFF/, '');
   const value = text.trim() === '' ? {} : parse(text);
   return asked.body.safeParse(value).success ? undefined : 'its body is wrong';
 }
@@ -128,7 +129,8 @@ function whyRefusable(id: Operation, { target, headers, body }: FuzzRequest): st
 /** The last message may have been cut by us. */
 function faultOfEvents(text: string): string | undefined {
   for (const block of text.split('\n\n').slice(0, -1)) {
-    const data = /^data: ?(.*)$/m.exec(block)?.[1];
+    // Only a line feed ends a line here; for a regular expression's dot U+2028 does, too.
+    const data = /^data: ?([^\n]*)/m.exec(block)?.[1];
     if (data === undefined) continue;
     const result = schemas.Event.safeParse(parse(data));
     if (!result.success) return `an event outside the specification: ${result.error.message}`;

@@ -3,6 +3,9 @@ import type { Database } from '@user-workspaces/contract';
 /** Any text that is long enough to be a secret: tokens, hashes, keys, tickets. */
 const secretLike = /[\w-]{16,}/g;
 
+/** The end of a job's output as answers and events show it. */
+const lastLogLines = /"last_log_lines":\[(?:"(?:[^"\\]|\\.)*",?)*\]/g;
+
 /** What a server under test must not tell, and to whom it may. */
 export class Secrets {
   /** By the parts that are looked for; `undefined` for those that nobody may see. */
@@ -10,7 +13,7 @@ export class Secrets {
   readonly #passwords: readonly string[];
   readonly #paths: readonly string[];
 
-  /** @param paths Of the server's host: in its log, but in no answer. */
+  /** @param paths Of the server's host: in its log, but in no answer other than the output of jobs, which know where they are. */
   constructor(passwords: readonly string[], paths: readonly string[]) {
     this.#passwords = passwords;
     this.#paths = paths;
@@ -39,9 +42,11 @@ export class Secrets {
 
   /** The first secret that a text tells, `undefined` if none. @param reader Of an answer; absent: the log. */
   toldBy(text: string, reader?: { readonly username: string; readonly knew: string }): string | undefined {
-    const all = reader ? [...this.#passwords, ...this.#paths] : this.#passwords;
-    const plain = all.find((secret) => text.includes(secret) && !reader?.knew.includes(secret));
+    const isToldIn = (where: string) => (secret: string) => where.includes(secret) && !reader?.knew.includes(secret);
+    const plain = this.#passwords.find(isToldIn(text));
     if (plain !== undefined) return plain;
+    const place = reader && this.#paths.find(isToldIn(text.replaceAll(lastLogLines, '')));
+    if (place !== undefined) return place;
     for (const [part] of text.matchAll(secretLike)) {
       if (!this.#owners.has(part)) continue;
       const owner = this.#owners.get(part);
