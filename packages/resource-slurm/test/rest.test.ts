@@ -176,7 +176,7 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
     const world = await openSlurmWorld(cluster);
     const rest = { url: `http://127.0.0.1:${daemon.port}`, keyFile: `${cluster.directory}/keys/jwt.key` };
     const resource = await world.make({ rest });
-    const message = `slurmrestd at ${rest.url} speaks no version for jobs, which this resource was not tried with; it knows v0.0.38, v0.0.37, v0.0.36.`;
+    const message = `slurmrestd at ${rest.url} speaks no version for jobs, which this resource was not tried with; it knows v0.0.45, v0.0.44, `;
     await expect(resource.launch(specificationOf(world, 'true'))).rejects.toMatchObject({
       kind: 'misconfigured',
       message: expect.stringContaining(message),

@@ -57,7 +57,7 @@ export class RestClient {
     const errors = errorsOf(content ?? {});
     if (content && answer.status === 200) return { version, body: content, errors, refusal: undefined };
     // Whatever else is not the scheduler's own word: a token that is bad or too old, or a scheduler that is away, is told in many ways.
-    const refusal = errors.find((error) => answer.status === 400 || isVerdict(error));
+    const refusal = errors.find((error) => isMalformed(answer) || isVerdict(error));
     if (content && refusal) return { version, body: content, errors, refusal };
     this.tokens.drop(user);
     throw unavailable(errors[0]?.text ?? `slurmrestd answers ${answer.status}`);
@@ -65,7 +65,7 @@ export class RestClient {
 
   private async negotiate(signal?: AbortSignal): Promise<Version> {
     for (const version of versions) {
-      const answer = await this.send(this.operator, 'GET', `/slurm/${version.name}/ping`, undefined, signal);
+      const answer = await this.send(this.operator, 'GET', `/slurm/${version.name}/ping/`, undefined, signal);
       if (answer.status === 404) continue;
       // What has the version answers in JSON, even when the scheduler is away.
       needJson(answer);
@@ -112,6 +112,11 @@ const passing = new Set([2007, 2027, 2131]);
 /** Whether it is the scheduler that refuses, by a number for jobs. */
 function isVerdict({ number }: RestError): boolean {
   return number >= 2000 && number < 3000 && !passing.has(number);
+}
+
+/** Whether what was asked for cannot be read, or holds what slurmrestd does not know. */
+function isMalformed({ status }: HttpAnswer): boolean {
+  return status === 400 || status === 422;
 }
 
 function jsonOf({ text }: HttpAnswer): Fields | undefined {

@@ -24,7 +24,7 @@ export class Rest implements Transport {
   }
 
   async list(signal?: AbortSignal): Promise<readonly ClusterJob[]> {
-    const { version, elements } = await this.read('/jobs', 'jobs', signal);
+    const { version, elements } = await this.read('/jobs/', 'jobs', signal);
     // Most of a cluster's jobs are others': they are not looked at further.
     return elements.filter(({ name }) => String(name).startsWith(jobPrefix)).map((job) => version.job(job));
   }
@@ -78,13 +78,15 @@ export class Rest implements Transport {
   }
 
   async addresses(signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
-    const { elements } = await this.read('/nodes', 'nodes', signal);
+    const { elements } = await this.read('/nodes/', 'nodes', signal);
     return new Map(elements.map((node) => [String(node.name), String(node.address)]));
   }
 
   async ping(signal?: AbortSignal): Promise<Health> {
-    const { elements } = await this.read('/ping', 'pings', signal);
-    const connected = elements.some(({ ping }) => ping === 'UP');
+    const { elements } = await this.read('/ping/', 'pings', signal);
+    const connected = elements.some(
+      ({ ping, pinged, responding }) => ping === 'UP' || pinged === 'UP' || responding === true,
+    );
     return { connected, message: connected ? 'The cluster answers.' : "The cluster's controller does not answer." };
   }
 

@@ -29,7 +29,9 @@ export interface Version {
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Versions of Slurm 22.05, as a real one speaks them. */
+const path = '/usr/local/bin:/usr/bin:/bin';
+
+/** Versions up to v0.0.38: numbers, texts and times as they are. Tried with the slurmrestd of Slurm 22.05. */
 function plain(name: string): Version {
   return {
     name,
@@ -43,7 +45,7 @@ function plain(name: string): Version {
         environment: { PATH: path },
         current_working_directory: '/',
         standard_output: '/dev/null',
-        ...fieldsOf(options),
+        ...plainFields(options),
       },
     }),
     // Each change also gives the job, unless it says otherwise, what a new one gets: v0.0.36 another name, all of them leave to be put back into the queue.
@@ -62,15 +64,48 @@ function plain(name: string): Version {
       endedAtMs: timeOf(fields.end_time),
       cpus: Number(fields.cpus),
       waitStatus: Number(fields.exit_code),
-      node: typeof fields.batch_host === 'string' && fields.batch_host !== '' ? fields.batch_host : null,
+      node: nodeOf(fields),
     }),
   };
 }
 
-/** All versions that there is evidence for, newest first. */
-export const versions: readonly Version[] = ['v0.0.38', 'v0.0.37', 'v0.0.36'].map(plain);
+/** Versions from v0.0.40 on: numbers that may be missing or endless are objects, a state is a list, an environment a list of assignments. By their published schemas. */
+function structured(name: string): Version {
+  return {
+    name,
+    submission: ({ name: jobName, script, options }) => ({
+      script,
+      job: {
+        name: jobName,
+        hold: true,
+        requeue: false,
+        environment: [`PATH=${path}`],
+        current_working_directory: '/',
+        standard_output: '/dev/null',
+        ...structuredFields(options),
+      },
+    }),
+    change: (_, change) => ('hold' in change ? { hold: false } : { time_limit: someNumber(change.timeLimitMinutes) }),
+    job: (fields) => ({
+      id: Number(fields.job_id),
+      name: String(fields.name),
+      state: stateOf(fields.job_state),
+      reason: String(fields.state_reason),
+      submittedAtMs: timeOf(numberOf(fields.submit_time)) ?? 0,
+      startedAtMs: timeOf(numberOf(fields.start_time)),
+      endedAtMs: timeOf(numberOf(fields.end_time)),
+      cpus: numberOf(fields.cpus) ?? 0,
+      waitStatus: waitStatusOf(fields.exit_code),
+      node: nodeOf(fields),
+    }),
+  };
+}
 
-const path = '/usr/local/bin:/usr/bin:/bin';
+/** All versions that there is evidence for, newest first. v0.0.39 is spoken only where one of these is, too. */
+export const versions: readonly Version[] = [
+  ...['v0.0.45', 'v0.0.44', 'v0.0.43', 'v0.0.42', 'v0.0.41', 'v0.0.40'].map(structured),
+  ...['v0.0.38', 'v0.0.37', 'v0.0.36'].map(plain),
+];
 
 /** Names of fields that are not those of the options of `sbatch`. */
 const fieldNames: Readonly<Record<string, string>> = {
@@ -79,22 +114,97 @@ const fieldNames: Readonly<Record<string, string>> = {
   ntasks: 'tasks',
   time: 'time_limit',
 };
-/** Fields that take numbers alone. */
-const numbers = new Set(['cpus_per_task', 'nodes', 'tasks', 'time_limit']);
 
-function fieldsOf(options: Submission['options']): Fields {
+function fieldsOf(
+  options: Submission['options'],
+  write: (name: string, value: string | true) => readonly [name: string, value: unknown],
+): Fields {
   return Object.fromEntries(
-    [...options].map(([option, value]) => {
-      const name = fieldNames[option] ?? option.replaceAll('-', '_');
-      if (name === 'exclusive' && value === true) return [name, 'exclusive'];
-      return [name, numbers.has(name) && /^\d+$/.test(String(value)) ? Number(value) : value];
-    }),
+    [...options].map(([option, value]) => write(fieldNames[option] ?? option.replaceAll('-', '_'), value)),
   );
+}
+
+function plainFields(options: Submission['options']): Fields {
+  const numbers = new Set(['cpus_per_task', 'nodes', 'tasks', 'time_limit']);
+  return fieldsOf(options, (name, value) => {
+    if (name === 'exclusive' && value === true) return [name, 'exclusive'];
+    return [name, numbers.has(name) && isWhole(value) ? Number(value) : value];
+  });
+}
+
+function structuredFields(options: Submission['options']): Fields {
+  return fieldsOf(options, (name, value) => {
+    if (name === 'exclusive' && value === true) return ['shared', ['none']];
+    if (name === 'gres') return ['tres_per_node', String(value).replace(/(^|,)(?!gres\/)/g, '$1gres/')];
+    if (name === 'memory_per_node') return [name, someNumber(megabytesOf(String(value)))];
+    if (name === 'time_limit' && isWhole(value)) return [name, someNumber(Number(value))];
+    const isNumber = name === 'cpus_per_task' || name === 'tasks';
+    return [name, isNumber && isWhole(value) ? Number(value) : value];
+  });
+}
+
+function isWhole(value: string | true): boolean {
+  return value !== true && /^\d+$/.test(value);
+}
+
+/** What `sbatch` takes for memory, such as `120M` or `2G`, in its own unit. */
+function megabytesOf(text: string): number {
+  const [, amount, unit = 'M'] = /^(\d+)([KMGT]?)/.exec(text) ?? [];
+  return Math.ceil(Number(amount) * 1024 ** ('KMGT'.indexOf(unit || 'M') - 1));
+}
+
+function someNumber(number: number): Fields {
+  return { set: true, infinite: false, number };
+}
+
+function numberOf(value: unknown): number | null {
+  return isFields(value) && value.set === true && typeof value.number === 'number' ? value.number : null;
+}
+
+/** Flags of a state that say more of a job than the state that they are added to, as the commands show them. */
+const flags = [
+  'COMPLETING',
+  'CONFIGURING',
+  'REQUEUED',
+  'REQUEUE_FED',
+  'REQUEUE_HOLD',
+  'SPECIAL_EXIT',
+  'REVOKED',
+  'RESV_DEL_HOLD',
+];
+const bases = new Set([
+  'PENDING',
+  'RUNNING',
+  'SUSPENDED',
+  'COMPLETED',
+  'CANCELLED',
+  'FAILED',
+  'TIMEOUT',
+  'NODE_FAIL',
+  'PREEMPTED',
+  'BOOT_FAIL',
+  'DEADLINE',
+  'OUT_OF_MEMORY',
+]);
+
+function stateOf(value: unknown): string {
+  const states = (Array.isArray(value) ? value : []).map(String);
+  return flags.find((flag) => states.includes(flag)) ?? states.find((state) => bases.has(state)) ?? states[0] ?? '';
+}
+
+function waitStatusOf(value: unknown): number {
+  if (!isFields(value)) return 0;
+  const signal = isFields(value.signal) ? numberOf(value.signal.id) : null;
+  return (numberOf(value.return_code) ?? 0) * 256 + (signal ?? 0);
 }
 
 /** Milliseconds of a time in seconds; 0 stands for none. */
 function timeOf(value: unknown): number | null {
   return typeof value === 'number' && value > 0 ? value * 1000 : null;
+}
+
+function nodeOf({ batch_host: host }: Fields): string | null {
+  return typeof host === 'string' && host !== '' ? host : null;
 }
 
 /** Numbers of refusals that the oldest version gives in words alone. */
