@@ -48,9 +48,10 @@ const oddCredentials: readonly (readonly [string, string])[] = [
 const destructive: readonly Operation[] = ['deleteWorkspace', 'revokeToken', 'adminRevokeTokens'];
 const constructive: readonly Operation[] = ['createWorkspace', 'startWorkspace', 'createUpload', 'createShares'];
 
-/** What every operation is asked in turn, so that none is left out by chance. */
+/** What every operation is asked in turn, so that none is left out by chance; each round begins one later, so that every sender comes to each. */
 function operationFor(number: number, random: Random): Operation {
-  const inTurn = operationIds[number % operationIds.length] ?? 'getMe';
+  const round = Math.floor(number / operationIds.length);
+  const inTurn = operationIds[(number + round) % operationIds.length] ?? 'getMe';
   if (destructive.includes(inTurn) && random.chance(0.6)) return random.pick(constructive);
   return inTurn;
 }

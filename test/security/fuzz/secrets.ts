@@ -6,6 +6,15 @@ const secretLike = /[\w-]{16,}/g;
 /** The end of a job's output as answers and events show it. */
 const lastLogLines = /"last_log_lines":\[(?:"(?:[^"\\]|\\.)*",?)*\]/g;
 
+/** Who reads an answer. */
+interface Reader {
+  readonly username: string;
+  /** What it sent. */
+  readonly knew: string;
+  /** The answer is a job's output. */
+  readonly readsOutput: boolean;
+}
+
 /** What a server under test must not tell, and to whom it may. */
 export class Secrets {
   /** By the parts that are looked for; `undefined` for those that nobody may see. */
@@ -41,11 +50,12 @@ export class Secrets {
   }
 
   /** The first secret that a text tells, `undefined` if none. @param reader Of an answer; absent: the log. */
-  toldBy(text: string, reader?: { readonly username: string; readonly knew: string }): string | undefined {
+  toldBy(text: string, reader?: Reader): string | undefined {
     const isToldIn = (where: string) => (secret: string) => where.includes(secret) && !reader?.knew.includes(secret);
     const plain = this.#passwords.find(isToldIn(text));
     if (plain !== undefined) return plain;
-    const place = reader && this.#paths.find(isToldIn(text.replaceAll(lastLogLines, '')));
+    const told = text.replaceAll(lastLogLines, '');
+    const place = reader && !reader.readsOutput ? this.#paths.find(isToldIn(told)) : undefined;
     if (place !== undefined) return place;
     for (const [part] of text.matchAll(secretLike)) {
       if (!this.#owners.has(part)) continue;

@@ -76,7 +76,8 @@ export class Sender {
     if (answer.status < 300 && tellingTokens.includes(operation)) return undefined;
     const all = `${JSON.stringify(answer.headers)}\n${answer.text}`;
     const knew = bytes.toString('latin1');
-    const told = this.#run.secrets.toldBy(all, { username: this.#user.username, knew });
+    const readsOutput = operation === 'readJobLogs' && answer.status < 300;
+    const told = this.#run.secrets.toldBy(all, { username: this.#user.username, knew, readsOutput });
     return told === undefined ? undefined : `a secret, ${told.slice(0, 8)}…`;
   }
 
