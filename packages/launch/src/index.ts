@@ -2,5 +2,5 @@ export { environmentOf } from './environment.js';
 export { answering, hasCode } from './errors.js';
 export { jobDirectoryOf, withJobDirectory } from './job-directory.js';
 export { type Report, readReport, versionOfReport } from './report.js';
-export { quote } from './shell.js';
+export { assignments, fileLines, quote } from './shell.js';
 export { isLaunchKey, requireValid } from './validation.js';

@@ -1,5 +1,5 @@
 import type { LaunchSpecification } from '@user-workspaces/contract';
-import { jobDirectoryOf, quote } from '@user-workspaces/launch';
+import { assignments, fileLines, jobDirectoryOf, quote } from '@user-workspaces/launch';
 
 /**
  * The script that the account's shell reads from its standard input once all privileges are gone: it makes the job directory
@@ -24,17 +24,7 @@ cd -- ${quote(workspacePath)} || fail 'The account of the job may not enter the 
 if [ -L ${directory} ]; then fail 'The job directory is a link: remove .${jobId} from the workspace and start again.'; fi
 if [ -d ${directory} ]; then rm -rf -- ${stale} || fail 'The job directory cannot be cleared.'
 else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace.'; fi
-set -C
-${files
-  .map(({ name, content, mode }) => {
-    const path = quote(`${directory}/${name}`);
-    const octal = mode.toString(8).padStart(4, '0');
-    return `{ printf '%s' ${quote(content)} > ${path} && chmod ${octal} ${path}; } || fail 'A file of the job cannot be written to its directory.'\n`;
-  })
-  .join('')}set +C
-export ${Object.entries(environment)
-    .map(([name, value]) => `${name}=${quote(value)}`)
-    .join(' ')}
+${fileLines(specification)}export ${assignments(environment)}
 unset OLDPWD
 command -v -- ${quote(program)} > /dev/null || fail ${quote(`The program ${program.replaceAll(/[^\x20-\x7e]/g, '?')} was not found, or its account may not run it.`)}
 until echo ok >&4; do sleep 0.5; done 2> /dev/null
