@@ -45,7 +45,9 @@ try {
   const project = join(work, 'project');
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module' }));
-  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...archives], { cwd: project });
+  // No script of a dependency is needed: those of ssh2 compile what it does without.
+  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  run('npm', ['install', ...options, ...archives], { cwd: project });
   console.log('installed into an empty project');
 
   const readme = readFileSync(join(root, 'README.md'), 'utf8');

@@ -44,7 +44,9 @@ function run(command, args, purpose) {
 
 const installed = join(root, 'node_modules', '.package-lock.json');
 if (modified(installed) < modified(join(root, 'package-lock.json'))) {
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], 'Installing dependencies');
+  // Scripts of dependencies would compile what is optional (parts of ssh2, which works without them).
+  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  run('npm', ['ci', ...options], 'Installing dependencies');
   utimesSync(installed, new Date(), new Date());
 }
 

@@ -23,7 +23,8 @@ export interface LaunchLimits {
  * The started program finds in its environment, besides {@link environment}: `UWS_JOB_ID`, `UWS_WORKSPACE` (absolute
  * path of the workspace), `UWS_JOB_DIRECTORY` (absolute path of its own directory, `<workspace>/.<job id>`), and, if
  * {@link session} is set, `UWS_HOST` (the name under which the server will reach it), `UWS_PORT` (a free port, where
- * the resource can assign one; otherwise the program picks its own), `UWS_SECRET` and `UWS_REPORT`. A program with a
+ * the resource can assign one; otherwise the program picks its own), `UWS_SECRET` and `UWS_REPORT`; also `UWS_LISTEN`, the address to
+ * listen on, where that is another than `UWS_HOST`, as inside a container. A program with a
  * session tells that it listens by writing one line `<secret> <port> <path>\n` to a new file and renaming it to the path
  * in `UWS_REPORT`; `<path>` begins with a slash and is the session's start page below its base path, `/` alone for the
  * base path itself.

@@ -1,0 +1,221 @@
+import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LaunchSpecification, Resource } from '@user-workspaces/contract';
+import { afterAll, expect, test, vi } from 'vitest';
+import { busyboxImage, whatEngineNeeds } from '../../../test/backends/docker-engine.js';
+import { describeUnless } from '../../../test/support/requirements.js';
+import { ended, job, observe, outputOf, referenceTo, until } from './jobs.js';
+import { Registry } from './registry.js';
+import { type DockerWorld, openDockerWorld, stopSharedEngine } from './world.js';
+
+const busybox = { defaults: { image: busyboxImage } } as const;
+/** Runs a test in a world of its own. */
+async function inWorld(run: (world: DockerWorld) => Promise<void>, options = {}): Promise<void> {
+  const world = await openDockerWorld(options);
+  try {
+    await run(world);
+  } finally {
+    await world.close();
+  }
+}
+
+describeUnless(whatEngineNeeds(), 'a container engine', () => {
+  afterAll(stopSharedEngine);
+
+  test('the answer of create or start is lost: the job is started once all the same', () =>
+    inWorld(async (world) => {
+      for (const [index, lost] of [/^POST .*\/containers\/create/, /^POST .*\/start/].entries()) {
+        const specification = job(world, `echo started >> starts-${index}; sleep 60`);
+        world.link.loseNext(lost);
+        await expect(world.resource.launch(specification)).rejects.toMatchObject({ kind: 'unavailable' });
+        await world.make().launch(specification);
+        await until(async () => (await observe(world.resource, specification)).kind === 'running' || undefined);
+        await sleep(300);
+        expect(await readFile(`${world.workspacePath}/starts-${index}`, 'utf8')).toBe('started\n');
+      }
+    }));
+
+  test("the engine is the configured one, whatever the server's environment says", () =>
+    inWorld(async (world) => {
+      vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:9');
+      try {
+        expect(await world.make().check()).toMatchObject({ connected: true });
+      } finally {
+        vi.unstubAllEnvs();
+      }
+    }));
+
+  test('a container that has run is never started again, whoever starts it', () =>
+    inWorld(async (world) => {
+      const specification = job(world, 'echo started >> starts; exit 3');
+      const { handle } = await world.resource.launch(specification);
+      await ended(world.resource, specification);
+      await world.engine.ask('POST', `/containers/${handle}/start`);
+      await sleep(500);
+      expect(await readFile(`${world.workspacePath}/starts`, 'utf8')).toBe('started\n');
+    }));
+
+  test("a job can gain no right, write nowhere but in its workspace and /tmp, and is in none of root's groups", () =>
+    inWorld(
+      async (world) => {
+        const script =
+          'grep -E "^(Cap|NoNewPrivs|Groups|Uid)" /proc/self/status; touch /tmp/a && echo tmp; touch here && echo here; touch /etc/a 2>/dev/null || echo refused; env | grep -c UWS_START';
+        const specification = job(world, script);
+        await world.resource.launch(specification);
+        await ended(world.resource, specification);
+        const output = await outputOf(world.resource, specification);
+        for (const name of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+          expect(output).toMatch(new RegExp(`${name}:\\s0{16}\n`));
+        }
+        expect(output).toMatch(/NoNewPrivs:\s1\n/);
+        expect(output).toMatch(/Uid:\s12345\s12345\s12345\s12345\n/);
+        expect(output).not.toMatch(/Groups:.*\b0\b/);
+        expect(output.trim().split('\n').slice(-4)).toEqual(['tmp', 'here', 'refused', '0']);
+      },
+      { defaults: { image: busyboxImage, read_only_root: true } },
+    ));
+
+  test('an image of one static program: exit codes, signals and a stop are told apart as elsewhere', () =>
+    inWorld(async (world) => {
+      const codes = job(world, 'exit 143');
+      const signal = job(world, 'kill -SEGV $$');
+      const obeys = job(world, "trap 'exit 9' TERM; echo ready > ready; while :; do sleep 0.1; done");
+      for (const each of [codes, signal, obeys]) await world.resource.launch(each);
+      expect(await ended(world.resource, codes)).toMatchObject({ exitCode: 143, signal: null, cause: 'exited' });
+      expect(await ended(world.resource, signal)).toMatchObject({ exitCode: null, signal: 'SIGSEGV', cause: 'exited' });
+      await until(async () => readFile(`${world.workspacePath}/ready`, 'utf8').catch(() => undefined));
+      await world.resource.stop(referenceTo(obeys), 60_000);
+      expect(await ended(world.resource, obeys)).toMatchObject({ exitCode: 9, signal: null, cause: 'stopped' });
+    }, busybox));
+
+  test('a job that kills all it can reach does not outlive its time limit', () =>
+    inWorld(async (world) => {
+      const script =
+        'n=0; while [ $n -lt 100 ]; do n=$((n+1)); for p in $(ls /proc | grep ^[0-9]); do [ $p = $$ ] || kill -KILL $p; done 2>/dev/null; sleep 0.2; done; echo survived > survived';
+      const specification = job(world, script, { limits: { timeLimitMinutes: 4 / 60 } });
+      await world.resource.launch(specification);
+      const seen = await ended(world.resource, specification);
+      expect(seen.cause).toBe('time_limit');
+      await expect(readFile(`${world.workspacePath}/survived`)).rejects.toThrow();
+    }, busybox));
+
+  test('an image that is not there: refused, fetched with its progress told, or told why not', async () => {
+    const registry = await Registry.open(busyboxArchive());
+    try {
+      await inWorld(async (world) => {
+        const resourceDetails = { image: `${registry.address}/one:1` };
+        const never = job(world, 'true', { resourceDetails: { ...resourceDetails, pull_policy: 'never' } });
+        await expect(world.resource.launch(never)).rejects.toMatchObject({ kind: 'invalid' });
+        const unknown = job(world, 'true', { resourceDetails: { image: `${registry.address}/other:1` } });
+        const message = new RegExp(`^The image ${registry.address}/other:1 cannot be fetched: .*(unknown|not found)`);
+        await expect(launchUntilKnown(world.resource, unknown)).rejects.toMatchObject({
+          kind: 'invalid',
+          message: expect.stringMatching(message),
+        });
+        const away = job(world, 'true', { resourceDetails: { image: '127.0.0.1:9/one:1' } });
+        await expect(world.resource.launch(away)).rejects.toMatchObject({ kind: 'unavailable' });
+
+        const fetched = job(world, 'echo fetched', { resourceDetails });
+        const told: string[] = [];
+        const watching = new AbortController();
+        const ready = new Promise<void>((resolve) => {
+          world.resource.watch((keys) => keys.includes(fetched.launchKey) && resolve(), watching.signal);
+        });
+        await until(async () => {
+          const reason = await world.resource.launch(fetched).then(
+            () => 'launched',
+            (error: unknown) => (error instanceof Error ? error.message : ''),
+          );
+          told.push(reason);
+          return /being fetched: \d+ % of \d+\.\d MB/.test(reason) || undefined;
+        });
+        expect(await observe(world.resource, fetched)).toEqual({ kind: 'absent' });
+        registry.release();
+        await ready;
+        await launchUntilKnown(world.resource, fetched);
+        watching.abort();
+        expect(await ended(world.resource, fetched)).toMatchObject({ exitCode: 0 });
+      }, busybox);
+    } finally {
+      registry.release();
+      registry.close();
+    }
+  });
+
+  test('what has ended long ago is removed, of this owner alone', () =>
+    inWorld(async (world) => {
+      const own = job(world, 'exit 0');
+      const running = job(world, 'sleep 60');
+      const others = job(world, 'exit 0');
+      const other = world.make({ owner: `${world.owner}-other` });
+      for (const each of [own, running]) await world.resource.launch(each);
+      await other.launch(others);
+      const foreign = await world.engine.create({
+        Image: busyboxImage,
+        Cmd: ['true'],
+        Labels: { 'someone.else': 'yes' },
+      });
+      for (const each of [own, others]) await ended(world.resource, each);
+      const sweeping = world.make({ keptDays: 1e-9 });
+      await until(async () => (await observe(sweeping, own)).kind === 'absent' || undefined);
+      expect((await observe(sweeping, running)).kind).toBe('running');
+      expect((await observe(sweeping, others)).kind).toBe('ended');
+      expect(await world.engine.ask('GET', `/containers/${foreign}/json`)).toContain('someone.else');
+      await world.engine.ask('DELETE', `/containers/${foreign}`);
+      await other.forget(referenceTo(others));
+    }, busybox));
+
+  test('kill -9 of the daemon: nothing is known until it is back, then everything is as it was', () =>
+    inWorld(async (world) => {
+      const goesOn = job(world, 'while :; do echo beat >> beats; sleep 0.2; done');
+      const ends = job(world, 'while [ ! -e end ]; do sleep 0.1; done; exit 3');
+      for (const each of [goesOn, ends]) await world.resource.launch(each);
+      const before = await until(async () => {
+        const seen = await observe(world.resource, goesOn);
+        return seen.kind === 'running' ? seen : undefined;
+      });
+      const told: string[] = [];
+      world.resource.watch((keys) => told.push(...keys), new AbortController().signal);
+      await world.engine.kill('SIGKILL');
+      expect((await observe(world.resource, goesOn)).kind).toBe('unknown');
+      await expect(world.resource.stop(referenceTo(goesOn), 0)).rejects.toMatchObject({ kind: 'unavailable' });
+      execFileSync('touch', [`${world.workspacePath}/end`]);
+      await sleep(500);
+      const beats = (await readFile(`${world.workspacePath}/beats`)).length;
+      await world.engine.run();
+      const after = await until(async () => {
+        const seen = await observe(world.resource, goesOn);
+        return seen.kind === 'running' ? seen : undefined;
+      });
+      expect([after.handle, after.startedAtMs]).toEqual([before.handle, before.startedAtMs]);
+      expect(await ended(world.resource, ends)).toMatchObject({ exitCode: 3, cause: 'exited' });
+      expect((await readFile(`${world.workspacePath}/beats`)).length).toBeGreaterThan(beats);
+      // Events come again from the new daemon.
+      await until(async () => {
+        await world.resource.stop(referenceTo(goesOn), 0);
+        return told.includes(goesOn.launchKey) || undefined;
+      });
+      expect(await ended(world.resource, goesOn)).toMatchObject({ cause: 'stopped' });
+    }, busybox));
+});
+
+/** As the server does: again while nothing is known. */
+async function launchUntilKnown(resource: Resource, specification: LaunchSpecification): Promise<void> {
+  await until(async () => {
+    try {
+      await resource.launch(specification);
+      return true;
+    } catch (error) {
+      if (error instanceof Error && 'kind' in error && error.kind === 'unavailable') return undefined;
+      throw error;
+    }
+  });
+}
+
+/** The files of an image: a shell, in one program. */
+function busyboxArchive(): Buffer {
+  const script =
+    'd=$(mktemp -d); mkdir -p $d/bin $d/tmp; cp /usr/bin/busybox $d/bin/busybox; for a in $(busybox --list); do [ $a = busybox ] || ln -s busybox $d/bin/$a; done; tar -C $d -cf - --numeric-owner --owner=0 --group=0 .; rm -rf $d';
+  return execFileSync('/bin/sh', ['-c', script], { maxBuffer: 64 * 1024 * 1024 });
+}
