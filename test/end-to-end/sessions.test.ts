@@ -9,6 +9,7 @@ import { startBrowser } from '../support/browser.js';
 import { putAway } from '../support/put-away.js';
 import { describeWith } from '../support/requirements.js';
 import { processesBelow, type RunningServer, startServer, temporaryDirectory } from '../support/server.js';
+import { typeInto } from '../support/terminal.js';
 import { signIn, startJob, startSession, type User } from '../support/users.js';
 import { visit } from '../support/visit.js';
 
@@ -72,19 +73,6 @@ async function eventsOf(job: Job, after: number): Promise<Event[]> {
   return seen;
 }
 
-/** Opens a terminal's shell, as its page does, and types. */
-async function type(address: string, text: string): Promise<void> {
-  const opened = await visit(address);
-  const url = new URL(opened.url);
-  url.pathname = `${url.pathname.replace(/\/$/, '')}/shell`;
-  url.protocol = 'ws:';
-  const socket = new WebSocket(url, { headers: { Cookie: opened.cookie, Origin: server.baseUrl } });
-  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-  socket.send(JSON.stringify({ type: 'input', data: text }));
-  await delay(500);
-  socket.close();
-}
-
 describe('a session that nobody uses', () => {
   test('is stopped after a warning, complete, with its files kept; one with a program in its terminal goes on', async () => {
     const { event_id } = await ada.client.me();
@@ -93,7 +81,7 @@ describe('a session that nobody uses', () => {
       startSession(ada, { job_type: 'terminal' }),
     ]);
     expect((await ada.client.catalogue.jobTypes()).terminal).toMatchObject({ idle_timeout_minutes: idleMinutes });
-    await type(busy.session.url, 'sleep 60\n');
+    await typeInto(server, busy.session, 'sleep 60\n', /sleep 60/);
     const events = await eventsOf(unused.job, event_id);
     const warnings = events.filter((event) => event.type === 'job.idle_warning');
     expect(warnings).toHaveLength(1);

@@ -203,6 +203,44 @@ describe('a Slurm cluster', () => {
   });
 });
 
+describe('a container engine', () => {
+  const engine = (entry: object, details: object = {}) =>
+    sections({
+      available_resources: { e: { resource_type: 'DockerResource', ...entry } },
+      available_job_types: {
+        t: { job_type: 'TerminalJob', environment_details: { e: { resource_details: details } } },
+      },
+    });
+
+  it('is accepted with an image of its own, or of the job type', async () => {
+    await load(engine({ image: 'debian:12', pids_limit: 100, connection_details: { url: 'unix:///run/docker.sock' } }));
+    const bySsh = { url: 'ssh://uws@engine.internal' };
+    const { configuration } = await load(
+      engine({ connection_details: bySsh }, { image: 'debian:12', pull_policy: 'always' }),
+    );
+    expect(configuration.available_resources.e?.resource_type).toBe('DockerResource');
+  });
+
+  const tls = { ca: '/no/ca', certificate: '/no/c', key: '/no/k' };
+  it.each([
+    [{ images: 'a' }, {}, 'available_resources.e.images is not supported in a DockerResource'],
+    [{ image: 'a', pids_limit: 0 }, {}, 'available_resources.e.pids_limit must be a whole number above 0'],
+    [{ connection_details: { url: 'somewhere' } }, {}, 'connection_details.url must be unix:///'],
+    [{ connection_details: { url: 'ssh://' } }, {}, 'connection_details.url must be unix:///'],
+    [{ connection_details: { tls } }, {}, 'connection_details.tls.ca must be a file that the server can read'],
+    [{}, {}, 'environment_details.e.resource_details.image is missing'],
+    [{ image: 'a' }, { pull_policy: 'maybe' }, 'environment_details.e.resource_details.pull_policy must be one of'],
+    [
+      { image: 'a' },
+      { colour: 1 },
+      'environment_details.e.resource_details.colour is not a known key: known are image',
+    ],
+    [{ image: 'a' }, { network: 'host' }, 'environment_details.e.resource_details.network cannot be "host"'],
+  ])('is refused with %j and %j', async (entry, details, message) => {
+    expect(await refusal(engine(entry, details))).toContain(message);
+  });
+});
+
 describe('the pass-through domain', () => {
   it.each([
     ['sessions.example.org', 'sessions.example.org'],

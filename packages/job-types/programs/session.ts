@@ -28,7 +28,7 @@ export function takeSession(): Session {
     process.exit(64);
   }
   const report = { path: take('UWS_REPORT'), secret: take('UWS_SECRET') };
-  const host = process.env.UWS_HOST ?? '127.0.0.1';
+  const host = process.env.UWS_LISTEN ?? process.env.UWS_HOST ?? '127.0.0.1';
   const session: Session = {
     jobId: process.env.UWS_JOB_ID ?? '0',
     workspace: process.env.UWS_WORKSPACE ?? process.cwd(),

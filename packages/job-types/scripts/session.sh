@@ -37,7 +37,7 @@ free_port() {
 # Sets $port, $listen_address and $base_path, and enters the workspace.
 begin_session() {
   cd "$UWS_WORKSPACE" || fail 1 "The workspace directory $UWS_WORKSPACE cannot be entered."
-  case ${UWS_HOST:-127.0.0.1} in
+  case ${UWS_LISTEN:-${UWS_HOST:-127.0.0.1}} in
     127.0.0.1 | localhost) listen_address=127.0.0.1 ;;
     *) listen_address=0.0.0.0 ;;
   esac

@@ -7,6 +7,7 @@ import { createTerminalJob } from './terminal.js';
 import { webApplicationJob } from './web-application.js';
 import { yacJob } from './yac.js';
 
+export { installPortableNode } from './portable-node.js';
 export { filesApplication, installTerminalRuntime, packagedRuntime, type TerminalRuntime } from './runtime.js';
 export { appyterJob, createTerminalJob, jupyterLabJob, localTestJob, webApplicationJob, yacJob };
 

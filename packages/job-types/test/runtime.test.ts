@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, sta
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createJobTypeKinds, installTerminalRuntime } from '../src/index.js';
+import { createJobTypeKinds, installPortableNode, installTerminalRuntime } from '../src/index.js';
 import { account, buildPrograms } from './support/resource.js';
 
 const root = mkdtempSync(join(tmpdir(), 'runtime-'));
@@ -62,6 +62,21 @@ test('brings a Node of its own only where not everybody can run the present one'
   expect(execFileSync(copied.node, ['--version'], { ...account, cwd: '/', encoding: 'utf8' })).toBe(
     `${process.version}\n`,
   );
+});
+
+test('brings a Node that needs nothing of the machine but a shell, once', async () => {
+  const runtime = await installTerminalRuntime(join(root, 'portable'));
+  const [portable] = await Promise.all([installPortableNode(runtime), installPortableNode(runtime)]);
+  expect(await installPortableNode(runtime)).toEqual(portable);
+  expect({ ...portable, node: runtime.node }).toEqual(runtime);
+  expect(readdirSync(join(root, 'portable')).filter((name) => name.startsWith('.'))).toEqual([]);
+  // The native part is loaded, and every library comes from beside Node.
+  const program = `require(${JSON.stringify(join(runtime.directory, 'node_modules/@lydell/node-pty'))});
+    console.log(require('node:fs').readFileSync('/proc/self/maps', 'utf8'));`;
+  const maps = execFileSync(portable.node, ['-e', program], { ...account, cwd: '/', env: {}, encoding: 'utf8' });
+  const files = new Set([...maps.matchAll(/ (\/\S+)$/gm)].map(([, path = '']) => path));
+  expect([...files].filter((path) => !path.startsWith(join(root, 'portable')))).toEqual([]);
+  expect(files.size).toBeGreaterThan(3);
 });
 
 test('is not put where others could replace it', async () => {

@@ -56,7 +56,7 @@ export class AdapterFactory {
     const entry: ConfiguredResource = entryOf(this.configuration.available_resources, name);
     const make = this.custom.resource_types?.[entry.resource_type];
     if (make) return make(entry, await this.#place('resource', name));
-    return createBuiltInResource(name, entry, join(this.layout.launches, name));
+    return createBuiltInResource(name, entry, this.configuration, this.layout);
   }
 
   async #place(kind: string, name: string): Promise<AdapterPlace> {

@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
-import { hostname } from 'node:os';
 import { AdapterError, type Storage } from '@user-workspaces/contract';
 import { docsDirectory, pageDirectory } from '@user-workspaces/dashboard';
-import { installTerminalRuntime } from '@user-workspaces/job-types';
+import { installPortableNode, installTerminalRuntime } from '@user-workspaces/job-types';
 import type { QuotaDefaults, ResourceEntry, ServerOptions } from '@user-workspaces/server';
 import type { Logger } from 'pino';
 import type { Configuration } from '../configuration/configuration.js';
 import type { CustomAdapters } from '../configuration/custom-adapters.js';
+import { dockerType } from '../configuration/docker.js';
 import { limitsOf } from '../configuration/limits.js';
+import { instanceName } from '../data-directory/instance.js';
 import type { DataLayout } from '../data-directory/layout.js';
 import { AdapterFactory } from './adapters.js';
 import { createDatabase } from './database.js';
@@ -65,7 +65,11 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
   const factory = new AdapterFactory(configuration, layout, adapters);
   const { authentication, accounts } = await factory.users();
   const runtime = await installTerminalRuntime(layout.runtime);
-  const jobTypes = assembleJobTypes(configuration, runtime, adapters.job_types ?? []);
+  const containers = Object.values(configuration.available_resources).some(
+    ({ resource_type }) => resource_type === dockerType,
+  );
+  const portable = containers ? await installPortableNode(runtime) : runtime;
+  const jobTypes = assembleJobTypes(configuration, { runtime, portable }, adapters.job_types ?? []);
 
   const storages: Storage[] = [];
   for (const name of mainFirst(configuration.available_storage, configuration.main_storage)) {
@@ -134,9 +138,4 @@ function mainFirst(section: Readonly<Record<string, unknown>>, main: string): st
 function notEmpty<T>([first, ...rest]: readonly T[]): [T, ...T[]] {
   if (first === undefined) throw new AdapterError('misconfigured', 'The configuration has an empty section.');
   return [first, ...rest];
-}
-
-/** The same at every start on this data directory of this machine, of which the lock lets only one process be the server. */
-function instanceName(dataDirectory: string): string {
-  return createHash('sha256').update(`${hostname()}\n${dataDirectory}`).digest('hex').slice(0, 32);
 }

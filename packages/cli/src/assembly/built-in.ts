@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import {
   createLocalAuthentication,
   createOwnAccount,
@@ -5,12 +7,15 @@ import {
   createSystemAccounts,
 } from '@user-workspaces/auth-local';
 import type { AccountMapping, Authentication, Resource, Storage } from '@user-workspaces/contract';
+import { createDockerResource } from '@user-workspaces/resource-docker';
 import { createLocalResource } from '@user-workspaces/resource-local';
 import { createSlurmResource } from '@user-workspaces/resource-slurm';
 import { createLocalStorage } from '@user-workspaces/storage-local';
 import type { Configuration } from '../configuration/configuration.js';
+import { dockerOptionsOf, dockerType } from '../configuration/docker.js';
 import type { AuthenticationEntry, ConfiguredResource, StorageEntry } from '../configuration/sections.js';
 import { slurmOptionsOf, slurmType } from '../configuration/slurm.js';
+import { instanceName } from '../data-directory/instance.js';
 import type { DataLayout } from '../data-directory/layout.js';
 
 // The adapters that this package brings, made from entries of the configuration.
@@ -52,8 +57,35 @@ export async function createBuiltInStorage(
 export async function createBuiltInResource(
   name: string,
   entry: ConfiguredResource,
-  recordsDirectory: string,
+  configuration: Configuration,
+  layout: DataLayout,
 ): Promise<Resource> {
-  if (entry.resource_type === slurmType) return createSlurmResource(slurmOptionsOf(name, entry, recordsDirectory));
-  return createLocalResource({ name, recordsDirectory });
+  const recordsDirectory = join(layout.launches, name);
+  switch (entry.resource_type) {
+    case slurmType:
+      return createSlurmResource(slurmOptionsOf(name, entry, recordsDirectory));
+    case dockerType:
+      return createContainers(name, entry, configuration, layout);
+    default:
+      return createLocalResource({ name, recordsDirectory });
+  }
+}
+
+/** An engine of this machine gets the programs of jobs as a mount; into one elsewhere somebody has to bring them. */
+function createContainers(
+  name: string,
+  entry: ConfiguredResource,
+  configuration: Configuration,
+  layout: DataLayout,
+): Resource {
+  const { defaults = {}, ...options } = dockerOptionsOf(name, entry);
+  const isHere = options.address.url.startsWith('unix:');
+  const mounts = [...(isHere ? [{ source: layout.runtime }] : []), ...(defaults.read_only_mounts ?? [])];
+  // Replicas share a database, and with it their containers.
+  const server = createHash('sha256').update(configuration.database_url ?? instanceName(layout.root));
+  return createDockerResource({
+    owner: `${server.digest('hex').slice(0, 16)}.${name}`,
+    ...options,
+    defaults: { ...defaults, read_only_mounts: mounts },
+  });
 }

@@ -2,6 +2,7 @@ import type { JobType, JobTypeKind } from '@user-workspaces/contract';
 import { createJobTypeKinds, type TerminalRuntime } from '@user-workspaces/job-types';
 import type { JobTypeEntry } from '@user-workspaces/server';
 import type { Configuration } from '../configuration/configuration.js';
+import { dockerType } from '../configuration/docker.js';
 import { splitDetails } from '../configuration/environment-details.js';
 import { fillPlaceholders } from '../configuration/placeholders.js';
 import type { JobTypeSection } from '../configuration/sections.js';
@@ -23,16 +24,28 @@ function limitsOf(entry: JobTypeSection[string]): Pick<JobTypeEntry, 'idle' | 'r
   };
 }
 
+/** The programs of jobs for the machine itself, and with all they need for containers. */
+export interface JobRuntimes {
+  readonly runtime: TerminalRuntime;
+  readonly portable: TerminalRuntime;
+}
+
 /** The configured job types, each bound to its environments; the main resource, where it has one, comes first. */
 export function assembleJobTypes(
   configuration: Configuration,
-  runtime: TerminalRuntime,
+  runtimes: JobRuntimes,
   custom: readonly JobTypeKind[],
 ): ReadonlyMap<string, JobTypeEntry> {
-  const kinds = new Map([...createJobTypeKinds(runtime), ...custom].map((kind) => [kind.kind, kind]));
+  const runtimeOf = (resource: string): TerminalRuntime => {
+    const isContainer = configuration.available_resources[resource]?.resource_type === dockerType;
+    return isContainer ? runtimes.portable : runtimes.runtime;
+  };
+  const kindFor = (resource: string, name: string): JobTypeKind => {
+    const kind = [...custom, ...createJobTypeKinds(runtimeOf(resource))].find((each) => each.kind === name);
+    if (!kind) throw new Error(`There is no kind of job type ${name}.`);
+    return kind;
+  };
   const entries = Object.entries(configuration.available_job_types).map(([id, entry]): [string, JobTypeEntry] => {
-    const kind = kinds.get(entry.job_type);
-    if (!kind) throw new Error(`There is no kind of job type ${entry.job_type}.`);
     const environments = Object.entries(entry.environment_details).sort(
       ([first], [second]) =>
         Number(second === configuration.main_resource) - Number(first === configuration.main_resource),
@@ -42,7 +55,8 @@ export function assembleJobTypes(
     for (const [resource, details] of environments) {
       const where = `available_job_types.${id}.environment_details.${resource}`;
       const parts = splitDetails(details);
-      resources.set(resource, kind.configure(fillPlaceholders(parts.jobType, runtime), where));
+      const jobType = fillPlaceholders(parts.jobType, runtimeOf(resource));
+      resources.set(resource, kindFor(resource, entry.job_type).configure(jobType, where));
       resourceDetails.set(resource, parts.resource);
     }
     return [id, { name: entry.name ?? id, resources, resourceDetails, ...limitsOf(entry) }];

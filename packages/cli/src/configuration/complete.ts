@@ -7,6 +7,7 @@ import {
   defaultResources,
   defaultStorage,
 } from './default-sections.js';
+import { dockerType } from './docker.js';
 import { passthroughForm } from './passthrough-domain.js';
 import { type Problem, problem } from './problem.js';
 import { builtInTypes, type ResourceSection, type StorageSection } from './sections.js';
@@ -20,8 +21,9 @@ interface Completed {
 
 type Origins = ReadonlyMap<string, Origin>;
 
-/** Option names that a local resource understands. */
-const localOptions = new Set(['cpus_per_task', 'memory_per_node', 'time_limit']);
+/** Resources that understand the names of limits and no other options. */
+const limitedTypes = new Set<string>([builtInTypes.resource, dockerType]);
+const limitOptions = new Set(['cpus_per_task', 'memory_per_node', 'time_limit']);
 
 /** Fills in what is not set and works out what several settings decide together. */
 export function complete(values: SettingValues, origins: Origins, machine: Machine, storageBase: string): Completed {
@@ -141,8 +143,8 @@ function completeResources(
         notices.push({ level: 'info', message });
       }
       for (const [option, native] of Object.entries(entry.parameter_mapping)) {
-        if (entry.resource_type !== builtInTypes.resource || localOptions.has(native)) continue;
-        const message = `available_resources.${name}.parameter_mapping.${option} is "${native}", which a local resource does not know: the option has no effect. Known are ${[...localOptions].join(', ')}.`;
+        if (!limitedTypes.has(entry.resource_type) || limitOptions.has(native)) continue;
+        const message = `available_resources.${name}.parameter_mapping.${option} is "${native}", which a ${entry.resource_type} does not know: the option has no effect. Known are ${[...limitOptions].join(', ')}.`;
         notices.push({ level: 'warn', message });
       }
       return [name, { ...entry, ...(form.form === 'sub-domain' && { passthrough_domain: form.domain }) }];

@@ -1,12 +1,14 @@
 import { AdapterError, type JobTypeKind } from '@user-workspaces/contract';
 import { jobTypeKinds, packagedRuntime } from '@user-workspaces/job-types';
-import { checkJobDetails } from '@user-workspaces/resource-slurm';
+import { checkJobDetails as checkContainerDetails } from '@user-workspaces/resource-docker';
+import { checkJobDetails as checkSlurmDetails } from '@user-workspaces/resource-slurm';
 import type { Configuration, Origin } from './configuration.js';
 import type { CustomAdapters } from './custom-adapters.js';
+import { dockerOptionsOf, dockerType } from './docker.js';
 import { resourceDetailsKey, splitDetails } from './environment-details.js';
 import { fillPlaceholders } from './placeholders.js';
 import { type Problem, problem } from './problem.js';
-import { builtInTypes } from './sections.js';
+import { builtInTypes, type ConfiguredResource } from './sections.js';
 import { slurmOptionsOf, slurmType } from './slurm.js';
 
 /** Adapters of the old service that have no counterpart yet. */
@@ -74,6 +76,7 @@ export function checkReferences(
     expectType(`${key}.resource_type`, entry.resource_type, [
       builtInTypes.resource,
       slurmType,
+      dockerType,
       ...Object.keys(adapters.resource_types ?? {}),
     ]);
     expectName(`${key}.storage`, entry.storage, configuration.available_storage);
@@ -94,6 +97,19 @@ export function checkReferences(
     add('mail_from', 'must be a sender such as "Workspaces <noreply@example.org>" where smtp_url is set', undefined);
   }
   return problems;
+}
+
+/** What a resource itself takes for a job type; one that a module brings checks it when the server starts. */
+function checkResourceDetails(
+  name: string,
+  entry: ConfiguredResource,
+  details: Readonly<Record<string, unknown>>,
+  where: string,
+): void {
+  const { resource_type: type } = entry;
+  if (type === builtInTypes.resource) refuseDetails(details, where);
+  if (type === slurmType) checkSlurmDetails(slurmOptionsOf(name, entry, '/'), details, where);
+  if (type === dockerType) checkContainerDetails(dockerOptionsOf(name, entry).defaults, details, where);
 }
 
 /** For a resource that takes nothing of its own for a job type. */
@@ -135,11 +151,7 @@ function checkJobTypes(configuration: Configuration, place: string, custom: read
         const parts = splitDetails(details);
         kind.configure(fillPlaceholders(parts.jobType, packagedRuntime), where);
         const entry = configuration.available_resources[resource];
-        const resourceType = entry?.resource_type;
-        if (resourceType === builtInTypes.resource) refuseDetails(parts.resource, `${where}.${resourceDetailsKey}`);
-        if (entry && resourceType === slurmType) {
-          checkJobDetails(slurmOptionsOf(resource, entry, '/'), parts.resource, `${where}.${resourceDetailsKey}`);
-        }
+        if (entry) checkResourceDetails(resource, entry, parts.resource, `${where}.${resourceDetailsKey}`);
       } catch (error) {
         if (!AdapterError.is(error)) throw error;
         problems.push({ key: error.field ?? where, sentence: `${error.message} (${place})` });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { dockerProblems, dockerShape, dockerType } from './docker.js';
 import { resourceDetailsKey } from './environment-details.js';
 import { slurmProblems, slurmShape, slurmType } from './slurm.js';
 
@@ -99,14 +100,19 @@ const resourceShape = {
   connection_details: z.looseObject({}, anObject).default({}),
 };
 
+function problemsOf(entry: z.output<z.ZodObject<typeof resourceShape>>): z.core.$ZodIssue[] {
+  if (entry.resource_type === slurmType) return slurmProblems(entry);
+  return entry.resource_type === dockerType ? dockerProblems(entry) : [];
+}
+
 export const resourceSection = section(
   z
     .looseObject(resourceShape, anObject)
     .superRefine(onlyKnownKeys('resource_type', builtInTypes.resource, resourceShape))
     .superRefine(onlyKnownKeys('resource_type', slurmType, { ...resourceShape, ...slurmShape }))
+    .superRefine(onlyKnownKeys('resource_type', dockerType, { ...resourceShape, ...dockerShape }))
     .superRefine((entry, context) => {
-      if (entry.resource_type !== slurmType) return;
-      for (const { path, message } of slurmProblems(entry)) {
+      for (const { path, message } of problemsOf(entry)) {
         context.addIssue({ code: 'custom', path: [...path], message, input: entry[String(path[0])] });
       }
     }),
