@@ -63,7 +63,6 @@ describe("the old service's configuration", () => {
   it.each([
     ['available_user_authentication', 'user_authentication_type', 'PSCAPIUserAuthentication'],
     ['available_storage', 'storage_type', 'HubmapLocalFileSystemStorage'],
-    ['available_resources', 'resource_type', 'SlurmAPIResource'],
   ])('knows in %s what is to come', async (section, typeKey, type) => {
     const message = await refusal(
       sections({ [section]: { x: { [typeKey]: type, root_dir: '/x', cpu_partition: 'a' } } }),
@@ -163,13 +162,15 @@ describe('a section', () => {
 });
 
 describe('a Slurm cluster', () => {
-  const cluster = (entry: object, details: object = {}) =>
-    sections({
+  const cluster = (entry: object, details: object = {}) => {
+    const { environment } = sections({
       available_resources: { c: { resource_type: 'SlurmResource', ...entry } },
       available_job_types: {
         t: { job_type: 'TerminalJob', environment_details: { c: { resource_details: details } } },
       },
     });
+    return { environment: { ...environment, UWS_ACCOUNTS: 'system' } };
+  };
 
   it('is accepted with what job types may need of it', async () => {
     const { configuration } = await load(
@@ -184,6 +185,36 @@ describe('a Slurm cluster', () => {
       ),
     );
     expect(configuration.available_resources.c?.resource_type).toBe('SlurmResource');
+  });
+
+  const gateway = {
+    resource_type: 'SlurmAPIResource',
+    cpu_partition: 'cpu',
+    gpu_partition: '',
+    connection_details: { root_url: 'https://h/api', api_token: 't', token_lifespan: '3600' },
+  };
+
+  it('is accepted behind the gateway of its site, as the old service names it', async () => {
+    const { configuration } = await load(cluster(gateway, { partition: 'short' }));
+    expect(configuration.available_resources.c).toMatchObject(gateway);
+  });
+
+  it.each([
+    [{ root_url: 'https://h/api' }, 'connection_details.api_token must be a text'],
+    [{ root_url: 'h', api_token: 't' }, 'connection_details.root_url must be an address such as https://'],
+    [{ ...gateway.connection_details, token_lifespan: 'long' }, 'token_lifespan must be a number of seconds above 0'],
+  ])('behind a gateway is refused with %j', async (connection_details, message) => {
+    expect(await refusal(cluster({ ...gateway, connection_details }))).toContain(message);
+  });
+
+  it.each([
+    'SlurmResource',
+    'SlurmAPIResource',
+  ])('as a %s is refused beside accounts that it cannot know', async (type) => {
+    const entry = type === gateway.resource_type ? gateway : { resource_type: type };
+    const { environment } = cluster(entry);
+    const message = await refusal({ environment: { ...environment, UWS_ACCOUNTS: 'reserved' } });
+    expect(message).toContain('accounts must not be "reserved" beside c: a Slurm cluster has to know the accounts');
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import type { Launched, LaunchReference } from '@user-workspaces/contract';
 import type { Claim, Records } from './records.js';
-import type { ClusterJob } from './transport.js';
+import { type ClusterJob, type JobReference, jobNameOf } from './transport.js';
 
 export type JobClaim = Extract<Claim, { kind: 'job' }>;
 
@@ -14,6 +14,15 @@ export async function claimOf(
   if (claim) return claim;
   const job = handle === null ? undefined : jobs.find(({ id }) => String(id) === handle);
   return job && records.claimOnce(launchKey, { kind: 'job', id: job.id, port: null });
+}
+
+/** The job of a launch that may still have to be asked for; none for one that has ended or was never submitted. */
+export async function wantedOf(records: Records, launch: LaunchReference): Promise<JobReference | undefined> {
+  const { launchKey, handle, account } = launch;
+  const claim = await records.claim(launchKey);
+  if (claim?.kind === 'never' || (await records.end(launchKey))) return undefined;
+  const id = claim?.id ?? Number(handle ?? Number.NaN);
+  return Number.isInteger(id) ? { id, name: jobNameOf(launchKey), account } : undefined;
 }
 
 export function launchedOf({ id }: JobClaim): Launched {

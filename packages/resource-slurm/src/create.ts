@@ -4,6 +4,8 @@ import type { Resource } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import type { CommandLineOptions } from './command-line/run.js';
 import { CommandLine } from './command-line/transport.js';
+import type { GatewayOptions } from './gateway/options.js';
+import { Gateway } from './gateway/transport.js';
 import type { JobDefaults } from './job-options.js';
 import { NodeAddresses } from './node-addresses.js';
 import type { Step } from './parts.js';
@@ -21,6 +23,8 @@ export interface SlurmResourceOptions extends JobDefaults {
   readonly commandLine?: CommandLineOptions;
   /** Asks slurmrestd instead of Slurm's commands. */
   readonly rest?: RestOptions;
+  /** Asks a site's gateway to the cluster instead of Slurm's commands. */
+  readonly gateway?: GatewayOptions;
   /** Shown in addresses of sessions before their node is known. @default the name */
   readonly sessionHost?: string;
   /** Addresses under which the server reaches nodes, by their names in Slurm. @default what Slurm says (NodeAddr) */
@@ -35,7 +39,7 @@ export interface SlurmResourceOptions extends JobDefaults {
 }
 
 /**
- * Makes the resource that runs jobs on a Slurm cluster, by Slurm's own commands or by slurmrestd.
+ * Makes the resource that runs jobs on a Slurm cluster, by Slurm's own commands, by slurmrestd or by a site's gateway.
  *
  * @throws AdapterError `misconfigured`, naming the option.
  *
@@ -64,7 +68,11 @@ export async function createSlurmResource(options: SlurmResourceOptions): Promis
   };
   const records = new Records(recordsDirectory);
   const commandLine = new CommandLine(options.commandLine ?? {});
-  const transport = options.rest ? new Rest(options.rest, commandLine) : commandLine;
+  const transport = options.gateway
+    ? new Gateway(options.gateway)
+    : options.rest
+      ? new Rest(options.rest, commandLine)
+      : commandLine;
   return new SlurmResource({
     name,
     sessionHost: options.sessionHost ?? name,
@@ -73,6 +81,7 @@ export async function createSlurmResource(options: SlurmResourceOptions): Promis
     ports: new Ports(records, sessionPorts),
     addresses: new NodeAddresses(transport, new Map(Object.entries(nodeAddresses))),
     defaults: options,
+    extend: options.gateway === undefined,
     step,
   });
 }

@@ -5,7 +5,10 @@ import type { SlurmResourceParts } from './parts.js';
 import type { Claim } from './records.js';
 import { startScript } from './script.js';
 import { phaseOf } from './states.js';
-import { jobNameOf, type Submission } from './transport.js';
+import { jobNameOf, NothingSubmitted, type Submission } from './transport.js';
+
+/** How long a submission may be under way: well over the time that an answer may take. */
+const doubtMs = 120_000;
 
 /**
  * Starts jobs. A job is submitted held, under a name with the launch key. The first job whose number is written to the key's claim is the launch: it alone is let go, all
@@ -25,7 +28,9 @@ export class Launching {
       throw new AdapterError('conflict', 'The job was stopped before it was launched.');
     }
     if (!(await records.isReleased(launchKey))) {
-      await step('launch.release', () => transport.release({ id: claim.id, name: jobNameOf(launchKey) }));
+      await step('launch.release', () =>
+        transport.release({ id: claim.id, name: jobNameOf(launchKey), account: specification.account }),
+      );
       await step('launch.released', () => records.setReleased(launchKey));
     }
     return claim;
@@ -39,8 +44,9 @@ export class Launching {
     const port = specification.session ? await ports.assign(launchKey) : null;
     const isFirst = await step('launch.intend', () => records.intend(launchKey));
     // In doubt the cluster is asked before anything is submitted again.
-    const found = isFirst ? [] : (await step('launch.find', () => transport.list())).filter((job) => job.name === name);
-    const [earliest] = found.sort((one, other) => one.id - other.id);
+    const found = isFirst ? [] : await step('launch.find', () => transport.named(name));
+    if (found === null) return this.claimOfAnother(launchKey);
+    const [earliest] = [...found].sort((one, other) => one.id - other.id);
     const id =
       earliest?.id ??
       (await step('launch.submit', async () => {
@@ -49,21 +55,35 @@ export class Launching {
           return await transport.submit({ name, account, script, options });
         } catch (error) {
           // Slurm keeps some of what it refuses in its queue.
-          if (AdapterError.is(error, 'invalid')) await this.withdrawAll(name);
+          if (AdapterError.is(error, 'invalid')) await this.withdrawAll(specification);
+          if (error instanceof NothingSubmitted) await records.unintend(launchKey);
           throw error;
         }
       }));
     const claim = await step('launch.claim', () => records.claimOnce(launchKey, { kind: 'job', id, port }));
     // Somebody else was faster: this job was never let go.
     if (claim.kind === 'never' || claim.id !== id)
-      await step('launch.withdraw', () => transport.withdraw({ id, name }));
+      await step('launch.withdraw', () => transport.withdraw({ id, name, account }));
     return claim;
   }
 
+  /** Of a key that somebody has begun to submit where jobs cannot be asked for by their names: it is never submitted again. */
+  private async claimOfAnother(launchKey: string): Promise<Claim> {
+    const { records } = this.parts;
+    const claim = await records.claim(launchKey);
+    if (claim) return claim;
+    const sinceMs = await records.intendedSinceMs(launchKey);
+    if (sinceMs < doubtMs) throw new AdapterError('unavailable', 'The job is being submitted; its answer is awaited.');
+    const message =
+      'The answer to the submission of the job was lost, and the cluster cannot be asked for it: it is not submitted again. Should it run all the same, it ends at its time limit.';
+    throw new AdapterError('invalid', message);
+  }
+
   /** Takes what waits under a name, and shall not run, out of the queue. */
-  private async withdrawAll(name: string): Promise<void> {
-    const { transport } = this.parts;
-    const jobs = (await transport.list()).filter((job) => job.name === name && phaseOf(job) === 'waiting');
-    for (const job of jobs) await transport.withdraw(job);
+  private async withdrawAll({ launchKey, account }: LaunchSpecification): Promise<void> {
+    const { records, transport } = this.parts;
+    const jobs = await transport.named(jobNameOf(launchKey));
+    if (jobs === null) return records.unintend(launchKey);
+    for (const job of jobs.filter((each) => phaseOf(each) === 'waiting')) await transport.withdraw({ ...job, account });
   }
 }

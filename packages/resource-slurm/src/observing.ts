@@ -1,12 +1,12 @@
 import type { LaunchEnd, LaunchReference, Observation, SessionAddress } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import { isLaunchKey } from '@user-workspaces/launch';
-import { claimOf, type JobClaim, launchedOf } from './claims.js';
+import { claimOf, type JobClaim, launchedOf, wantedOf } from './claims.js';
 import type { SlurmResourceParts } from './parts.js';
 import { outputName } from './script.js';
 import { findSession } from './sessions.js';
 import { coreHoursOf, endOf, endOfJob, impossible, phaseOf, reasonInWords } from './states.js';
-import { type ClusterJob, jobNameOf } from './transport.js';
+import { type ClusterJob, type JobReference, jobNameOf } from './transport.js';
 import { openJobFile } from './workspace-files.js';
 
 /** Two readings that do not find a job count only when they are at least so far apart. */
@@ -31,7 +31,7 @@ export class Observing {
     const { transport, step } = this.parts;
     const jobs = new Map<string, ClusterJob[]>();
     try {
-      for (const job of await step('observe.list', () => transport.list(signal))) {
+      for (const job of await step('observe.list', () => transport.list(() => this.wanted(launches), signal))) {
         jobs.set(job.name, [...(jobs.get(job.name) ?? []), job]);
       }
     } catch (error) {
@@ -65,6 +65,12 @@ export class Observing {
     return answers;
   }
 
+  private async wanted(launches: readonly LaunchReference[]): Promise<JobReference[]> {
+    const { records } = this.parts;
+    const known = launches.filter(({ launchKey }) => isLaunchKey(launchKey));
+    return (await Promise.all(known.map((launch) => wantedOf(records, launch)))).filter((job) => job !== undefined);
+  }
+
   private async observeOne(
     launch: LaunchReference,
     jobs: readonly ClusterJob[],
@@ -75,7 +81,7 @@ export class Observing {
     const claim = await claimOf(records, launch, jobs);
     for (const job of jobs) {
       const isLeftOver = claim && !(claim.kind === 'job' && claim.id === job.id) && phaseOf(job) === 'waiting';
-      if (isLeftOver) await transport.withdraw(job);
+      if (isLeftOver) await transport.withdraw({ ...job, account: launch.account });
     }
     if (claim?.kind !== 'job') return { kind: 'absent' };
     const end = await records.end(launchKey);
@@ -95,7 +101,7 @@ export class Observing {
     if (phase === 'waiting') {
       const reason = reasonInWords(job.reason);
       if (impossible.has(job.reason)) {
-        await transport.withdraw(job);
+        await transport.withdraw({ ...job, account: launch.account });
         const end: LaunchEnd = {
           endedAtMs: Date.now(),
           startedAtMs: null,

@@ -16,5 +16,7 @@ export interface SlurmResourceParts {
   readonly ports: Ports;
   readonly addresses: NodeAddresses;
   readonly defaults: JobDefaults;
+  /** Whether the cluster can be asked to change time limits. */
+  readonly extend: boolean;
   readonly step: Step;
 }

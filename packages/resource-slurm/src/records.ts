@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LaunchEnd } from '@user-workspaces/contract';
 import { hasCode } from '@user-workspaces/launch';
@@ -30,6 +30,21 @@ export class Records {
   /** Notes that the cluster may have got a job for this key. False if that was noted before. */
   async intend(launchKey: string): Promise<boolean> {
     return this.writeOnce(join(this.root, launchKey), 'intent', '');
+  }
+
+  /** Milliseconds since {@link intend}. */
+  async intendedSinceMs(launchKey: string): Promise<number> {
+    try {
+      return Math.max(0, Date.now() - (await stat(join(this.root, launchKey, 'intent'))).mtimeMs);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return 0;
+      throw error;
+    }
+  }
+
+  /** Takes {@link intend} back: the cluster surely has no job for this key. */
+  async unintend(launchKey: string): Promise<void> {
+    await rm(join(this.root, launchKey, 'intent'), { force: true });
   }
 
   async claim(launchKey: string): Promise<Claim | undefined> {

@@ -31,15 +31,7 @@ export class SlurmResource implements Resource {
   readonly name: string;
   readonly kind = 'slurm';
   readonly sessionHost: string;
-  readonly capabilities: ResourceCapabilities = {
-    extend: true,
-    push: false,
-    limits: {
-      time: 'enforced by the cluster, in whole minutes',
-      memory: 'enforced by the cluster as it is configured (control groups)',
-      cpu: 'enforced by the cluster as it is configured',
-    },
-  };
+  readonly capabilities: ResourceCapabilities;
   private readonly launching: Launching;
   private readonly observing: Observing;
   private readonly stopping: Stopping;
@@ -47,6 +39,15 @@ export class SlurmResource implements Resource {
   constructor(private readonly parts: SlurmResourceParts) {
     this.name = parts.name;
     this.sessionHost = parts.sessionHost;
+    this.capabilities = {
+      extend: parts.extend,
+      push: false,
+      limits: {
+        time: 'enforced by the cluster, in whole minutes',
+        memory: 'enforced by the cluster as it is configured (control groups)',
+        cpu: 'enforced by the cluster as it is configured',
+      },
+    };
     this.launching = new Launching(parts);
     this.observing = new Observing(parts);
     this.stopping = new Stopping(parts);
@@ -92,6 +93,9 @@ export class SlurmResource implements Resource {
       });
     }
     const { records, transport, step } = this.parts;
+    if (!this.capabilities.extend) {
+      throw new AdapterError('unsupported', 'The cluster cannot be asked to change time limits.');
+    }
     await answering(async () => {
       const claim = isLaunchKey(launch.launchKey) ? await records.claim(launch.launchKey) : undefined;
       const observation = (await this.observe([launch], signal)).get(launch.launchKey);
@@ -99,7 +103,7 @@ export class SlurmResource implements Resource {
       if (observation?.kind !== 'running' || claim?.kind !== 'job') {
         throw new AdapterError('not_found', 'The job is not running, so its time limit cannot be changed.');
       }
-      const job = { id: claim.id, name: jobNameOf(launch.launchKey) };
+      const job = { id: claim.id, name: jobNameOf(launch.launchKey), account: launch.account };
       await step('extend.limit', () => transport.setTimeLimit(job, timeLimitMinutes));
     });
   }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { LaunchReference } from '@user-workspaces/contract';
-import { claimOf } from './claims.js';
+import { claimOf, wantedOf } from './claims.js';
 import type { SlurmResourceParts } from './parts.js';
 import { phaseOf } from './states.js';
 import { jobNameOf } from './transport.js';
@@ -18,11 +18,18 @@ export class Stopping {
       if (claim.kind === 'never') return;
     }
     if (known?.kind === 'never' || (await records.end(launchKey))) return;
-    const jobs = (await step('stop.list', () => transport.list())).filter(({ name }) => name === jobNameOf(launchKey));
+    const wanted = async () => {
+      const job = await wantedOf(records, launch);
+      return job ? [job] : [];
+    };
+    const jobs = (await step('stop.list', () => transport.list(wanted))).filter(
+      ({ name }) => name === jobNameOf(launchKey),
+    );
     const claim = await claimOf(records, launch, jobs);
-    const job = claim?.kind === 'job' ? jobs.find(({ id }) => id === claim.id) : undefined;
-    if (!job) return;
-    const phase = phaseOf(job);
+    const found = claim?.kind === 'job' ? jobs.find(({ id }) => id === claim.id) : undefined;
+    if (!found) return;
+    const phase = phaseOf(found);
+    const job = { ...found, account: launch.account };
     if (phase === 'ended') return;
     const mark = await step('stop.mark', () => records.markStopped(launchKey));
     if (phase === 'waiting') {

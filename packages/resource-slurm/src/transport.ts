@@ -1,13 +1,16 @@
 import { type Account, AdapterError, type Health } from '@user-workspaces/contract';
 
-/** What a job is told from all others by. */
+/** A job that was submitted: what it is told from all others by, and whose it is. */
 export interface JobReference {
   readonly id: number;
   readonly name: string;
+  readonly account: Account;
 }
 
 /** A job as the cluster tells of it. */
-export interface ClusterJob extends JobReference {
+export interface ClusterJob {
+  readonly id: number;
+  readonly name: string;
   /** The base state, such as `RUNNING`; `COMPLETING` hides it. */
   readonly state: string;
   /** Why it waits or why it ended, in the scheduler's word; `None` for nothing. */
@@ -37,15 +40,24 @@ export interface Submission {
  * One way to talk to a cluster. Guarantees: an answer is the cluster's own; what is not known is an AdapterError `unavailable`; nothing is tried twice.
  */
 export interface Transport {
-  /** All jobs whose name begins with {@link jobPrefix}, those that ended not long ago included: one request, however many. */
-  list(signal?: AbortSignal): Promise<readonly ClusterJob[]>;
-  /** Submits a job that is held: it does not start before {@link release}. @throws AdapterError `invalid` with the scheduler's reason. */
+  /**
+   * Jobs, those that ended not long ago included: all whose name begins with {@link jobPrefix}, by one request, however many; or, where jobs can be asked for only one by
+   * one, those that are wanted.
+   */
+  list(wanted: () => Promise<readonly JobReference[]>, signal?: AbortSignal): Promise<readonly ClusterJob[]>;
+  /** Jobs of this name; `null` where jobs cannot be asked for by their names. */
+  named(name: string): Promise<readonly ClusterJob[] | null>;
+  /**
+   * Submits a job that is held: it does not start before {@link release}. Where jobs cannot be asked for by their names it starts by itself, and must not be submitted twice.
+   *
+   * @throws AdapterError `invalid` with the scheduler's reason, {@link NothingSubmitted} when it surely did not get as far as the cluster.
+   */
   submit(submission: Submission): Promise<number>;
   /** Lets a held job go; fine for one that was let go before or has ended. */
   release(job: JobReference): Promise<void>;
   /** Sends a signal to every process of a running job; fine for one that has ended. */
   signal(job: JobReference, signal: 'TERM' | 'KILL'): Promise<void>;
-  /** Takes a job that waits out of the queue; does nothing to one that runs. */
+  /** Takes a job that waits out of the queue; does nothing to one that runs. Where nothing is held it ends a job in any case: it has begun against our will. */
   withdraw(job: JobReference): Promise<void>;
   /** Sets the limit of a running job, counted from its start. */
   setTimeLimit(job: JobReference, minutes: number): Promise<void>;
@@ -61,6 +73,13 @@ export const jobPrefix = 'uws-';
 
 export function jobNameOf(launchKey: string): string {
   return jobPrefix + launchKey;
+}
+
+/** `unavailable`, and no job was made. */
+export class NothingSubmitted extends AdapterError {
+  constructor(what: string, cause?: unknown) {
+    super('unavailable', `The cluster cannot be asked for the job: ${what}.`, { cause });
+  }
 }
 
 /** What is thrown when an answer is not the cluster's own. */

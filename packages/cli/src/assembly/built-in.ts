@@ -14,7 +14,7 @@ import { createLocalStorage } from '@user-workspaces/storage-local';
 import type { Configuration } from '../configuration/configuration.js';
 import { dockerOptionsOf, dockerType } from '../configuration/docker.js';
 import type { AuthenticationEntry, ConfiguredResource, StorageEntry } from '../configuration/sections.js';
-import { slurmOptionsOf, slurmType } from '../configuration/slurm.js';
+import { slurmGatewayType, slurmOptionsOf, slurmType } from '../configuration/slurm.js';
 import { instanceName } from '../data-directory/instance.js';
 import type { DataLayout } from '../data-directory/layout.js';
 
@@ -63,6 +63,7 @@ export async function createBuiltInResource(
   const recordsDirectory = join(layout.launches, name);
   switch (entry.resource_type) {
     case slurmType:
+    case slurmGatewayType:
       return createSlurmResource(slurmOptionsOf(name, entry, recordsDirectory));
     case dockerType:
       return createContainers(name, entry, configuration, layout);

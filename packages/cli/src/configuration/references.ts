@@ -9,14 +9,13 @@ import { resourceDetailsKey, splitDetails } from './environment-details.js';
 import { fillPlaceholders } from './placeholders.js';
 import { type Problem, problem } from './problem.js';
 import { builtInTypes, type ConfiguredResource } from './sections.js';
-import { slurmOptionsOf, slurmType } from './slurm.js';
+import { isSlurm, slurmGatewayType, slurmOptionsOf, slurmType } from './slurm.js';
 
 /** Adapters of the old service that have no counterpart yet. */
 const notYetSupported = new Set([
   'GlobusUserAuthentication',
   'PSCAPIUserAuthentication',
   'HubmapLocalFileSystemStorage',
-  'SlurmAPIResource',
 ]);
 
 /** The authentication whose users own files and processes. */
@@ -76,11 +75,15 @@ export function checkReferences(
     expectType(`${key}.resource_type`, entry.resource_type, [
       builtInTypes.resource,
       slurmType,
+      slurmGatewayType,
       dockerType,
       ...Object.keys(adapters.resource_types ?? {}),
     ]);
     expectName(`${key}.storage`, entry.storage, configuration.available_storage);
     expectAccounts(`${key}.user_authentication`, entry.user_authentication);
+    if (isSlurm(entry) && configuration.accounts === 'reserved') {
+      add('accounts', `must not be "reserved" beside ${name}: a Slurm cluster has to know the accounts`, 'reserved');
+    }
   }
 
   const domains = new Set(Object.values(configuration.available_resources).map((entry) => entry.passthrough_domain));
@@ -108,7 +111,7 @@ function checkResourceDetails(
 ): void {
   const { resource_type: type } = entry;
   if (type === builtInTypes.resource) refuseDetails(details, where);
-  if (type === slurmType) checkSlurmDetails(slurmOptionsOf(name, entry, '/'), details, where);
+  if (isSlurm(entry)) checkSlurmDetails(slurmOptionsOf(name, entry, '/'), details, where);
   if (type === dockerType) checkContainerDetails(dockerOptionsOf(name, entry).defaults, details, where);
 }
 

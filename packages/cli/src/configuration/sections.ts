@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { dockerProblems, dockerShape, dockerType } from './docker.js';
 import { resourceDetailsKey } from './environment-details.js';
-import { slurmProblems, slurmShape, slurmType } from './slurm.js';
+import { isSlurm, slurmGatewayType, slurmProblems, slurmShape, slurmType } from './slurm.js';
 
 // The sections keep the names that the old service's configuration gives them. Entries of a type that this package brings
 // may hold only keys that have an effect; those of another type are checked by the adapter that a module brings for it.
@@ -101,7 +101,7 @@ const resourceShape = {
 };
 
 function problemsOf(entry: z.output<z.ZodObject<typeof resourceShape>>): z.core.$ZodIssue[] {
-  if (entry.resource_type === slurmType) return slurmProblems(entry);
+  if (isSlurm(entry)) return slurmProblems(entry);
   return entry.resource_type === dockerType ? dockerProblems(entry) : [];
 }
 
@@ -110,6 +110,7 @@ export const resourceSection = section(
     .looseObject(resourceShape, anObject)
     .superRefine(onlyKnownKeys('resource_type', builtInTypes.resource, resourceShape))
     .superRefine(onlyKnownKeys('resource_type', slurmType, { ...resourceShape, ...slurmShape }))
+    .superRefine(onlyKnownKeys('resource_type', slurmGatewayType, { ...resourceShape, ...slurmShape }))
     .superRefine(onlyKnownKeys('resource_type', dockerType, { ...resourceShape, ...dockerShape }))
     .superRefine((entry, context) => {
       for (const { path, message } of problemsOf(entry)) {

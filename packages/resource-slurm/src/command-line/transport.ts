@@ -29,7 +29,7 @@ const format = columns.map((column) => `${column}|`).join(',');
 export class CommandLine implements Transport {
   constructor(private readonly options: CommandLineOptions) {}
 
-  async list(signal?: AbortSignal): Promise<readonly ClusterJob[]> {
+  async list(_wanted?: unknown, signal?: AbortSignal): Promise<readonly ClusterJob[]> {
     const words = ['squeue', '--noheader', '--all', '--states=all', `--Format=${format}`] as const;
     const { stdout } = await this.succeed(words, signal);
     return stdout.split('\n').flatMap((line) => {
@@ -53,6 +53,10 @@ export class CommandLine implements Transport {
         },
       ];
     });
+  }
+
+  async named(name: string): Promise<readonly ClusterJob[]> {
+    return (await this.list()).filter((job) => job.name === name);
   }
 
   async submit({ name, account, script, options }: Submission): Promise<number> {

@@ -1,8 +1,8 @@
 import { AdapterError } from '@user-workspaces/contract';
 import { unavailable } from '../transport.js';
-import { exchange, type HttpAnswer } from './http.js';
+import { exchange, type HttpAnswer, jsonOf } from './http.js';
 import { Tokens } from './token.js';
-import { errorsOf, type Fields, isFields, type RestError, type Version, versions } from './versions.js';
+import { errorsOf, type Fields, isFields, type RestError, refusalIn, type Version, versions } from './versions.js';
 
 /** How slurmrestd is reached. */
 export interface RestOptions {
@@ -57,7 +57,7 @@ export class RestClient {
     const errors = errorsOf(content ?? {});
     if (content && answer.status === 200) return { version, body: content, errors, refusal: undefined };
     // Whatever else is not the scheduler's own word: a token that is bad or too old, or a scheduler that is away, is told in many ways.
-    const refusal = errors.find((error) => isMalformed(answer) || isVerdict(error));
+    const refusal = refusalIn(answer.status, errors);
     if (content && refusal) return { version, body: content, errors, refusal };
     this.tokens.drop(user);
     throw unavailable(errors[0]?.text ?? `slurmrestd answers ${answer.status}`);
@@ -103,28 +103,6 @@ export class RestClient {
       signal?.throwIfAborted();
       throw unavailable(error instanceof Error ? error.message : String(error), error);
     }
-  }
-}
-
-/** Numbers by which the scheduler asks to be asked again: it is short of something, or only stands in for another. */
-const passing = new Set([2007, 2027, 2131]);
-
-/** Whether it is the scheduler that refuses, by a number for jobs. */
-function isVerdict({ number }: RestError): boolean {
-  return number >= 2000 && number < 3000 && !passing.has(number);
-}
-
-/** Whether what was asked for cannot be read, or holds what slurmrestd does not know. */
-function isMalformed({ status }: HttpAnswer): boolean {
-  return status === 400 || status === 422;
-}
-
-function jsonOf({ text }: HttpAnswer): Fields | undefined {
-  try {
-    const body: unknown = JSON.parse(text);
-    return isFields(body) ? body : undefined;
-  } catch {
-    return undefined;
   }
 }
 

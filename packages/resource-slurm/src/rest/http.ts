@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { request as requestSecurely } from 'node:https';
 import { buffer } from 'node:stream/consumers';
+import { type Fields, isFields } from './versions.js';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -40,4 +41,14 @@ export function exchange(
     asked.once('error', reject);
     asked.end(text);
   });
+}
+
+/** The object of an answer, if it is one. */
+export function jsonOf({ text }: HttpAnswer): Fields | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return isFields(body) ? body : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -9,7 +9,7 @@ import {
   unavailable,
 } from '../transport.js';
 import { RestClient, type RestOptions } from './client.js';
-import { type Fields, isFields, type RestError, slurmErrors } from './versions.js';
+import { type Fields, isFields, isPast, type RestError, slurmErrors } from './versions.js';
 
 /** Talks to a cluster by slurmrestd. Each look reads the whole list of jobs. */
 export class Rest implements Transport {
@@ -23,10 +23,14 @@ export class Rest implements Transport {
     this.client = new RestClient(options);
   }
 
-  async list(signal?: AbortSignal): Promise<readonly ClusterJob[]> {
+  async list(_wanted?: unknown, signal?: AbortSignal): Promise<readonly ClusterJob[]> {
     const { version, elements } = await this.read('/jobs/', 'jobs', signal);
     // Most of a cluster's jobs are others': they are not looked at further.
     return elements.filter(({ name }) => String(name).startsWith(jobPrefix)).map((job) => version.job(job));
+  }
+
+  async named(name: string): Promise<readonly ClusterJob[]> {
+    return (await this.list()).filter((job) => job.name === name);
   }
 
   async submit(submission: Submission): Promise<number> {
@@ -52,11 +56,11 @@ export class Rest implements Transport {
     tolerate(refusal);
   }
 
-  async withdraw({ id, name }: JobReference): Promise<void> {
-    const { version, body, refusal } = await this.client.ask(this.client.operator, 'GET', `/job/${id}`);
+  async withdraw(reference: JobReference): Promise<void> {
+    const { version, body, refusal } = await this.client.ask(this.client.operator, 'GET', `/job/${reference.id}`);
     tolerate(refusal);
     const [job] = (Array.isArray(body.jobs) ? body.jobs : []).filter(isFields);
-    if (job && version.job(job).state === 'PENDING') await this.signal({ id, name }, 'KILL');
+    if (job && version.job(job).state === 'PENDING') await this.signal(reference, 'KILL');
   }
 
   async setTimeLimit({ id, name }: JobReference, minutes: number): Promise<void> {
@@ -97,12 +101,6 @@ export class Rest implements Transport {
     const elements: readonly Fields[] = list.filter(isFields);
     return { version, elements };
   }
-}
-
-function isPast({ number }: RestError): boolean {
-  return (
-    number === slurmErrors.invalidJobId || number === slurmErrors.alreadyDone || number === slurmErrors.jobFinished
-  );
 }
 
 /** What is done already is fine. */

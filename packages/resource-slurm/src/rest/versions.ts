@@ -101,6 +101,25 @@ function structured(name: string): Version {
   };
 }
 
+/** What the gateways of sites take and give: v0.0.40, but numbers as they are and an environment as an object; GPUs are counted per job. */
+export const gatewayShape: Pick<Version, 'submission' | 'job'> = {
+  submission: ({ name: jobName, script, options }) => {
+    const { gres, memory_per_node: memory, ...fields } = plainFields(options);
+    const job = {
+      name: jobName,
+      requeue: false,
+      environment: { PATH: path },
+      current_working_directory: '/',
+      standard_output: '/dev/null',
+      ...fields,
+      ...(memory !== undefined && { memory_per_node: megabytesOf(String(memory)) }),
+      ...(gres !== undefined && { tres_per_job: `gres/${String(gres).replace(/:(\d+)$/, '=$1')}` }),
+    };
+    return { script, job };
+  },
+  job: (fields) => structured('v0.0.40').job(fields),
+};
+
 /** All versions that there is evidence for, newest first. v0.0.39 is spoken only where one of these is, too. */
 export const versions: readonly Version[] = [
   ...['v0.0.45', 'v0.0.44', 'v0.0.43', 'v0.0.42', 'v0.0.41', 'v0.0.40'].map(structured),
@@ -224,6 +243,27 @@ export function errorsOf(body: Fields): readonly RestError[] {
     const [words = text, number = 0] = numbersOfWords.find(([words]) => text.includes(words)) ?? [];
     return given ? { number: given, text } : { number, text: words };
   });
+}
+
+/** Numbers by which the scheduler asks to be asked again: it is short of something, or only stands in for another. */
+const passing = new Set([2007, 2027, 2131]);
+
+/** Whether it is the scheduler that refuses, by a number for jobs. */
+function isVerdict({ number }: RestError): boolean {
+  return number >= 2000 && number < 3000 && !passing.has(number);
+}
+
+/** Why the scheduler did not do what it was asked to; nothing where that is not its own word. */
+export function refusalIn(status: number, errors: readonly RestError[]): RestError | undefined {
+  // What cannot be read, or holds what slurmrestd does not know, is told by the status.
+  return errors.find((error) => status === 400 || status === 422 || isVerdict(error));
+}
+
+/** Whether a job is past what it was asked to do: it has ended, or is forgotten. */
+export function isPast({ number }: RestError): boolean {
+  return (
+    number === slurmErrors.invalidJobId || number === slurmErrors.alreadyDone || number === slurmErrors.jobFinished
+  );
 }
 
 export function isFields(value: unknown): value is Fields {
