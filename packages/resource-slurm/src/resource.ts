@@ -8,6 +8,7 @@ import type {
   Observation,
   Resource,
   ResourceCapabilities,
+  ResourceLoad,
 } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import { answering, isLaunchKey, requireValid } from '@user-workspaces/launch';
@@ -156,6 +157,11 @@ export class SlurmResource implements Resource {
         message: AdapterError.is(error) ? error.message : `The cluster cannot be asked: ${String(error)}`,
       };
     }
+  }
+
+  async load(signal?: AbortSignal): Promise<ResourceLoad> {
+    signal?.throwIfAborted();
+    return this.parts.transport.load(signal);
   }
 
   async close(): Promise<void> {}

@@ -1,4 +1,4 @@
-import { type Account, AdapterError, type Health } from '@user-workspaces/contract';
+import { type Account, AdapterError, type Health, type ResourceLoad } from '@user-workspaces/contract';
 
 /** A job that was submitted: what it is told from all others by, and whose it is. */
 export interface JobReference {
@@ -66,6 +66,8 @@ export interface Transport {
   /** Addresses of the nodes by their names. */
   addresses(signal?: AbortSignal): Promise<ReadonlyMap<string, string>>;
   ping(signal?: AbortSignal): Promise<Health>;
+  /** Jobs of everybody, and the CPUs of nodes that take jobs. */
+  load(signal?: AbortSignal): Promise<ResourceLoad>;
 }
 
 /** Begins the name of every job of ours; the launch key follows. */

@@ -30,6 +30,24 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     process.kill(pid, 'SIGKILL');
   };
 
+  test('the load of a cluster falls with the end of its jobs, and is unknown without it', async () => {
+    const { resource, link } = world;
+    const busy = specificationOf(world, 'sleep 600');
+    await resource.launch(busy);
+    await until(resource, busy, 'running');
+    const load = await resource.load?.();
+    expect(load).toMatchObject({ queuedJobs: expect.any(Number), runningJobs: expect.any(Number) });
+    expect(load?.cpus?.free).toBeLessThan(load?.cpus?.total ?? 0);
+    await resource.stop(referenceTo(busy), 0);
+    await until(resource, busy, 'ended');
+    await vi.waitFor(async () => {
+      const { cpus } = (await resource.load?.()) ?? {};
+      expect(cpus?.free).toBe(cpus?.total);
+    }, 30_000);
+    link.loseAnswers(1);
+    await expect(resource.load?.()).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+
   test('a submit whose answer is lost is found again, and runs once', async () => {
     const { resource, link, workspacePath } = world;
     const specification = specificationOf(world, 'echo started >> once');

@@ -57,6 +57,11 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
       await resource.extend(referenceTo(long), 7);
       expect(await job()).toMatch(/ Requeue=0 .* TimeLimit=00:07:00 /);
       await vi.waitFor(() => readFile(`${workspacePath}/ready`), 20_000);
+      const load = await resource.load?.();
+      expect(load).toMatchObject({ queuedJobs: expect.any(Number), runningJobs: expect.any(Number) });
+      // The oldest version does not tell what is allocated.
+      if (version === 'v0.0.36') expect(load?.cpus).toBeUndefined();
+      else expect(load?.cpus?.free).toBeLessThan(load?.cpus?.total ?? 0);
       await resource.stop(referenceTo(long), 60_000);
       expect(await until(resource, long, 'ended')).toMatchObject({ exitCode: 0, cause: 'stopped' });
       expect(await readFile(`${workspacePath}/obeyed`, 'utf8')).toBe('stopped\n');

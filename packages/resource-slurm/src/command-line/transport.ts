@@ -1,4 +1,4 @@
-import type { Health } from '@user-workspaces/contract';
+import type { Health, ResourceLoad } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import {
   type ClusterJob,
@@ -169,6 +169,25 @@ export class CommandLine implements Transport {
     return { connected, message: connected ? 'The cluster answers.' : "The cluster's controller does not answer." };
   }
 
+  async load(signal?: AbortSignal): Promise<ResourceLoad> {
+    const diagnosis = await this.succeed(['sdiag'], signal);
+    const states = await this.succeed(['sinfo', '--noheader', '--all', '--Node', '--format=%N|%C'], signal);
+    // A node is listed with each of its partitions: allocated/idle/other/total.
+    const cpus = [...new Set(states.stdout.split('\n'))].map((line) =>
+      (line.split('|')[1] ?? '').split('/').map(Number),
+    );
+    const queuedJobs = countOf(diagnosis, 'pending');
+    const runningJobs = countOf(diagnosis, 'running');
+    return {
+      ...(queuedJobs !== undefined && { queuedJobs }),
+      ...(runningJobs !== undefined && { runningJobs }),
+      cpus: cpus.reduce(
+        ({ total, free }, [allocated = 0, idle = 0]) => ({ total: total + allocated + idle, free: free + idle }),
+        { total: 0, free: 0 },
+      ),
+    };
+  }
+
   /** Runs what must answer. */
   private async succeed(command: readonly [string, ...string[]], signal?: AbortSignal): Promise<CommandResult> {
     const result = await runCommand(this.options, command, { signal });
@@ -182,6 +201,12 @@ export class CommandLine implements Transport {
     if (code === 0 || saysEnded(stderr)) return;
     throw unavailable(`${command[0]}: ${lastLine(stderr)}`);
   }
+}
+
+/** Versions of `sdiag` that do not count jobs leave the lines out. */
+function countOf({ stdout }: CommandResult, state: 'pending' | 'running'): number | undefined {
+  const count = new RegExp(`^Jobs ${state}:\\s*(\\d+)$`, 'm').exec(stdout)?.[1];
+  return count === undefined ? undefined : Number(count);
 }
 
 function saysEnded(stderr: string): boolean {

@@ -1,4 +1,4 @@
-import type { Health } from '@user-workspaces/contract';
+import type { Health, ResourceLoad } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import { exchange, type HttpAnswer, jsonOf } from '../rest/http.js';
 import { errorsOf, type Fields, gatewayShape, isFields, isPast, type RestError, refusalIn } from '../rest/versions.js';
@@ -103,6 +103,11 @@ export class Gateway implements Transport {
     // Without an address for it, all that can be told is that the gateway is there.
     const connected = healthCheckUrl === undefined ? status < 500 : status === 200;
     return { connected, message: `The gateway to the cluster answers ${status}.` };
+  }
+
+  /** The gateway tells nothing but of single jobs. */
+  async load(): Promise<ResourceLoad> {
+    return {};
   }
 
   private async look({ id, account }: JobReference, signal?: AbortSignal): Promise<readonly ClusterJob[]> {

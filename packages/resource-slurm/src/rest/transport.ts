@@ -1,4 +1,4 @@
-import type { Health } from '@user-workspaces/contract';
+import type { Health, ResourceLoad } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import {
   type ClusterJob,
@@ -94,6 +94,24 @@ export class Rest implements Transport {
     return { connected, message: connected ? 'The cluster answers.' : "The cluster's controller does not answer." };
   }
 
+  async load(signal?: AbortSignal): Promise<ResourceLoad> {
+    const [{ body }, { elements }] = await Promise.all([
+      this.client.ask(this.client.operator, 'GET', '/diag/', { signal }),
+      this.read('/nodes/', 'nodes', signal),
+    ]);
+    const { jobs_pending: queuedJobs, jobs_running: runningJobs } = isFields(body.statistics) ? body.statistics : {};
+    const able = elements.filter(
+      ({ state }) => !/DOWN|DRAIN|FAIL|POWER|NOT_RESPONDING/i.test([state].flat().join(' ')),
+    );
+    const total = sumOf(able, 'cpus');
+    const allocated = sumOf(able, 'alloc_cpus');
+    return {
+      ...(typeof queuedJobs === 'number' && { queuedJobs }),
+      ...(typeof runningJobs === 'number' && { runningJobs }),
+      ...(total !== undefined && allocated !== undefined && { cpus: { total, free: total - allocated } }),
+    };
+  }
+
   private async read(path: string, key: string, signal?: AbortSignal) {
     const { version, body, refusal } = await this.client.ask(this.client.operator, 'GET', path, { signal });
     const list = body[key];
@@ -101,6 +119,17 @@ export class Rest implements Transport {
     const elements: readonly Fields[] = list.filter(isFields);
     return { version, elements };
   }
+}
+
+/** The sum of a field; `undefined` where one of them has no number, as in versions that do not tell. */
+function sumOf(elements: readonly Fields[], field: string): number | undefined {
+  let sum = 0;
+  for (const element of elements) {
+    const value = element[field];
+    if (typeof value !== 'number') return undefined;
+    sum += value;
+  }
+  return sum;
 }
 
 /** What is done already is fine. */
