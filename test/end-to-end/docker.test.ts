@@ -81,7 +81,7 @@ describeUnless(whatEngineNeeds(), 'a server with processes and containers', () =
     return ada.client.jobs.waitUntilReady(job.id, { timeoutMs: 60_000 });
   }
 
-  test('terminal, web application and Jupyter run in the same workspace on both, and are opened through the proxy', async () => {
+  test.concurrent('terminal, web application and Jupyter run in the same workspace on both, and are opened through the proxy', async () => {
     const workspace = await ada.client.workspaces.create({
       name: 'For both',
       description: '',
@@ -107,7 +107,7 @@ describeUnless(whatEngineNeeds(), 'a server with processes and containers', () =
     }
   }, 180_000);
 
-  test('a container that ends tells its exit code and output; its resource is told healthy in the status', async () => {
+  test.concurrent('a container that ends tells its exit code and output; its resource is told healthy in the status', async () => {
     const workspace = await ada.client.workspaces.create({ name: 'Test', description: '', workspace_details: {} });
     const job = await ada.client.workspaces.start(workspace.id, { job_type: 'local_test_job', resource: 'engine' });
     const ended = await ada.client.jobs.waitUntilEnded(job.id, { timeoutMs: 60_000 });
