@@ -9,8 +9,9 @@ export async function claimOf(
   records: Records,
   { launchKey, handle }: LaunchReference,
   jobs: readonly ClusterJob[],
+  read: (launchKey: string) => Promise<Claim | undefined> = (key) => records.claim(key),
 ): Promise<Claim | undefined> {
-  const claim = await records.claim(launchKey);
+  const claim = await read(launchKey);
   if (claim) return claim;
   const job = handle === null ? undefined : jobs.find(({ id }) => String(id) === handle);
   return job && records.claimOnce(launchKey, { kind: 'job', id: job.id, port: null });

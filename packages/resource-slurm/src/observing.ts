@@ -3,6 +3,7 @@ import { AdapterError } from '@user-workspaces/contract';
 import { isLaunchKey } from '@user-workspaces/launch';
 import { claimOf, type JobClaim, launchedOf, wantedOf } from './claims.js';
 import type { SlurmResourceParts } from './parts.js';
+import type { Claim } from './records.js';
 import { outputName } from './script.js';
 import { findSession } from './sessions.js';
 import { coreHoursOf, endOf, endOfJob, impossible, phaseOf, reasonInWords } from './states.js';
@@ -44,10 +45,11 @@ export class Observing {
         ]),
       );
     }
+    const readClaim = await this.parts.records.claims();
     const missing: { launch: LaunchReference; claim: JobClaim }[] = [];
     const look = async (launch: LaunchReference): Promise<void> => {
       const { launchKey } = launch;
-      const answer = await this.observeOne(launch, jobs.get(jobNameOf(launchKey)) ?? []).catch(
+      const answer = await this.observeOne(launch, jobs.get(jobNameOf(launchKey)) ?? [], readClaim).catch(
         (error: unknown): Observation => ({
           kind: 'unknown',
           reason: `The job cannot be looked at: ${error instanceof Error ? error.message : String(error)}`,
@@ -74,19 +76,21 @@ export class Observing {
   private async observeOne(
     launch: LaunchReference,
     jobs: readonly ClusterJob[],
+    readClaim: (launchKey: string) => Promise<Claim | undefined>,
   ): Promise<Observation | { readonly missing: JobClaim }> {
     const { records, transport } = this.parts;
     const { launchKey } = launch;
     if (!isLaunchKey(launchKey)) return { kind: 'absent' };
-    const claim = await claimOf(records, launch, jobs);
+    const claim = await claimOf(records, launch, jobs, readClaim);
     for (const job of jobs) {
       const isLeftOver = claim && !(claim.kind === 'job' && claim.id === job.id) && phaseOf(job) === 'waiting';
       if (isLeftOver) await transport.withdraw({ ...job, account: launch.account });
     }
     if (claim?.kind !== 'job') return { kind: 'absent' };
-    const end = await records.end(launchKey);
-    if (end) return { kind: 'ended', ...launchedOf(claim), ...end };
     const job = jobs.find(({ id }) => id === claim.id);
+    // A job that waits has no end: what is withdrawn is out of the queue before its end is written down.
+    const end = job && phaseOf(job) === 'waiting' ? undefined : await records.end(launchKey);
+    if (end) return { kind: 'ended', ...launchedOf(claim), ...end };
     if (!job) return { missing: claim };
     this.missingSince.delete(launchKey);
     return this.observationOf(launch, claim, job);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LaunchEnd } from '@user-workspaces/contract';
 import { hasCode } from '@user-workspaces/launch';
@@ -25,6 +25,9 @@ export interface StopMark {
  * where only the first may win, by a link.
  */
 export class Records {
+  /** Claims that were read before. One is made once and never changes, so that it holds as long as its directory is there. */
+  private readonly seenClaims = new Map<string, Claim>();
+
   constructor(private readonly root: string) {}
 
   /** Notes that the cluster may have got a job for this key. False if that was noted before. */
@@ -49,6 +52,17 @@ export class Records {
 
   async claim(launchKey: string): Promise<Claim | undefined> {
     return this.read<Claim>(launchKey, 'claim');
+  }
+
+  /** The claims of many keys: a file is read only for those that were never seen. */
+  async claims(): Promise<(launchKey: string) => Promise<Claim | undefined>> {
+    const present = new Set(await readdir(this.root));
+    return async (launchKey) => {
+      if (!present.has(launchKey)) this.seenClaims.delete(launchKey);
+      const claim = this.seenClaims.get(launchKey) ?? (await this.claim(launchKey));
+      if (claim) this.seenClaims.set(launchKey, claim);
+      return claim;
+    };
   }
 
   /** Makes this the key's claim, unless it has one; returns the one that holds. */

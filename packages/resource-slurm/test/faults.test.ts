@@ -25,6 +25,12 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     await cluster?.down();
   }, 180_000);
 
+  /** Submits a job of somebody else; its number. */
+  const submit = async (...words: string[]) => {
+    const command = ['sbatch', '--parsable', '--chdir=/', '--output=/dev/null', ...words, '--wrap', 'sleep 600'];
+    const environment = ['env', `SLURM_CONF=${cluster.slurmConf}`];
+    return (await cluster.run('runuser', '-u', jobUser, '--', ...environment, ...command)).trim();
+  };
   const killController = async () => {
     const pid = Number(await readFile(`${cluster.directory}/run/slurmctld/slurmctld.pid`, 'utf8'));
     process.kill(pid, 'SIGKILL');
@@ -124,6 +130,8 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
         seen = await until(resource, specification, 'pending');
       }
       expect(seen.reason).toMatch(/are down, drained or reserved|enough processors/);
+      await cluster.run('scontrol', 'hold', seen.handle);
+      expect((await until(resource, specification, 'pending')).reason).toMatch(/held by an operator.*\(JobHeldAdmin\)/);
       await resource.stop(referenceTo(specification), 0);
       expect(await until(resource, specification, 'ended')).toMatchObject({
         cause: 'stopped',
@@ -145,6 +153,27 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
       cause: 'stopped',
       reason: expect.stringContaining('cancelled in the cluster'),
     });
+  });
+
+  test('a job is not put back into the queue; one that a more urgent one pushes out has ended, in words', async () => {
+    const { resource } = world;
+    const specification = specificationOf(world, 'sleep 600', {
+      limits: { cpus: 16 },
+      resourceDetails: { constraint: 'node1' },
+    });
+    const { handle } = await resource.launch(specification);
+    await until(resource, specification, 'running');
+    await expect(cluster.run('scontrol', 'requeue', handle)).rejects.toThrow();
+    expect((await observe(resource, specification)).kind).toBe('running');
+    const urgent = await submit('--partition=urgent', '--constraint=node1', '--cpus-per-task=16');
+    try {
+      expect(await until(resource, specification, 'ended')).toMatchObject({
+        cause: 'node_failure',
+        reason: expect.stringContaining('another of a higher priority needed node1'),
+      });
+    } finally {
+      await cluster.run('scancel', urgent);
+    }
   });
 
   test('a job that the cluster has forgotten is looked up in its accounting', async () => {

@@ -80,6 +80,8 @@ AccountingStoragePort=$DBD_PORT
 AccountingStoragePass=$munge_socket
 AccountingStoreFlags=job_comment
 AccountingStorageEnforce=limits,qos
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 CONF
   names=
   for ((i = 1; i <= NODES; i++)); do
@@ -88,6 +90,7 @@ CONF
   done
   echo "PartitionName=main Nodes=${names#,} Default=YES MaxTime=INFINITE State=UP"
   echo "PartitionName=short Nodes=${names#,} MaxTime=2 State=UP"
+  echo "PartitionName=urgent Nodes=${names#,} PriorityTier=10 State=UP"
 } >"$D/etc/slurm.conf"
 cat >"$D/etc/slurmdbd.conf" <<CONF
 AuthType=auth/munge
