@@ -57,8 +57,8 @@ export class Records {
   /** The claims of many keys: a file is read only for those that were never seen. */
   async claims(): Promise<(launchKey: string) => Promise<Claim | undefined>> {
     const present = new Set(await readdir(this.root));
+    for (const launchKey of this.seenClaims.keys()) if (!present.has(launchKey)) this.seenClaims.delete(launchKey);
     return async (launchKey) => {
-      if (!present.has(launchKey)) this.seenClaims.delete(launchKey);
       const claim = this.seenClaims.get(launchKey) ?? (await this.claim(launchKey));
       if (claim) this.seenClaims.set(launchKey, claim);
       return claim;

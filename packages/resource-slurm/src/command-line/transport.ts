@@ -10,7 +10,7 @@ import {
 } from '../transport.js';
 import { type CommandLineOptions, type CommandResult, lastLine, runCommand } from './run.js';
 
-/** Columns of `squeue`, each with a width that no value passes; the name, which others choose, comes last. */
+/** Columns of `squeue`, each with a width that no value passes; the name, which others choose, comes last, and may be cut off behind the length of ours. */
 const columns = [
   'jobid:16',
   'state:20',
@@ -20,8 +20,8 @@ const columns = [
   'endtime:16',
   'numcpus:12',
   'exit_code:12',
-  'batchhost:256',
-  'name:256',
+  'batchhost:64',
+  'name:40',
 ];
 const format = columns.map((column) => `${column}|`).join(',');
 
