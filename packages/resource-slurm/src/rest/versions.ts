@@ -48,10 +48,9 @@ function plain(name: string): Version {
         ...plainFields(options),
       },
     }),
-    // Each change also gives the job, unless it says otherwise, what a new one gets: v0.0.36 another name, all of them leave to be put back into the queue.
+    // v0.0.36 gives a job another name with each change that does not repeat its own.
     change: (jobName, change) => ({
       name: jobName,
-      no_requeue: true,
       ...('hold' in change ? { hold: false } : { time_limit: change.timeLimitMinutes }),
     }),
     job: (fields) => ({
