@@ -83,17 +83,23 @@ export function trialsOf<W extends World, Capability extends string>(
   });
 }
 
+/** Time that closing a world may take: an adapter that hangs must not hang those who try it. */
+const closingMs = 30_000;
+
 /** Tries one guarantee in a world of its own. @throws what the check throws, or why the world could not be opened or closed. */
-export async function runTrial<W extends World>(open: () => Promise<W>, trial: Trial<W>): Promise<void> {
+export async function runTrial<W extends World>(
+  open: () => Promise<W>,
+  { id, timeoutMs, check }: Trial<W>,
+): Promise<void> {
   const world = await open();
   let failure: { readonly error: unknown } | undefined;
   try {
-    await withinTime(trial, (signal) => trial.check(world, { signal }));
+    await withinTime(`${id}: no result`, timeoutMs, (signal) => check(world, { signal }));
   } catch (error) {
     failure = { error };
   }
   try {
-    await world.close();
+    await withinTime(`${id}: the world was not closed`, closingMs, () => world.close());
   } catch (error) {
     // What went wrong first says more than what it left behind.
     failure ??= { error };
@@ -101,15 +107,12 @@ export async function runTrial<W extends World>(open: () => Promise<W>, trial: T
   if (failure) throw failure.error;
 }
 
-async function withinTime<W extends World>(
-  { id, timeoutMs }: Trial<W>,
-  run: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
+async function withinTime(what: string, limitMs: number, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const controller = new AbortController();
   const late = new Promise<never>((_, reject) => {
     controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
   });
-  const timer = setTimeout(() => controller.abort(new Error(`${id}: no result within ${timeoutMs} ms.`)), timeoutMs);
+  const timer = setTimeout(() => controller.abort(new Error(`${what} within ${limitMs} ms.`)), limitMs);
   try {
     await Promise.race([run(controller.signal), late]);
   } finally {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { defineAdapters, type Suite, tryAdapter, type World } from '../src/index.js';
 import { run } from '../src/report/command.js';
 import { markdownTable, textTable } from '../src/report/table.js';
@@ -37,6 +37,24 @@ const suite: Suite<Counter, 'odd'> = {
 const open = (value: number) => async () => ({ value, close: async () => {} });
 const even = { name: 'even', open: open(2), differences: { odd: 'Pairs only.' } };
 const negative = { name: 'negative', open: open(-1) };
+
+describe('an adapter that hangs', () => {
+  it('does not hang those who try it', async () => {
+    vi.useFakeTimers();
+    try {
+      const hangs = () => new Promise<never>(() => undefined);
+      const trying = tryAdapter(suite, { name: 'hangs', open: async () => ({ value: 1, close: hangs }) });
+      await vi.advanceTimersByTimeAsync(60_000);
+      const { results } = await trying;
+      expect(results.map(({ error }) => String(error))).toEqual([
+        'Error: value.positive: the world was not closed within 30000 ms.',
+        'Error: value.odd: the world was not closed within 30000 ms.',
+      ]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
 
 describe('tables', () => {
   it('show what is kept, what differs and why, and what is broken', async () => {

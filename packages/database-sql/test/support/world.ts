@@ -43,7 +43,7 @@ export function databaseUnderTest(
         reopen,
         start: (task, times) => startChild(task, options, times),
         async openOnSmallDisk() {
-          const { close, ...small } = await sqliteOnSmallDisk();
+          const { close, ...small } = await sqliteOnSmallDisk(openDatabase);
           closing.unshift(close);
           return small;
         },
@@ -64,9 +64,11 @@ export async function sqlitePlace(): Promise<Place> {
   };
 }
 
-async function sqliteOnSmallDisk(): Promise<DatabaseOnSmallDisk & { close(): Promise<void> }> {
+async function sqliteOnSmallDisk(
+  openDatabase: (options: SqlDatabaseOptions) => Database,
+): Promise<DatabaseOnSmallDisk & { close(): Promise<void> }> {
   const { directory, fill, free, remove } = await makeSmallDisk(4 * 1024 * 1024);
-  const database = createSqlDatabase({ client: 'sqlite', file: join(directory, 'server.db') });
+  const database = openDatabase({ client: 'sqlite', file: join(directory, 'server.db') });
   return {
     database,
     fill,

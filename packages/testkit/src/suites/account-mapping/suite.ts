@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type Account, type AccountMapping, AdapterError, type Identity } from '@user-workspaces/contract';
+import { refused, rejectedByAbort } from '../../expectation.js';
 import type { Guarantee, Suite } from '../../guarantee.js';
-import { rejectedByAbort, rejectedWith } from '../../rejection.js';
 import type { AccountMappingCapability, AccountMappingWorld } from './world.js';
 
 /** Some mappings make accounts of the system, one after the other. */
@@ -153,7 +153,7 @@ const guarantees: readonly AccountGuarantee[] = [
     check: async ({ accounts }) => {
       for (const username of unsafe) {
         const what = `resolve for ${JSON.stringify(username.slice(0, 20))}`;
-        await rejectedWith('invalid', accounts.resolve(person(username)), what);
+        await refused(accounts.resolve(person(username)), 'invalid', what);
       }
     },
   },
@@ -188,7 +188,7 @@ const guarantees: readonly AccountGuarantee[] = [
       check: async ({ accounts, reopen, stranger }) => {
         assert.ok(stranger, 'The world has no `stranger`.');
         for (const instance of [accounts, accounts, await reopen()]) {
-          await rejectedWith('denied', instance.resolve(person(stranger)), 'resolve for somebody without an account');
+          await refused(instance.resolve(person(stranger)), 'denied', 'resolve for somebody without an account');
         }
       },
     },
@@ -214,7 +214,7 @@ const guarantees: readonly AccountGuarantee[] = [
       const other = await reopen();
       const bringBack = await cutOff();
       try {
-        await rejectedWith('unavailable', other.resolve(person(unknown)), 'resolve without the directory');
+        await refused(other.resolve(person(unknown)), 'unavailable', 'resolve without the directory');
         const still = await accounts.resolve(person(known)).catch((error: unknown) => {
           assert.ok(AdapterError.is(error, 'unavailable'), `resolve threw ${String(error)}.`);
           return before;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AdapterError, type SignInResult } from '@user-workspaces/contract';
+import { failureOf, refused } from '../../expectation.js';
 import type { Guarantee, Suite } from '../../guarantee.js';
-import { rejectedWith, rejection } from '../../rejection.js';
 import type { AuthenticationCapability, AuthenticationWorld, SignIn } from './world.js';
 
 type AuthenticationGuarantee = Guarantee<AuthenticationWorld, AuthenticationCapability>;
@@ -206,7 +206,7 @@ const guarantees: readonly AuthenticationGuarantee[] = [
     check: async (world) => {
       const reason = new Error('The caller went away.');
       const signal = AbortSignal.abort(reason);
-      const error = await rejection(attempt(world, world.signIn, { signal }), 'A sign-in with an aborted signal');
+      const error = await failureOf(attempt(world, world.signIn, { signal }), 'A sign-in with an aborted signal');
       assert.equal(error, reason, 'Something else than the reason of the signal was thrown.');
     },
   },
@@ -219,7 +219,7 @@ const guarantees: readonly AuthenticationGuarantee[] = [
       assert.ok(cutOff, 'The world has no `cutOff`; declare the difference `cut_off` if there is none.');
       const bringBack = await cutOff();
       try {
-        await rejectedWith('unavailable', attempt(world, signIn), 'A sign-in while the system behind it is cut off');
+        await refused(attempt(world, signIn), 'unavailable', 'A sign-in while the system behind it is cut off');
       } finally {
         await bringBack();
       }

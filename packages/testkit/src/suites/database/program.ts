@@ -16,6 +16,7 @@ export async function runDatabaseTask(database: Database, task: string, times: n
     case 'increment':
       for (let count = 0; count < times; count += 1) {
         await database.transaction((transaction) => transaction.increment('users', 1, 'event_seq', 1));
+        if (count === 0) process.stdout.write('begun\n');
       }
       break;
     case 'write-pairs':

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { AdapterError, type JobRecipe, type JobRequest, type JobType } from '@user-workspaces/contract';
+import { refused } from '../../expectation.js';
 import { withJumpingClock } from '../../faults/clock.js';
 import type { Guarantee, Suite } from '../../guarantee.js';
-import { rejectedWith } from '../../rejection.js';
 import { hostileDetails, hostileWords, mark } from './hostile.js';
 import type { JobTypeCapability, JobTypeWorld } from './world.js';
 
@@ -80,7 +80,7 @@ const guarantees: readonly JobTypeGuarantee[] = [
     check: async ({ kind, mistakes }) => {
       for (const { details, key } of mistakes) {
         const what = `configure with a wrong "${key}"`;
-        const error = await rejectedWith('misconfigured', () => kind.configure(details, where), what);
+        const error = await refused(() => kind.configure(details, where), 'misconfigured', what);
         assert.equal(error.field, `${where}.${key}`, `${what} names another key.`);
         assert.ok(error.message.includes(`${where}.${key}`), `${what} does not say so: ${error.message}`);
       }
@@ -119,7 +119,7 @@ const guarantees: readonly JobTypeGuarantee[] = [
         for (const text of [...recipe.command, ...readable]) assert.ok(!text.includes(secret), `${key} can be read.`);
         const details2 = { ...details, [key]: [4242, secret] };
         const what = `configure with a wrong ${key}`;
-        const error = await rejectedWith('misconfigured', () => kind.configure(details2, where), what);
+        const error = await refused(() => kind.configure(details2, where), 'misconfigured', what);
         assert.ok(!error.message.includes('4242') && !error.message.includes(secret), `${what} shows it.`);
       }
     },
@@ -233,7 +233,7 @@ const guarantees: readonly JobTypeGuarantee[] = [
       const type = configured(world);
       for (const { jobDetails, field } of world.refused ?? []) {
         const what = `recipe for ${JSON.stringify(jobDetails).slice(0, 100)}`;
-        const error = await rejectedWith('invalid', () => type.recipe({ ...request, jobDetails }), what);
+        const error = await refused(() => type.recipe({ ...request, jobDetails }), 'invalid', what);
         assert.equal(error.field, field, `${what} names another field.`);
       }
     },

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LaunchSpecification, Resource } from '@user-workspaces/contract';
-import { rejectedByAbort, rejectedWith } from '../../rejection.js';
+import { refused, rejectedByAbort } from '../../expectation.js';
 import { beating, type Jobs } from './jobs.js';
 import { type ResourceGuarantee, timeoutMs, withJobs } from './world.js';
 
@@ -118,7 +118,7 @@ export const launchGuarantees: readonly ResourceGuarantee[] = [
       const specification = jobs.specification(countStart);
       const bringBack = await cutOff();
       try {
-        await rejectedWith('unavailable', resource.launch(specification), 'A launch on a back end that is cut off');
+        await refused(resource.launch(specification), 'unavailable', 'A launch on a back end that is cut off');
       } finally {
         await bringBack();
       }
@@ -287,7 +287,7 @@ export const launchGuarantees: readonly ResourceGuarantee[] = [
       ]) {
         const specification = jobs.specification('echo started >> starts', { account: { ...account, ...root } });
         const what = `A launch with uid ${root.uid} and gid ${root.gid}`;
-        await rejectedWith(['denied', 'invalid', 'misconfigured'], resource.launch(specification), what);
+        await refused(resource.launch(specification), ['denied', 'invalid', 'misconfigured'], what);
       }
       assert.equal(await jobs.starts(), 0, 'A job was started for root.');
     }),
@@ -315,7 +315,7 @@ export const launchGuarantees: readonly ResourceGuarantee[] = [
       for (const changes of wrong) {
         const specification = { ...jobs.specification('echo started >> starts'), ...changes };
         const what = `A launch with ${JSON.stringify(changes)}`;
-        await rejectedWith('invalid', resource.launch(specification), what);
+        await refused(resource.launch(specification), 'invalid', what);
       }
       assert.equal(await jobs.starts(), 0, 'A launch that was refused started its job.');
     }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { rejectedByAbort } from '../../rejection.js';
+import { rejectedByAbort } from '../../expectation.js';
 import { beating, type Jobs, referenceTo } from './jobs.js';
 import { atEachStep } from './launch.js';
 import { type ResourceGuarantee, type ResourceWorld, timeoutMs, withJobs } from './world.js';

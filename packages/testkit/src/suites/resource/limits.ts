@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LaunchSpecification } from '@user-workspaces/contract';
-import { rejectedByAbort, rejectedWith } from '../../rejection.js';
+import { refused, rejectedByAbort } from '../../expectation.js';
 import { beating, type Jobs, referenceTo } from './jobs.js';
 import { type ResourceGuarantee, type ResourceWorld, timeoutMs, withJobs } from './world.js';
 
@@ -18,7 +18,7 @@ async function refusesExtension(jobs: Jobs, { resource }: ResourceWorld): Promis
   assert.equal(resource.capabilities.extend, false, '`capabilities.extend` says that limits can be raised.');
   const specification = await jobs.run(untilEnd);
   const before = await jobs.running(specification);
-  await rejectedWith('unsupported', resource.extend(referenceTo(specification), 10), 'extend');
+  await refused(resource.extend(referenceTo(specification), 10), 'unsupported', 'extend');
   assert.equal((await jobs.running(specification)).endsAtMs, before.endsAtMs);
 }
 
@@ -124,11 +124,11 @@ export const limitGuarantees: readonly ResourceGuarantee[] = [
       const running = await jobs.run(untilEnd);
       await jobs.running(running);
       for (const minutes of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
-        await rejectedWith('invalid', resource.extend(referenceTo(running), minutes), `A limit of ${minutes} minutes`);
+        await refused(resource.extend(referenceTo(running), minutes), 'invalid', `A limit of ${minutes} minutes`);
       }
       const { specification } = await jobs.finished('exit 0');
       for (const launch of [specification, jobs.specification('true')]) {
-        await rejectedWith('not_found', resource.extend(referenceTo(launch), 10), 'More time for what does not run');
+        await refused(resource.extend(referenceTo(launch), 10), 'not_found', 'More time for what does not run');
       }
       await rejectedByAbort((signal) => resource.extend(referenceTo(running), 10, signal), 'extend');
       assert.equal((await jobs.running(running)).endsAtMs, null, 'A refused extension has set a limit.');

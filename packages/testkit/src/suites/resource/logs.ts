@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rejection } from '../../rejection.js';
+import { failureOf } from '../../expectation.js';
 import { type ResourceGuarantee, timeoutMs, withJobs } from './world.js';
 
 export const logGuarantees: readonly ResourceGuarantee[] = [
@@ -93,7 +93,7 @@ export const logGuarantees: readonly ResourceGuarantee[] = [
       const reading = jobs.logs(specification, { fromByte: 0, follow: true }, { signal: reader.signal });
       await jobs.until(async () => ((await jobs.output(specification)) !== '' ? true : undefined), 'No output came.');
       reader.abort(new Error('The reader went away.'));
-      await rejection(reading, 'Following with an aborted signal');
+      await failureOf(reading, 'Following with an aborted signal');
       assert.equal((await jobs.observe(specification)).kind, 'running', 'The job ended with its reader.');
     }),
   },

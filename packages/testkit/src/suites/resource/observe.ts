@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { LaunchReference } from '@user-workspaces/contract';
-import { rejectedByAbort } from '../../rejection.js';
+import { rejectedByAbort } from '../../expectation.js';
 import { beating, type Jobs, referenceTo } from './jobs.js';
 import { type ResourceGuarantee, type ResourceWorld, timeoutMs, withJobs } from './world.js';
 

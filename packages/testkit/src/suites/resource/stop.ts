@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { failureOf, refused, rejectedByAbort } from '../../expectation.js';
 import { withJumpingClock } from '../../faults/clock.js';
-import { rejectedByAbort, rejectedWith, rejection } from '../../rejection.js';
 
 import { beating, type Jobs, referenceTo } from './jobs.js';
 import { atEachStep } from './launch.js';
@@ -102,7 +102,7 @@ export const stopGuarantees: readonly ResourceGuarantee[] = [
       const specification = jobs.specification('echo started >> starts');
       await resource.stop(referenceTo(specification), 1000);
       for (const instance of [resource, await reopen()]) {
-        await rejection(instance.launch(specification), 'The launch of a key that was stopped before');
+        await failureOf(instance.launch(specification), 'The launch of a key that was stopped before');
         const { kind } = await jobs.observe(specification, instance);
         assert.ok(kind === 'absent' || kind === 'ended', `A key that never ran is ${kind}.`);
       }
@@ -199,7 +199,7 @@ export const stopGuarantees: readonly ResourceGuarantee[] = [
       await jobs.written('beats');
       const bringBack = await cutOff();
       try {
-        await rejectedWith('unavailable', resource.stop(referenceTo(specification), 0), 'A stop without a back end');
+        await refused(resource.stop(referenceTo(specification), 0), 'unavailable', 'A stop without a back end');
       } finally {
         await bringBack();
       }

@@ -118,7 +118,7 @@ export const boundGuarantees: readonly StorageGuarantee[] = [
         calls.push(storage.link(workspace, 'link', links.allowed, signal));
         calls.push(storage.checkLinkTarget(links.allowed, signal));
       }
-      for (const [index, error] of (await Promise.all(calls.map(failureOf))).entries()) {
+      for (const [index, error] of (await Promise.all(calls.map((call) => failureOf(call)))).entries()) {
         assert.equal(error, reason, `call ${index}`);
       }
       assert.deepEqual(await pathsOf(storage.list(workspace, '')), ['file']);

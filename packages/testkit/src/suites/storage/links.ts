@@ -51,8 +51,8 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
       await refused(storage.link(workspace, 'link', missing), 'not_found');
       assert.ok(forbidden.length > 0);
       for (const target of [...forbidden, `${allowed}/../..`, 'relative', '']) {
-        await refused(storage.checkLinkTarget(target), 'denied', 'invalid');
-        await refused(storage.link(workspace, 'link', target), 'denied', 'invalid');
+        await refused(storage.checkLinkTarget(target), ['denied', 'invalid']);
+        await refused(storage.link(workspace, 'link', target), ['denied', 'invalid']);
       }
       assert.deepEqual(await collect(storage.list(workspace, '')), []);
     }),
@@ -109,7 +109,7 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
       ];
       if (links) calls.push(storage.link(workspace, 'out/link', links.allowed));
       for (const end of await Promise.allSettled(calls)) {
-        if (end.status === 'rejected') await refused(Promise.reject(end.reason), 'denied', 'conflict');
+        if (end.status === 'rejected') await refused(Promise.reject(end.reason), ['denied', 'conflict']);
       }
       await isUntouched();
     }),
@@ -141,7 +141,7 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
       const isUntouched = await leadOutside(world);
       await storage.write(workspace, 'mine', bytes('mine'));
       await refused(storage.rename(workspace, 'out/secret', 'taken'), 'denied');
-      await refused(storage.rename(workspace, 'mine', 'out/mine'), 'denied', 'conflict');
+      await refused(storage.rename(workspace, 'mine', 'out/mine'), ['denied', 'conflict']);
       await isUntouched();
       assert.equal(await readText(storage, workspace, 'mine'), 'mine');
     }),
@@ -189,6 +189,7 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
     promise:
       'Nothing outside is read, written or removed whatever concurrent changes occur, the user’s own programs included.',
     trial: 'A directory is swapped for a link to the outside, again and again, while everything is done below it.',
+    timeoutMs: 60_000,
     check: inWorkspace(async (world) => {
       const { storage, workspace } = world;
       const { at, outside } = offered(world.plain, 'plainPaths');
@@ -216,7 +217,7 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
           assert.equal(storage.capabilities.confinement, 'resolved-paths');
           const isUntouched = await leadOutside(world);
           await refused(storage.read(workspace, 'out/secret'), 'denied');
-          await refused(storage.write(workspace, 'out/new', bytes('mine')), 'denied', 'conflict');
+          await refused(storage.write(workspace, 'out/new', bytes('mine')), ['denied', 'conflict']);
           await refused(storage.remove(workspace, 'out/secret'), 'denied');
           await isUntouched();
         }),
@@ -275,10 +276,10 @@ async function ownLinkIsNotFollowed(world: StorageWorld): Promise<void> {
   if (!links) return refusesLinks(world);
   await storage.create(workspace);
   await storage.link(workspace, 'link', links.allowed);
-  await refused(storage.read(workspace, 'link'), 'denied', 'invalid');
-  await refused(storage.read(workspace, 'link/x'), 'denied', 'not_found');
-  await refused(storage.write(workspace, 'link/x', bytes('x')), 'denied', 'conflict');
-  await refused(collect(storage.list(workspace, 'link')), 'denied', 'invalid');
+  await refused(storage.read(workspace, 'link'), ['denied', 'invalid']);
+  await refused(storage.read(workspace, 'link/x'), ['denied', 'not_found']);
+  await refused(storage.write(workspace, 'link/x', bytes('x')), ['denied', 'conflict']);
+  await refused(collect(storage.list(workspace, 'link')), ['denied', 'invalid']);
   await storage.copy(workspace, other);
   assert.equal((await storage.stat(other, 'link')).kind, 'symlink');
   await storage.remove(workspace, 'link');

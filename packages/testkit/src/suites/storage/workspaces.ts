@@ -243,8 +243,8 @@ async function destroysLink({ storage, workspace, links }: StorageWorld): Promis
 export async function refusesLinks({ storage, workspace }: StorageWorld): Promise<void> {
   await storage.create(workspace);
   assert.equal(storage.capabilities.links, false);
-  await refused(storage.link(workspace, 'link', '/'), 'unsupported', 'denied');
-  await refused(storage.checkLinkTarget('/'), 'unsupported', 'denied');
+  await refused(storage.link(workspace, 'link', '/'), ['unsupported', 'denied']);
+  await refused(storage.checkLinkTarget('/'), ['unsupported', 'denied']);
   assert.deepEqual(await collect(storage.list(workspace, '')), []);
 }
 
