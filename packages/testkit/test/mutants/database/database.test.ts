@@ -1,0 +1,11 @@
+import { databaseSuite } from '@user-workspaces/testkit';
+import { testMutants } from '../mutants.js';
+import { differences } from './opening.js';
+import { readingMutants } from './reading.js';
+import { writingMutants } from './writing.js';
+
+// Without a small disk nobody can see what is done when it is full.
+const mutants = [...writingMutants, ...readingMutants].filter(
+  ({ breaks }) => differences.fullDisk === undefined || !breaks.includes('faults.full-disk'),
+);
+testMutants(databaseSuite, differences, mutants, 8);

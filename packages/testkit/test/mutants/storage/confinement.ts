@@ -1,0 +1,161 @@
+import { cp, lstat, readdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AdapterError } from '@user-workspaces/contract';
+import type { StorageWorld } from '@user-workspaces/testkit';
+import type { Mutant } from '../mutants.js';
+import { opening, pathIn, wholeOf } from './opening.js';
+
+/** Does something else where the storage refuses. */
+async function whereRefused<R>(call: Promise<R>, kind: string, instead: () => Promise<R>): Promise<R> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!AdapterError.is(error) || error.kind !== kind) throw error;
+    return instead();
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+const isLink = async (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (stats) => stats.isSymbolicLink(),
+    () => false,
+  );
+
+/** Removes what is at the end of a link, if it is the test's. */
+async function removeTarget(link: string, below = ''): Promise<void> {
+  const target = await realpath(link).catch(() => '');
+  if (target.startsWith(`${await realpath(tmpdir())}/`)) await rm(join(target, below), { recursive: true });
+}
+
+/** Storages that leave the workspace. */
+export const confinementMutants: readonly Mutant<StorageWorld>[] = [
+  {
+    fault: 'follows a link when it reads',
+    open: opening((storage) => ({
+      read: (directory, path, range, signal) =>
+        whereRefused(storage.read(directory, path, range, signal), 'denied', async () => {
+          // A link in the way of a path is left to the race, where it is met by chance.
+          if (path.includes('/')) throw new AdapterError('denied', 'A link is in the way.');
+          const content = once(await readFile(pathIn(directory, path)));
+          return { entry: await storage.stat(directory, path), content };
+        }),
+    })),
+    breaks: ['confined.read'],
+  },
+  {
+    fault: 'follows a link when it writes',
+    open: opening((storage) => ({
+      async write(directory, path, source, conditions, signal) {
+        const place = pathIn(directory, path);
+        if (path.includes('/') || !(await isLink(place))) {
+          return storage.write(directory, path, source, conditions, signal);
+        }
+        await writeFile(place, await wholeOf(source));
+        return storage.stat(directory, path);
+      },
+    })),
+    breaks: ['confined.write'],
+  },
+  {
+    fault: 'removes the target with the link',
+    open: opening((storage) => ({
+      async remove(directory, path, signal) {
+        const place = pathIn(directory, path);
+        if (!path.includes('/') && (await isLink(place))) await removeTarget(place);
+        await storage.remove(directory, path, signal);
+      },
+    })),
+    breaks: ['confined.copy', 'confined.remove'],
+  },
+  {
+    fault: 'follows links when it destroys',
+    open: opening((storage) => ({
+      async destroy(directory, signal) {
+        const entries = await readdir(directory.location, { withFileTypes: true, recursive: true }).catch(() => []);
+        for (const entry of entries.filter((each) => each.isSymbolicLink())) {
+          const link = join(entry.parentPath, entry.name);
+          if ((await stat(link)).isDirectory()) {
+            for (const name of await readdir(link)) await removeTarget(link, name);
+          }
+        }
+        await storage.destroy(directory, signal);
+      },
+    })),
+    breaks: ['destroy.link'],
+  },
+  {
+    fault: 'copies what links lead to',
+    open: opening((storage) => ({
+      async copy(from, to, signal) {
+        await storage.copy(from, to, signal);
+        for (const { name } of (await readdir(from.location, { withFileTypes: true })).filter((entry) =>
+          entry.isSymbolicLink(),
+        )) {
+          await rm(pathIn(to, name), { force: true });
+          await cp(pathIn(from, name), pathIn(to, name), { recursive: true, dereference: true });
+        }
+      },
+    })),
+    breaks: ['confined.copy', 'copy.links'],
+  },
+  {
+    fault: 'copies through a link that stands in the way',
+    open: opening((storage) => ({
+      async copy(from, to, signal) {
+        for (const { name } of (await readdir(from.location, { withFileTypes: true })).filter((entry) =>
+          entry.isFile(),
+        )) {
+          if (await isLink(pathIn(to, name))) await cp(pathIn(from, name), await realpath(pathIn(to, name)));
+        }
+        await storage.copy(from, to, signal);
+      },
+    })),
+    breaks: ['confined.copy'],
+  },
+  {
+    fault: 'measures what links lead to',
+    open: opening((storage) => ({
+      async survey(directory, signal) {
+        const survey = await storage.survey(directory, signal);
+        const targets = await Promise.all(
+          survey.symlinks.map((path) => stat(pathIn(directory, path)).catch(() => undefined)),
+        );
+        const more = targets.reduce((sum, target) => sum + (target?.isFile() ? target.size : 0), 0);
+        return { ...survey, diskSpaceBytes: survey.diskSpaceBytes + more };
+      },
+    })),
+    breaks: ['confined.survey'],
+  },
+  {
+    fault: 'links to targets outside of the roots',
+    open: opening((storage) => ({
+      async link(directory, path, target, signal) {
+        const isOutside = await storage.checkLinkTarget(target, signal).then(
+          () => false,
+          (error: unknown) => AdapterError.is(error, 'denied'),
+        );
+        if (!isOutside) return storage.link(directory, path, target, signal);
+        await symlink(target, pathIn(directory, path));
+        return storage.stat(directory, path);
+      },
+    })),
+    breaks: ['link.targets'],
+  },
+  {
+    fault: 'leaves the workspace by ".." when it reads',
+    open: opening((storage) => ({
+      read: (directory, path, range, signal) =>
+        whereRefused(storage.read(directory, path, range, signal), 'invalid', async () => {
+          if (!path.startsWith('..')) throw new AdapterError('invalid', 'That is no path.', { field: 'path' });
+          const content = once(await readFile(pathIn(directory, path)));
+          return { entry: await storage.stat(directory, ''), content };
+        }),
+    })),
+    breaks: ['paths.refused'],
+  },
+];

@@ -1,0 +1,254 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
+import { lchown, lstat, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  AdapterError,
+  type Entry,
+  type Storage,
+  type WorkspaceDirectory,
+  type WriteConditions,
+} from '@user-workspaces/contract';
+import type { StorageWorld } from '@user-workspaces/testkit';
+import type { Mutant } from '../mutants.js';
+import { opening, pathIn, stagingOf, wholeOf } from './opening.js';
+
+const isFile = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+
+/** Does something more when a write ended with what was not the storage's own refusal. */
+const afterBrokenWrites = (spoil: (directory: WorkspaceDirectory, path: string) => Promise<unknown>) =>
+  opening((storage) => ({
+    async write(directory, path, source, conditions, signal) {
+      try {
+        return await storage.write(directory, path, source, conditions, signal);
+      } catch (error) {
+        if (!AdapterError.is(error)) await spoil(directory, path);
+        throw error;
+      }
+    },
+  }));
+
+/** What is wrong with files and lists. */
+export const fileMutants: readonly Mutant<StorageWorld>[] = [
+  {
+    fault: 'shows a new file while it is written',
+    open: opening((storage) => ({
+      async write(directory, path, source, conditions, signal) {
+        const place = pathIn(directory, path);
+        const isNew = await storage.stat(directory, path).then(
+          () => false,
+          (error: unknown) => AdapterError.is(error, 'not_found'),
+        );
+        if (path.includes('/') || conditions || !isNew) {
+          return storage.write(directory, path, source, conditions, signal);
+        }
+        const shown = async function* (): AsyncGenerator<Uint8Array> {
+          for await (const piece of source) {
+            await writeFile(place, piece, { flag: 'a' });
+            yield piece;
+          }
+        };
+        try {
+          return await storage.write(directory, path, shown(), conditions, signal);
+        } catch (error) {
+          await rm(place, { force: true });
+          throw error;
+        }
+      },
+    })),
+    breaks: ['write.appears-whole'],
+  },
+  {
+    fault: 'removes the old file before the new one has its name',
+    open: opening((storage) => ({
+      async write(directory, path, source, conditions, signal) {
+        if (path.includes('/') || conditions || !(await isFile(pathIn(directory, path)))) {
+          return storage.write(directory, path, source, conditions, signal);
+        }
+        const name = `.new-${randomUUID()}`;
+        await storage.write(directory, name, source, conditions, signal);
+        await storage.remove(directory, path, signal);
+        return storage.rename(directory, name, path, signal);
+      },
+    })),
+    breaks: ['crash.write'],
+  },
+  {
+    fault: 'loses the old file when a write breaks off',
+    open: afterBrokenWrites((directory, path) => rm(pathIn(directory, path), { force: true })),
+    breaks: ['signal.before', 'signal.silent-source', 'write.broken-source'],
+  },
+  {
+    fault: 'leaves what it staged when a write breaks off',
+    open: afterBrokenWrites((directory) => writeFile(join(stagingOf(directory), 'write-left'), 'new')),
+    breaks: ['signal.silent-source', 'write.broken-source'],
+  },
+  {
+    fault: 'says that a file is written when the disk is full',
+    open: opening((storage) => ({
+      async write(directory, path, source, conditions, signal) {
+        try {
+          return await storage.write(directory, path, source, conditions, signal);
+        } catch (error) {
+          if (AdapterError.is(error, 'no_space')) return storage.stat(directory, path);
+          throw error;
+        }
+      },
+    })),
+    breaks: ['faults.full-disk'],
+  },
+  {
+    fault: 'replaces a file whatever its etag is',
+    open: opening((storage) => ({
+      write: (directory, path, source, conditions, signal) =>
+        storage.write(directory, path, source, conditions?.ifMatch === null ? conditions : {}, signal),
+    })),
+    breaks: ['write.if-match', 'write.one-winner'],
+  },
+  {
+    fault: 'replaces a file that must not be there',
+    open: opening((storage) => ({
+      write: (directory, path, source, conditions, signal) =>
+        storage.write(directory, path, source, conditions?.ifMatch === null ? {} : conditions, signal),
+    })),
+    breaks: ['write.if-none', 'write.one-winner'],
+  },
+  {
+    fault: 'keeps the etag of a file that is replaced by one of the same size',
+    open: opening(withEtagsOfSizes),
+    breaks: ['etag.changes', 'faults.clock', 'write.if-match'],
+  },
+  {
+    fault: 'reads a whole file into memory',
+    open: opening((storage) => ({
+      async read(directory, path, range, signal) {
+        const { entry, content } = await storage.read(directory, path, range, signal);
+        const whole = await wholeOf(content);
+        const pieces = async function* (): AsyncGenerator<Uint8Array> {
+          for (let from = 0; from < whole.length; from += 128 * 1024) {
+            signal?.throwIfAborted();
+            yield whole.subarray(from, from + 128 * 1024);
+          }
+        };
+        return { entry, content: pieces() };
+      },
+    })),
+    breaks: ['memory.constant'],
+  },
+  {
+    fault: 'leaves a file open when a range of it is refused',
+    open: opening((storage) => {
+      const left: number[] = [];
+      return {
+        async read(directory, path, range, signal) {
+          try {
+            return await storage.read(directory, path, range, signal);
+          } catch (error) {
+            if (range && AdapterError.is(error, 'invalid')) left.push(openSync(pathIn(directory, path), 'r'));
+            throw error;
+          }
+        },
+        async close() {
+          for (const file of left) closeSync(file);
+          await storage.close();
+        },
+      };
+    }),
+    breaks: ['handles.closed'],
+  },
+  {
+    fault: 'leaves a directory with the server',
+    open: opening((storage) => ({
+      async makeDirectory(directory, path, signal) {
+        await storage.makeDirectory(directory, path, signal);
+        // Programs of the test may have taken it away.
+        await lchown(pathIn(directory, path), 0, 0).catch(() => undefined);
+        return storage.stat(directory, path);
+      },
+    })),
+    breaks: ['owner.account'],
+  },
+  {
+    fault: 'gives no entries for a directory that is not there',
+    open: opening((storage) => ({
+      async *list(directory, path, signal) {
+        try {
+          yield* storage.list(directory, path, signal);
+        } catch (error) {
+          if (!AdapterError.is(error, 'not_found')) throw error;
+        }
+      },
+    })),
+    breaks: ['list.direct'],
+  },
+  {
+    fault: 'gives what is in a directory before the directory',
+    open: opening((storage) => ({
+      async *walk(directory, path, signal) {
+        const entries: Entry[] = [];
+        for await (const entry of storage.walk(directory, path, signal)) entries.unshift(entry);
+        yield* entries;
+      },
+    })),
+    breaks: ['walk.parents-first'],
+  },
+  {
+    fault: 'replaces what has the new name when it renames',
+    open: opening((storage) => ({
+      async rename(directory, from, to, signal) {
+        try {
+          return await storage.rename(directory, from, to, signal);
+        } catch (error) {
+          if (!AdapterError.is(error, 'conflict') || from === to || to.includes('/')) throw error;
+          await storage.remove(directory, to, signal);
+          return storage.rename(directory, from, to, signal);
+        }
+      },
+    })),
+    breaks: ['rename.never-replaces'],
+  },
+  {
+    fault: 'ignores the signal when it removes',
+    open: opening((storage) => ({ remove: (directory, path) => storage.remove(directory, path) })),
+    breaks: ['signal.before'],
+  },
+];
+
+/** Entries whose etag is their size; in conditions it stands for the storage's own etag of the entry that was given last. */
+function withEtagsOfSizes(storage: Storage): Partial<Storage> {
+  const last = new Map<string, Entry>();
+  const keyOf = ({ location }: WorkspaceDirectory, path: string): string => `${location}\0${path}`;
+  const bySize = (directory: WorkspaceDirectory, entry: Entry): Entry => {
+    last.set(keyOf(directory, entry.path), entry);
+    return { ...entry, etag: `${entry.sizeBytes}` };
+  };
+  const own = (directory: WorkspaceDirectory, path: string, conditions: WriteConditions = {}): WriteConditions => {
+    const entry = last.get(keyOf(directory, path));
+    return entry && conditions.ifMatch === `${entry.sizeBytes}` ? { ifMatch: entry.etag } : conditions;
+  };
+  return {
+    stat: async (directory, ...more) => bySize(directory, await storage.stat(directory, ...more)),
+    makeDirectory: async (directory, ...more) => bySize(directory, await storage.makeDirectory(directory, ...more)),
+    link: async (directory, ...more) => bySize(directory, await storage.link(directory, ...more)),
+    async read(directory, ...more) {
+      const { entry, content } = await storage.read(directory, ...more);
+      return { entry: bySize(directory, entry), content };
+    },
+    async *list(directory, ...more) {
+      for await (const entry of storage.list(directory, ...more)) yield bySize(directory, entry);
+    },
+    async write(directory, path, source, conditions, signal) {
+      return bySize(directory, await storage.write(directory, path, source, own(directory, path, conditions), signal));
+    },
+    async finishUpload(directory, uploadId, path, conditions, signal) {
+      return bySize(
+        directory,
+        await storage.finishUpload(directory, uploadId, path, own(directory, path, conditions), signal),
+      );
+    },
+  };
+}

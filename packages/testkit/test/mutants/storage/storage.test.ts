@@ -1,0 +1,16 @@
+import { storageSuite } from '@user-workspaces/testkit';
+import { testMutants } from '../mutants.js';
+import { confinementMutants } from './confinement.js';
+import { fileMutants } from './files.js';
+import { differences } from './opening.js';
+import { workspaceMutants } from './workspaces.js';
+
+// Only root gives files to accounts and mounts a small disk: without them nobody can see what goes wrong there.
+const unseen = [
+  ...(differences?.owners ? ['owner.account'] : []),
+  ...(differences?.fullDisk ? ['faults.full-disk'] : []),
+];
+const mutants = [...confinementMutants, ...fileMutants, ...workspaceMutants].filter(
+  ({ breaks }) => !breaks.some((id) => unseen.includes(id)),
+);
+testMutants(storageSuite, differences, mutants, 8);
