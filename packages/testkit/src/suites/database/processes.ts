@@ -114,7 +114,7 @@ export const processGuarantees: readonly DatabaseGuarantee[] = [
       const reported = program.lines().length;
       const numbersOf = async (letter: string): Promise<number[]> => {
         const rows = await database.find('users', { where: { username: { contains: `${letter}-` } } });
-        return rows.map(({ username }) => Number(username.slice(2)));
+        return rows.map(({ username }) => Number(username.slice(2))).sort((one, other) => one - other);
       };
       const deadlineMs = performance.now() + 10_000;
       // The database itself may learn of the death a little later.

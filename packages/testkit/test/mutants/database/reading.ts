@@ -135,13 +135,16 @@ export const readingMutants: readonly Mutant<DatabaseWorld>[] = [
     fault: 'gives the newest rows first when no order is asked for',
     open: asking((query) => (query.orderBy ? query : { ...query, orderBy: [['id', 'desc']] })),
     breaks: [
-      'crash.whole',
       'query.limit',
       'query.order',
       'read.committed',
+      'remove.where-required',
       'transaction.nothing',
       'update.count',
+      'update.where-required',
       'where.equality',
+      'where.null',
+      'where.operators',
     ],
   },
   {

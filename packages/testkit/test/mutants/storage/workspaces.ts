@@ -135,15 +135,15 @@ export const workspaceMutants: readonly Mutant<StorageWorld>[] = [
   {
     fault: 'tells where its files are when it is asked whether it works',
     open: opening((storage) => {
-      let last = '';
+      const known: string[] = [];
       return {
         async check(signal) {
           const { connected, message } = await storage.check(signal);
-          return { connected, message: `${message} The last one is ${last}.` };
+          return { connected, message: `${message} They are ${known.join(', ')}.` };
         },
         locate(account, workspaceId) {
-          last = storage.locate(account, workspaceId);
-          return last;
+          known.push(storage.locate(account, workspaceId));
+          return storage.locate(account, workspaceId);
         },
       };
     }),
