@@ -84,7 +84,7 @@ export function trialsOf<W extends World, Capability extends string>(
 }
 
 /** Time that closing a world may take: an adapter that hangs must not hang those who try it. */
-const closingMs = 30_000;
+const closingMs = 60_000;
 
 /** Tries one guarantee in a world of its own. @throws what the check throws, or why the world could not be opened or closed. */
 export async function runTrial<W extends World>(

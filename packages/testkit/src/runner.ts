@@ -14,7 +14,7 @@ export interface TestRunner {
 }
 
 /** Time that opening and closing a world may take on top of a test's own. */
-const aroundMs = 60_000;
+const aroundMs = 120_000;
 
 /** Registers one test for each guarantee of a suite. The name of each test states the promise that it protects. */
 export function testAdapter<W extends World, Capability extends string>(
