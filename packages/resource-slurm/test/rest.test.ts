@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   missingForSlurm,
   type RestDaemon,
@@ -165,6 +165,7 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
     expect(asked).not.toMatch(/GET \/slurm\/v0\.0\.3[67]\/jobs/);
 
     const daemon = await startRestDaemon(cluster, 'openapi/v0.0.38');
+    onTestFinished(() => daemon.kill());
     const changing = await openSlurmWorld(cluster, daemon.port);
     const specification = specificationOf(changing, 'exit 4');
     await changing.resource.launch(specification);
@@ -173,11 +174,11 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
     expect(await observe(changing.resource, specification)).toMatchObject({ kind: 'unknown' });
     expect(await until(changing.resource, specification, 'ended')).toMatchObject({ exitCode: 4 });
     await changing.close();
-    await daemon.kill();
   });
 
   test('a slurmrestd that speaks no known version is refused, with what it speaks', async () => {
     const daemon = await startRestDaemon(cluster, 'openapi/dbv0.0.38');
+    onTestFinished(() => daemon.kill());
     const world = await openSlurmWorld(cluster);
     const rest = { url: `http://127.0.0.1:${daemon.port}`, keyFile: `${cluster.directory}/keys/jwt.key` };
     const resource = await world.make({ rest });
@@ -188,6 +189,5 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
     });
     expect(await resource.check()).toMatchObject({ connected: false, message: expect.stringContaining(message) });
     await world.close();
-    await daemon.kill();
   });
 });
