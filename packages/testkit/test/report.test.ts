@@ -44,11 +44,11 @@ describe('an adapter that hangs', () => {
     try {
       const hangs = () => new Promise<never>(() => undefined);
       const trying = tryAdapter(suite, { name: 'hangs', open: async () => ({ value: 1, close: hangs }) });
-      await vi.advanceTimersByTimeAsync(60_000);
+      await vi.advanceTimersByTimeAsync(120_000);
       const { results } = await trying;
       expect(results.map(({ error }) => String(error))).toEqual([
-        'Error: value.positive: the world was not closed within 30000 ms.',
-        'Error: value.odd: the world was not closed within 30000 ms.',
+        'Error: value.positive: the world was not closed within 60000 ms.',
+        'Error: value.odd: the world was not closed within 60000 ms.',
       ]);
     } finally {
       vi.useRealTimers();
