@@ -8,13 +8,11 @@ import { cleanUp } from './clean-up.js';
 import { JobWork } from './job-work.js';
 import type { SessionProbe } from './session-probe.js';
 import { workOnShare } from './share-work.js';
+import { SweepTimes } from './sweep-times.js';
 import { workOnWorkspace } from './workspace-work.js';
 
 /** The longest time between two looks at the rows: what other processes wrote is found then. */
 const idleMs = 2_000;
-
-/** How often everything that runs is observed, even if nothing seems to move. */
-const sweepMs = { push: 15_000, poll: 2_000 } as const;
 
 /** How many rows of one kind are worked on at once. */
 const concurrency = 16;
@@ -41,7 +39,7 @@ export class Reconciler {
   readonly #soon = new Map<number, number>();
   /** Launch keys that a resource says have changed. */
   readonly #pushed = new Set<string>();
-  readonly #nextSweepMs = new Map<string, number>();
+  readonly #sweeps: SweepTimes;
   /** File work under way, and mails, each by name of its row. */
   readonly #busy = { files: new Set<string>(), mails: new Set<string>() };
   /** Jobs of which the operator was told that they wait too long. */
@@ -54,6 +52,7 @@ export class Reconciler {
     this.#context = context;
     this.#metrics = metrics;
     this.#jobs = new JobWork(context, metrics, probe);
+    this.#sweeps = new SweepTimes(context.resources);
   }
 
   /** Begins to work in the background. */
@@ -66,7 +65,9 @@ export class Reconciler {
         this.nudge();
       }, signal);
     }
-    const unsubscribe = this.#context.journal.onCommitted(({ isDue }) => {
+    const { clock, journal } = this.#context;
+    const unsubscribe = journal.onCommitted(({ isDue, jobs }) => {
+      for (const { resource } of jobs.values()) this.#sweeps.moved(resource, clock.now());
       if (isDue) this.nudge();
     });
     this.#running = this.#loop().finally(unsubscribe);
@@ -100,7 +101,7 @@ export class Reconciler {
       let waitMs = idleMs;
       try {
         await this.pass(signal);
-        const next = Math.min(...this.#soon.values(), ...this.#nextSweepMs.values(), clock.now() + idleMs);
+        const next = Math.min(...this.#soon.values(), this.#sweeps.earliestMs, clock.now() + idleMs);
         waitMs = Math.max(10, next - clock.now());
       } catch (error) {
         if (signal.aborted) break;
@@ -138,18 +139,14 @@ export class Reconciler {
 
   /** Active jobs with a wish to carry out, a changed launch, a time to look again, or a sweep of their resource. */
   async #dueJobs(nowMs: number): Promise<JobRow[]> {
-    const { database, resources } = this.#context;
+    const { database } = this.#context;
     const status = { in: activeJobStatuses };
     const found = new Map<number, JobRow>();
     const add = (rows: readonly JobRow[]): void => {
       for (const row of rows) found.set(row.id, row);
     };
     add(await database.find('jobs', { where: { status, due_at_ms: { lte: nowMs } }, limit: batchSize }));
-    for (const [name, { resource }] of resources) {
-      if ((this.#nextSweepMs.get(name) ?? 0) > nowMs) continue;
-      this.#nextSweepMs.set(name, nowMs + sweepMs[resource.capabilities.push ? 'push' : 'poll']);
-      add(await database.find('jobs', { where: { status, resource: name } }));
-    }
+    for (const resource of this.#sweeps.begin(nowMs)) add(await database.find('jobs', { where: { status, resource } }));
     const keys = [...this.#pushed];
     this.#pushed.clear();
     if (keys.length > 0) add(await database.find('jobs', { where: { status, launch_key: { in: keys } } }));
@@ -177,7 +174,7 @@ export class Reconciler {
 
   /** One question per resource for all its launches. */
   async #observe(rows: readonly JobRow[], signal: AbortSignal): Promise<ReadonlyMap<string, Observation>> {
-    const { database, resources } = this.#context;
+    const { clock, database, resources } = this.#context;
     const launched = rows.filter((row) => row.launch_begun);
     const workspaceIds = [...new Set(launched.map((row) => row.workspace_id))];
     const workspaces = await database.find('workspaces', { where: { id: { in: workspaceIds } } });
@@ -190,8 +187,10 @@ export class Reconciler {
         own.map((row) => launchReferenceOf(this.#context, row, workspaceById.get(row.workspace_id))),
       );
       const startedAt = performance.now();
+      const askedAtMs = clock.elapsed();
       const observed = await resource.observe(references, signal);
       this.#metrics.reconcile('observe', (performance.now() - startedAt) / 1000, own.length);
+      this.#sweeps.took(name, clock.elapsed() - askedAtMs);
       for (const [key, observation] of observed) all.set(key, observation);
     }
     return all;

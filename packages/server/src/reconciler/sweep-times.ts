@@ -1,0 +1,57 @@
+import type { ResourceEntry } from '../options.js';
+
+/** The shortest time between two looks at everything that runs on a resource. */
+const shortestMs = { push: 15_000, poll: 2_000 } as const;
+
+/** The longest time after which a job's end is noticed. */
+const longestMs = 30_000;
+
+/**
+ * The part of the time that looking at a resource may take, while its jobs change and while nothing does: one with many thousands of jobs is asked less often than
+ * one with ten, and one that answers slowly is left in peace.
+ */
+const share = { moving: 1 / 4, quiet: 1 / 20 } as const;
+
+/** When everything that runs on a resource is observed, even if nothing seems to move. */
+export class SweepTimes {
+  readonly #resources: ReadonlyMap<string, ResourceEntry>;
+  readonly #nextMs = new Map<string, number>();
+  readonly #tookMs = new Map<string, number>();
+  readonly #moving = new Set<string>();
+
+  constructor(resources: ReadonlyMap<string, ResourceEntry>) {
+    this.#resources = resources;
+  }
+
+  /** The resources that are to be swept now. */
+  begin(nowMs: number): readonly string[] {
+    const due = [...this.#resources.keys()].filter((name) => (this.#nextMs.get(name) ?? 0) <= nowMs);
+    for (const name of due) {
+      const part = this.#moving.delete(name) ? share.moving : share.quiet;
+      const wantedMs = Math.min(longestMs, (this.#tookMs.get(name) ?? 0) / part);
+      this.#nextMs.set(name, nowMs + Math.max(this.#shortestMs(name), wantedMs));
+    }
+    return due;
+  }
+
+  /** How long a resource took to answer. */
+  took(name: string, tookMs: number): void {
+    this.#tookMs.set(name, tookMs);
+  }
+
+  /** A job of this resource has changed: more may follow. */
+  moved(name: string, nowMs: number): void {
+    this.#moving.add(name);
+    const nextMs = this.#nextMs.get(name);
+    if (nextMs !== undefined) this.#nextMs.set(name, Math.min(nextMs, nowMs + this.#shortestMs(name)));
+  }
+
+  /** When the next sweep is due. */
+  get earliestMs(): number {
+    return Math.min(...this.#nextMs.values());
+  }
+
+  #shortestMs(name: string): number {
+    return shortestMs[this.#resources.get(name)?.resource.capabilities.push ? 'push' : 'poll'];
+  }
+}

@@ -1,0 +1,50 @@
+import type { Resource } from '@user-workspaces/contract';
+import { describe, expect, test } from 'vitest';
+import { SweepTimes } from '../../src/reconciler/sweep-times.js';
+
+const entry = (push: boolean) => ({ resource: { capabilities: { push } } as Resource, parameterMapping: {} });
+const both = () =>
+  new SweepTimes(
+    new Map([
+      ['cluster', entry(false)],
+      ['here', entry(true)],
+    ]),
+  );
+
+/** When the cluster is looked at within a time, if each look takes so long. */
+function looks(sweeps: SweepTimes, tookMs: number, untilMs: number): number[] {
+  const at: number[] = [];
+  for (let nowMs = 0; nowMs <= untilMs; nowMs = Math.max(nowMs + 1, sweeps.earliestMs)) {
+    if (!sweeps.begin(nowMs).includes('cluster')) continue;
+    at.push(nowMs);
+    sweeps.took('cluster', tookMs);
+  }
+  return at;
+}
+
+describe('all that runs is looked at', () => {
+  test('every two seconds where it must be asked for, every fifteen where changes are told', () => {
+    const sweeps = both();
+    expect(sweeps.begin(0)).toEqual(['cluster', 'here']);
+    expect(sweeps.begin(1_999)).toEqual([]);
+    expect(sweeps.begin(2_000)).toEqual(['cluster']);
+    expect(sweeps.begin(15_000)).toEqual(['cluster', 'here']);
+  });
+
+  test('for no more than a twentieth of the time while nothing moves, and at least twice a minute', () => {
+    expect(looks(both(), 50, 10_000)).toEqual([0, 2_000, 4_000, 6_000, 8_000, 10_000]);
+    expect(looks(both(), 800, 60_000)).toEqual([0, 2_000, 18_000, 34_000, 50_000]);
+    expect(looks(both(), 10_000, 90_000)).toEqual([0, 2_000, 32_000, 62_000]);
+  });
+
+  test('soon after a change, and for a quarter of the time while there are more', () => {
+    const sweeps = new SweepTimes(new Map([['cluster', entry(false)]]));
+    expect(looks(sweeps, 800, 20_000)).toEqual([0, 2_000, 18_000]);
+    sweeps.moved('cluster', 20_000);
+    expect(sweeps.earliestMs).toBe(22_000);
+    expect(sweeps.begin(22_000)).toEqual(['cluster']);
+    expect(sweeps.earliestMs).toBe(25_200);
+    expect(sweeps.begin(25_200)).toEqual(['cluster']);
+    expect(sweeps.earliestMs).toBe(41_200);
+  });
+});
