@@ -1,0 +1,131 @@
+// How soon a job runs, and how many are launched in a second, on this machine, on a real Slurm cluster of two nodes and, where one is named, by a Docker engine.
+//   node test/bench/launches.mjs [unix:///var/run/docker.sock image]      Needs a build, root, and the packages that .ci/run installs for Slurm.
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { createDockerResource } from '@user-workspaces/resource-docker';
+import { createLocalResource } from '@user-workspaces/resource-local';
+import { createSlurmResource } from '@user-workspaces/resource-slurm';
+
+const oneByOne = 10;
+const together = 40;
+const atOnce = 8;
+const user = 'uwsbench';
+const script = (name) => fileURLToPath(new URL(`../backends/slurm/${name}`, import.meta.url));
+const [url, image] = process.argv.slice(2);
+
+// One cluster at a time on a machine: whoever listens here has it.
+const turn = createServer().listen(26_817, '127.0.0.1');
+await once(turn, 'listening');
+const directory = mkdtempSync(`${tmpdir()}/uws-slurm-`);
+chmodSync(directory, 0o755);
+let jobs = 0;
+try {
+  execFileSync(script('up.sh'), [directory], { env: { ...process.env, JOB_USERS: user }, stdio: 'ignore' });
+  const id = (option) => Number(execFileSync('id', [option, user], { encoding: 'utf8' }));
+  const account = { name: user, uid: id('-u'), gid: id('-g') };
+  const workspacePath = `${directory}/workspace`;
+  mkdirSync(workspacePath);
+  chownSync(workspacePath, account.uid, account.gid);
+  const records = (name) => {
+    mkdirSync(`${directory}/${name}`, { mode: 0o700 });
+    return `${directory}/${name}`;
+  };
+  const resources = [
+    await createLocalResource({ name: 'local', recordsDirectory: records('local') }),
+    await createSlurmResource({
+      name: 'Slurm, by commands',
+      recordsDirectory: records('slurm'),
+      commandLine: { slurmConf: `${directory}/etc/slurm.conf` },
+    }),
+    await createSlurmResource({
+      name: 'Slurm, by slurmrestd',
+      recordsDirectory: records('rest'),
+      commandLine: { slurmConf: `${directory}/etc/slurm.conf` },
+      rest: { url: 'http://127.0.0.1:6820', keyFile: `${directory}/keys/jwt.key` },
+    }),
+    ...(url ? [createDockerResource({ name: 'Docker', address: { url }, defaults: { image } })] : []),
+  ];
+  const rows = [];
+  for (const resource of resources) {
+    rows.push(await measure(resource, account, workspacePath));
+    await resource.close();
+  }
+  console.table(rows);
+  console.log(
+    `Medians of ${oneByOne} jobs, one after the other, seen by looks 20 ms apart; the rate is of ${together} launches, ${atOnce} at once.`,
+  );
+} finally {
+  execFileSync(script('down.sh'), [directory]);
+  rmSync(directory, { recursive: true, force: true });
+  turn.close();
+}
+
+async function measure(resource, account, workspacePath) {
+  const make = () => ({
+    launchKey: randomBytes(16).toString('hex'),
+    jobId: ++jobs,
+    account,
+    workspacePath,
+    command: ['sleep', '300'],
+    files: [],
+    environment: {},
+    limits: { cpus: 0.1, memoryMb: 32 },
+    options: {},
+  });
+  const launched = [];
+  const answered = [];
+  const running = [];
+  for (let count = 0; count < oneByOne; count += 1) {
+    const job = make();
+    launched.push(job);
+    const start = performance.now();
+    await resource.launch(job);
+    answered.push(performance.now() - start);
+    while ((await observe(resource, job)).kind !== 'running') await sleep(20);
+    running.push(performance.now() - start);
+    await resource.stop({ ...job, handle: null }, 0);
+  }
+  const queue = Array.from({ length: together }, make);
+  launched.push(...queue);
+  const start = performance.now();
+  const todo = queue.values();
+  const worker = async () => {
+    for (const job of todo) await resource.launch(job);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  const rate = together / ((performance.now() - start) / 1000);
+  await tidy(resource, launched);
+  return {
+    resource: resource.name,
+    'launch answered, ms': Math.round(median(answered)),
+    'running, ms': Math.round(median(running)),
+    'launches a second': Number(rate.toPrecision(3)),
+  };
+}
+
+async function observe(resource, job) {
+  return (await resource.observe([{ ...job, handle: null }])).get(job.launchKey);
+}
+
+async function tidy(resource, all) {
+  for (const job of all) {
+    const reference = { ...job, handle: null };
+    for (;;) {
+      const { kind } = await observe(resource, job);
+      if (kind === 'ended' || kind === 'absent') break;
+      await resource.stop(reference, 0);
+      await sleep(20);
+    }
+    await resource.forget(reference);
+  }
+}
+
+function median(values) {
+  return values.sort((one, other) => one - other)[Math.floor(values.length / 2)];
+}
