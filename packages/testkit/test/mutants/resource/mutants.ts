@@ -151,7 +151,6 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'counts the grace from the last call',
-    isLong: true,
     // Since that call no time has passed, so that the grace is never over.
     open: opening((resource) => ({
       stop: (launch, graceMs, signal) => resource.stop(launch, graceMs === 0 ? 0 : 1e9, signal),
@@ -232,12 +231,10 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   },
   {
     fault: 'lets a shell read the command',
-    isLong: true,
-    open: launching((specification) => ({
+    // What is no more than a script, as most commands of the suite, would not reach its own shell any more, and no session would be served.
+    open: launching(({ command, ...specification }) => ({
       ...specification,
-      // What is no more than a script, as most commands of the suite, would not reach its own shell any more.
-      command:
-        specification.command.length > 5 ? ['/bin/sh', '-c', specification.command.join(' ')] : specification.command,
+      command: command.length > 5 && !specification.session ? ['/bin/sh', '-c', command.join(' ')] : command,
     })),
     breaks: ['launch.command'],
   },
