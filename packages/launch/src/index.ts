@@ -1,5 +1,5 @@
 export { environmentOf } from './environment.js';
-export { answering, hasCode } from './errors.js';
+export { answering, hasCode, unlessMissing } from './errors.js';
 export { jobDirectoryOf, withJobDirectory } from './job-directory.js';
 export { type Report, readReport, versionOfReport } from './report.js';
 export { assignments, fileLines, quote } from './shell.js';

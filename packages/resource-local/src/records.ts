@@ -4,7 +4,6 @@ import {
   chmod,
   chown,
   constants,
-  type FileHandle,
   link,
   mkdir,
   open,
@@ -16,7 +15,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { AdapterError } from '@user-workspaces/contract';
-import { hasCode } from '@user-workspaces/launch';
+import { hasCode, unlessMissing } from '@user-workspaces/launch';
 import {
   isLaunchRecord,
   type LaunchRecord,
@@ -131,11 +130,9 @@ export class Records {
 
   /** What is recorded now; `undefined` for an unknown key. Throws when the records cannot be read or make no sense. */
   async read(launchKey: string): Promise<LaunchState | undefined> {
-    let directory: FileHandle;
-    try {
-      directory = await open(this.directory(launchKey), constants.O_RDONLY | constants.O_DIRECTORY);
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error;
+    const path = this.directory(launchKey);
+    const directory = await unlessMissing(open(path, constants.O_RDONLY | constants.O_DIRECTORY));
+    if (!directory) {
       await stat(this.changes); // Without it this is no directory of records, and nothing follows from an absence.
       this.known.delete(launchKey); // Another process may have removed it.
       return undefined;
@@ -199,13 +196,8 @@ interface Line {
 }
 
 async function firstLine(path: string): Promise<Line | undefined> {
-  let file: FileHandle;
-  try {
-    file = await open(path);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  const file = await unlessMissing(open(path));
+  if (!file) return undefined;
   try {
     const text = await file.readFile('utf8');
     const end = text.indexOf('\n');
@@ -217,24 +209,13 @@ async function firstLine(path: string): Promise<Line | undefined> {
 }
 
 async function readRecord(path: string, launchKey: string): Promise<LaunchRecord | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
+  const text = await unlessMissing(readFile(path, 'utf8'));
+  if (text === undefined) return undefined;
   const record: unknown = JSON.parse(text);
   if (!isLaunchRecord(record)) throw new Error(`The launch.json of launch ${launchKey} is damaged.`);
   return record;
 }
 
 async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
-    throw error;
-  }
+  return (await unlessMissing(stat(path))) !== undefined;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LaunchEnd } from '@user-workspaces/contract';
-import { hasCode } from '@user-workspaces/launch';
+import { hasCode, unlessMissing } from '@user-workspaces/launch';
 
 /** The cluster's job that a launch key stands for, or that there shall never be one. Made once; nothing changes it. */
 export type Claim =
@@ -37,12 +37,8 @@ export class Records {
 
   /** Milliseconds since {@link intend}. */
   async intendedSinceMs(launchKey: string): Promise<number> {
-    try {
-      return Math.max(0, Date.now() - (await stat(join(this.root, launchKey, 'intent'))).mtimeMs);
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return 0;
-      throw error;
-    }
+    const intent = await unlessMissing(stat(join(this.root, launchKey, 'intent')));
+    return intent ? Math.max(0, Date.now() - intent.mtimeMs) : 0;
   }
 
   /** Takes {@link intend} back: the cluster surely has no job for this key. */
@@ -131,7 +127,7 @@ export class Records {
   async remove(launchKey: string): Promise<void> {
     // In one step out of sight; what a crash leaves of it is found by its name.
     const away = join(this.root, `removed-${launchKey}-${randomBytes(4).toString('hex')}`);
-    await rename(join(this.root, launchKey), away).catch(ignoreMissing);
+    await unlessMissing(rename(join(this.root, launchKey), away));
     await rm(away, { recursive: true, force: true });
   }
 
@@ -157,16 +153,6 @@ export class Records {
 
 /** These files are written by this module alone, whole or not at all. */
 async function readJson<T>(path: string): Promise<T | undefined> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-  return JSON.parse(text);
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!hasCode(error, 'ENOENT')) throw error;
+  const text = await unlessMissing(readFile(path, 'utf8'));
+  return text === undefined ? undefined : JSON.parse(text);
 }
