@@ -1,5 +1,6 @@
 import type { Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
+import { viewParameter } from '../views/parameter.js';
 
 /** What this server offers. */
 export function catalogueHandlers(
@@ -16,7 +17,7 @@ export function catalogueHandlers(
       },
     ]),
   );
-  const parameters = context.parameters.map(({ aliases: _, ...parameter }) => parameter);
+  const parameters = context.parameters.map(viewParameter);
   return {
     async listJobTypes() {
       return { message: 'Successful.', success: true, data: { job_types: jobTypes } };

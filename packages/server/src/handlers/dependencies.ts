@@ -21,11 +21,17 @@ export async function healthOf(check: (signal: AbortSignal) => Promise<Health>):
   }
 }
 
-/** Asks at most once in {@link ageMs}, however many want to know. */
+/** Asks at most once in {@link ageMs}, however many want to know. What fails is asked anew by the next. */
 export function askedSeldom<Answer>(clock: Clock, ask: () => Promise<Answer>): () => Promise<Answer> {
   let latest: { readonly askedAtMs: number; readonly answer: Promise<Answer> } | undefined;
   return () => {
-    if (!latest || latest.askedAtMs < clock.now() - ageMs) latest = { askedAtMs: clock.now(), answer: ask() };
+    if (!latest || latest.askedAtMs < clock.now() - ageMs) {
+      const asked = { askedAtMs: clock.now(), answer: ask() };
+      asked.answer.catch(() => {
+        if (latest === asked) latest = undefined;
+      });
+      latest = asked;
+    }
     return latest.answer;
   };
 }

@@ -3,6 +3,7 @@ import type { Schema } from '@user-workspaces/schema';
 import type { Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
 import { isHeeded } from '../services/job-options.js';
+import { viewParameter } from '../views/parameter.js';
 import { askedSeldom, askTimeoutMs, healthOf } from './dependencies.js';
 
 /** Where jobs run, and how busy it is there. */
@@ -35,9 +36,9 @@ export function resourceHandlers(context: ServerContext): Pick<Handlers, 'listRe
           health,
           limits: resource.capabilities.limits,
           can_extend: resource.capabilities.extend,
-          options: parameters.flatMap(({ aliases: _, ...parameter }) =>
-            isHeeded(parameterMapping, parameter.variable_name) ? [parameter] : [],
-          ),
+          options: parameters
+            .filter(({ variable_name }) => isHeeded(parameterMapping, variable_name))
+            .map(viewParameter),
           jobs: { pending, running },
           load,
         };

@@ -186,11 +186,11 @@ export class Reconciler {
       const references = await Promise.all(
         own.map((row) => launchReferenceOf(this.#context, row, workspaceById.get(row.workspace_id))),
       );
-      const startedAt = performance.now();
       const askedAtMs = clock.elapsed();
       const observed = await resource.observe(references, signal);
-      this.#metrics.reconcile('observe', (performance.now() - startedAt) / 1000, own.length);
-      this.#sweeps.took(name, clock.elapsed() - askedAtMs);
+      const tookMs = clock.elapsed() - askedAtMs;
+      this.#metrics.reconcile('observe', tookMs / 1000, own.length);
+      this.#sweeps.took(name, tookMs);
       for (const [key, observation] of observed) all.set(key, observation);
     }
     return all;
