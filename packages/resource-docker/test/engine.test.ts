@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LaunchSpecification, Resource } from '@user-workspaces/contract';
 import { afterAll, expect, test, vi } from 'vitest';
 import { busyboxImage, whatEngineNeeds } from '../../../test/backends/docker-engine.js';
+import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
-import { ended, job, observe, outputOf, referenceTo, until } from './jobs.js';
+import { ended, outputOf, until } from './jobs.js';
 import { Registry } from './registry.js';
 import { type DockerWorld, openDockerWorld, stopSharedEngine } from './world.js';
 
@@ -26,7 +27,7 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
   test('the answer of create or start is lost: the job is started once all the same', () =>
     inWorld(async (world) => {
       for (const [index, lost] of [/^POST .*\/containers\/create/, /^POST .*\/start/].entries()) {
-        const specification = job(world, `echo started >> starts-${index}; sleep 60`);
+        const specification = specificationOf(world, `echo started >> starts-${index}; sleep 60`);
         world.link.loseNext(lost);
         await expect(world.resource.launch(specification)).rejects.toMatchObject({ kind: 'unavailable' });
         await world.make().launch(specification);
@@ -48,7 +49,7 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
 
   test('a container that has run is never started again, whoever starts it', () =>
     inWorld(async (world) => {
-      const specification = job(world, 'echo started >> starts; exit 3');
+      const specification = specificationOf(world, 'echo started >> starts; exit 3');
       const { handle } = await world.resource.launch(specification);
       await ended(world.resource, specification);
       await world.engine.ask('POST', `/containers/${handle}/start`);
@@ -61,7 +62,7 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
       async (world) => {
         const script =
           'grep -E "^(Cap|NoNewPrivs|Groups|Uid)" /proc/self/status; touch /tmp/a && echo tmp; touch here && echo here; touch /etc/a 2>/dev/null || echo refused; env | grep -c UWS_START';
-        const specification = job(world, script);
+        const specification = specificationOf(world, script);
         await world.resource.launch(specification);
         await ended(world.resource, specification);
         const output = await outputOf(world.resource, specification);
@@ -78,9 +79,9 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
 
   test('an image of one static program: exit codes, signals and a stop are told apart as elsewhere', () =>
     inWorld(async (world) => {
-      const codes = job(world, 'exit 143');
-      const signal = job(world, 'kill -SEGV $$');
-      const obeys = job(world, "trap 'exit 9' TERM; echo ready > ready; while :; do sleep 0.1; done");
+      const codes = specificationOf(world, 'exit 143');
+      const signal = specificationOf(world, 'kill -SEGV $$');
+      const obeys = specificationOf(world, "trap 'exit 9' TERM; echo ready > ready; while :; do sleep 0.1; done");
       for (const each of [codes, signal, obeys]) await world.resource.launch(each);
       expect(await ended(world.resource, codes)).toMatchObject({ exitCode: 143, signal: null, cause: 'exited' });
       expect(await ended(world.resource, signal)).toMatchObject({ exitCode: null, signal: 'SIGSEGV', cause: 'exited' });
@@ -93,7 +94,7 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
     inWorld(async (world) => {
       const script =
         'n=0; while [ $n -lt 100 ]; do n=$((n+1)); for p in $(ls /proc | grep ^[0-9]); do [ $p = $$ ] || kill -KILL $p; done 2>/dev/null; sleep 0.2; done; echo survived > survived';
-      const specification = job(world, script, { limits: { timeLimitMinutes: 4 / 60 } });
+      const specification = specificationOf(world, script, { limits: { timeLimitMinutes: 4 / 60 } });
       await world.resource.launch(specification);
       const seen = await ended(world.resource, specification);
       expect(seen.cause).toBe('time_limit');
@@ -105,18 +106,18 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
     try {
       await inWorld(async (world) => {
         const resourceDetails = { image: `${registry.address}/one:1` };
-        const never = job(world, 'true', { resourceDetails: { ...resourceDetails, pull_policy: 'never' } });
+        const never = specificationOf(world, 'true', { resourceDetails: { ...resourceDetails, pull_policy: 'never' } });
         await expect(world.resource.launch(never)).rejects.toMatchObject({ kind: 'invalid' });
-        const unknown = job(world, 'true', { resourceDetails: { image: `${registry.address}/other:1` } });
+        const unknown = specificationOf(world, 'true', { resourceDetails: { image: `${registry.address}/other:1` } });
         const message = new RegExp(`^The image ${registry.address}/other:1 cannot be fetched: .*(unknown|not found)`);
         await expect(launchUntilKnown(world.resource, unknown)).rejects.toMatchObject({
           kind: 'invalid',
           message: expect.stringMatching(message),
         });
-        const away = job(world, 'true', { resourceDetails: { image: '127.0.0.1:9/one:1' } });
+        const away = specificationOf(world, 'true', { resourceDetails: { image: '127.0.0.1:9/one:1' } });
         await expect(world.resource.launch(away)).rejects.toMatchObject({ kind: 'unavailable' });
 
-        const fetched = job(world, 'echo fetched', { resourceDetails });
+        const fetched = specificationOf(world, 'echo fetched', { resourceDetails });
         const told: string[] = [];
         const watching = new AbortController();
         const ready = new Promise<void>((resolve) => {
@@ -145,9 +146,9 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
 
   test('what has ended long ago is removed, of this owner alone', () =>
     inWorld(async (world) => {
-      const own = job(world, 'exit 0');
-      const running = job(world, 'sleep 60');
-      const others = job(world, 'exit 0');
+      const own = specificationOf(world, 'exit 0');
+      const running = specificationOf(world, 'sleep 60');
+      const others = specificationOf(world, 'exit 0');
       const other = world.make({ owner: `${world.owner}-other` });
       for (const each of [own, running]) await world.resource.launch(each);
       await other.launch(others);
@@ -168,8 +169,8 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
 
   test('kill -9 of the daemon: nothing is known until it is back, then everything is as it was', () =>
     inWorld(async (world) => {
-      const goesOn = job(world, 'while :; do echo beat >> beats; sleep 0.2; done');
-      const ends = job(world, 'while [ ! -e end ]; do sleep 0.1; done; exit 3');
+      const goesOn = specificationOf(world, 'while :; do echo beat >> beats; sleep 0.2; done');
+      const ends = specificationOf(world, 'while [ ! -e end ]; do sleep 0.1; done; exit 3');
       for (const each of [goesOn, ends]) await world.resource.launch(each);
       const before = await until(async () => {
         const seen = await observe(world.resource, goesOn);

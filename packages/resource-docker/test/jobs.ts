@@ -1,39 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LaunchReference, LaunchSpecification, Observation, Resource } from '@user-workspaces/contract';
-import type { ResourceWorld } from '@user-workspaces/testkit';
-
-let jobs = 0;
-
-export function job(
-  world: Pick<ResourceWorld, 'account' | 'workspacePath'>,
-  script: string,
-  changes: Partial<LaunchSpecification> = {},
-): LaunchSpecification {
-  return {
-    launchKey: randomBytes(16).toString('hex'),
-    jobId: ++jobs,
-    account: world.account,
-    workspacePath: world.workspacePath,
-    command: ['/bin/sh', '-c', script],
-    files: [],
-    environment: {},
-    limits: {},
-    options: {},
-    ...changes,
-  };
-}
-
-export const referenceTo = (specification: LaunchSpecification): LaunchReference => ({
-  ...specification,
-  handle: null,
-});
-
-export async function observe(resource: Resource, specification: LaunchSpecification): Promise<Observation> {
-  const seen = (await resource.observe([referenceTo(specification)])).get(specification.launchKey);
-  if (!seen) throw new Error('The launch was not answered.');
-  return seen;
-}
+import type { LaunchSpecification, Resource } from '@user-workspaces/contract';
+import { observe, referenceTo } from '../../../test/support/launches.js';
 
 export async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (let tries = 0; tries < 400; tries += 1) {

@@ -5,9 +5,10 @@ import { AdapterError, type Resource } from '@user-workspaces/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { busyboxImage, DockerEngine, whatEngineNeeds } from '../../../test/backends/docker-engine.js';
 import { missingForSsh, SshServer } from '../../../test/backends/ssh-server.js';
+import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
 import { createDockerResource } from '../src/index.js';
-import { ended, job, observe, outputOf, referenceTo, until } from './jobs.js';
+import { ended, outputOf, until } from './jobs.js';
 import { account, makeWorkspace } from './world.js';
 
 const missing = [whatEngineNeeds(), missingForSsh()].filter((sentence) => sentence !== '').join('; ');
@@ -47,7 +48,10 @@ describeUnless(missing, 'an engine that is reached by ssh', () => {
     expect(await resource.check()).toMatchObject({ connected: true });
     const told: string[] = [];
     resource.watch((keys) => told.push(...keys), new AbortController().signal);
-    const specification = job({ account, workspacePath }, 'echo one; while [ ! -e go ]; do sleep 0.1; done; echo two');
+    const specification = specificationOf(
+      { account, workspacePath },
+      'echo one; while [ ! -e go ]; do sleep 0.1; done; echo two',
+    );
     await resource.launch(specification);
     let text = '';
     const follow = async (): Promise<true> => {
@@ -68,7 +72,7 @@ describeUnless(missing, 'an engine that is reached by ssh', () => {
     await machine.breakConnections();
     await until(async () => (await observe(resource, specification)).kind === 'running' || undefined);
     await resource.launch(specification); // Not a second time.
-    const finish = job({ account, workspacePath }, 'echo > go');
+    const finish = specificationOf({ account, workspacePath }, 'echo > go');
     await resource.launch(finish);
     expect(await ended(resource, specification)).toMatchObject({ exitCode: 0 });
     await following;
@@ -86,7 +90,7 @@ describeUnless(missing, 'an engine that is reached by ssh', () => {
       connected: false,
       message: expect.stringMatching(/not reached by ssh: Host key verification failed/),
     });
-    const specification = job({ account, workspacePath }, 'true');
+    const specification = specificationOf({ account, workspacePath }, 'true');
     await expect(resource.launch(specification)).rejects.toMatchObject({ kind: 'unavailable' });
     expect((await observe(resource, specification)).kind).toBe('unknown');
   });

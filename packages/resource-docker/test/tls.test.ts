@@ -3,9 +3,10 @@ import type { Resource } from '@user-workspaces/contract';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { busyboxImage, DockerEngine, whatEngineNeeds } from '../../../test/backends/docker-engine.js';
 import { type Certificates, makeCertificates } from '../../../test/backends/engine-certificates.js';
+import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
 import { createDockerResource, type EngineAddress } from '../src/index.js';
-import { ended, job, observe, outputOf, referenceTo, until } from './jobs.js';
+import { ended, outputOf, until } from './jobs.js';
 import { account, makeWorkspace } from './world.js';
 
 describeUnless(whatEngineNeeds(), 'an engine that is reached by TCP with certificates', () => {
@@ -37,7 +38,7 @@ describeUnless(whatEngineNeeds(), 'an engine that is reached by TCP with certifi
     expect(await resource.check()).toMatchObject({ connected: true });
     const told: string[] = [];
     resource.watch((keys) => told.push(...keys), new AbortController().signal);
-    const specification = job({ account, workspacePath }, 'echo by TLS; exit 4');
+    const specification = specificationOf({ account, workspacePath }, 'echo by TLS; exit 4');
     await resource.launch(specification);
     expect(await ended(resource, specification)).toMatchObject({ exitCode: 4 });
     expect(await outputOf(resource, specification)).toBe('by TLS\n');
@@ -55,7 +56,7 @@ describeUnless(whatEngineNeeds(), 'an engine that is reached by TCP with certifi
   ])('with %s nothing is done, and nothing is known', async (_what, wrong) => {
     const resource = reach({ ...certificates, ...wrong(makeCertificates()) });
     expect(await resource.check()).toMatchObject({ connected: false });
-    const specification = job({ account, workspacePath }, 'echo ran > ran');
+    const specification = specificationOf({ account, workspacePath }, 'echo ran > ran');
     await expect(resource.launch(specification)).rejects.toMatchObject({ kind: 'unavailable' });
     expect((await observe(resource, specification)).kind).toBe('unknown');
     expect(await observe(reach(certificates), specification)).toEqual({ kind: 'absent' });

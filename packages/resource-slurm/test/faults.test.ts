@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { missingForSlurm, type SlurmCluster, startSlurmCluster } from '../../../test/backends/slurm/cluster.js';
+import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
-import { observe, referenceTo, specificationOf, until } from './launches.js';
+import { until } from './launches.js';
 import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
 
 // What only a cluster can do to a job. One after the other: they stop what others would need.

@@ -8,9 +8,10 @@ import {
   startSlurmCluster,
 } from '../../../test/backends/slurm/cluster.js';
 import { type SlurmGateway, startSlurmGateway } from '../../../test/backends/slurm/gateway.js';
+import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
 import type { SlurmResourceOptions } from '../src/index.js';
-import { observe, referenceTo, specificationOf, until } from './launches.js';
+import { until } from './launches.js';
 import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
 
 // What a site's gateway makes of jobs: a stand-in for it, in front of a real cluster.

@@ -8,8 +8,9 @@ import {
   startRestDaemon,
   startSlurmCluster,
 } from '../../../test/backends/slurm/cluster.js';
+import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
-import { observe, referenceTo, specificationOf, until } from './launches.js';
+import { until } from './launches.js';
 import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
 
 // What slurmrestd makes of jobs, in each version that the installed one speaks, and what becomes of jobs without it.
