@@ -1,13 +1,8 @@
 import type { LaunchSpecification } from '@user-workspaces/contract';
-import { environmentOf, jobDirectoryOf, quote as quoteWord } from '@user-workspaces/launch';
+import { assignments, environmentOf, fileLines, jobDirectoryOf, quote } from '@user-workspaces/launch';
 
 /** File of the job directory that holds the job's output. */
 export const outputName = 'output.log';
-
-/** A shell word with exactly this value. Slurm takes no script with the line ends of DOS, so a return is put in by name. */
-function quote(value: string): string {
-  return quoteWord(value).replaceAll('\r', `'"$uws_return"'`);
-}
 
 /**
  * The script that the cluster runs as the account: it makes the job directory and its files, sets the environment and becomes the job, so that the exit code and
@@ -26,7 +21,7 @@ export function startScript(
   const words = specification.command.map((part) => quote(part.replaceAll('{job_directory}', jobDirectory))).join(' ');
   const stale = ['session', outputName, ...files.map(({ name }) => name)].map((name) => quote(`${directory}/${name}`));
   const environment = environmentOf(specification, { shell: '/bin/sh', port });
-  return `#!/bin/sh
+  const script = `#!/bin/sh
 umask 022
 uws_return=$(printf '\\r')
 fail() { printf '%s\\n' "$1" >&2; exit 125; }
@@ -38,18 +33,13 @@ if [ -d ${directory} ]; then rm -rf -- ${stale.join(' ')} || fail 'The job direc
 else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace.'; fi
 set -C
 exec > ${directory}/${outputName} 2>&1 || exit 125
-${files
-  .map(({ name, content, mode }) => {
-    const path = quote(`${directory}/${name}`);
-    return `{ printf '%s' ${quote(content)} > ${path} && chmod ${mode.toString(8).padStart(4, '0')} ${path}; } || fail 'A file of the job cannot be written to its directory.'\n`;
-  })
-  .join('')}set +C
-export ${Object.entries(environment)
-    .map(([name, value]) => `${name}=${quote(value)}`)
-    .join(' ')}
-${session ? hostLines(addresses) : ''}unset uws_return OLDPWD
-exec ${words} < /dev/null
+${fileLines(specification)}export ${assignments(environment)}
+${session ? hostLines(addresses) : ''}set -- ${words}
+unset uws_return OLDPWD
+exec "$@" < /dev/null
 `;
+  // Slurm takes no script with the line ends of DOS: a return, which stands between single quotes, is put in by name.
+  return script.replaceAll('\r', `'"$uws_return"'`);
 }
 
 /** Sets `UWS_HOST` to what {@link hostOf} answers for the node. */
