@@ -32,10 +32,10 @@ export function isLaunchKey(launchKey: string): boolean {
 /**
  * Checks all that start scripts rely on.
  *
- * @param ownName The file of the job directory that the resource keeps for itself, such as the job's output, if it does.
+ * @param ownNames Files of the job directory that the resource keeps for itself, such as the job's output.
  * @throws AdapterError `invalid`, naming the field.
  */
-export function requireValid(specification: LaunchSpecification, ownName?: string): void {
+export function requireValid(specification: LaunchSpecification, ...ownNames: readonly string[]): void {
   requireLaunchKey(specification.launchKey);
   const { jobId, workspacePath, command, files, environment, limits, session } = specification;
   const check = (accepted: boolean, field: string, message: string) => {
@@ -60,9 +60,9 @@ export function requireValid(specification: LaunchSpecification, ownName?: strin
     const plain = /^[^/\0]{1,255}$/.test(name) && name !== '.' && name !== '..';
     check(plain && !names.has(name), 'files', `"${name}" is not a plain file name, or it is given twice.`);
     check(
-      name !== 'session' && name !== 'session.new' && name !== ownName,
+      name !== 'session' && name !== 'session.new' && !ownNames.includes(name),
       'files',
-      `The name "${name}" is taken by the report of the session${ownName === undefined ? '' : ' or the resource'}.`,
+      `The name "${name}" is taken by the report of the session${ownNames.length === 0 ? '' : ' or the resource'}.`,
     );
     check(!hasNul(content), 'files', `The content of "${name}" holds a NUL character.`);
     check(Number.isInteger(mode) && mode >= 0 && mode <= 0o777, 'files', `The mode of "${name}" is not in 0..0777.`);

@@ -16,6 +16,7 @@ import { requireAccount } from './account.js';
 import { launchedOf } from './claims.js';
 import { checkDetails, optionsOf } from './job-options.js';
 import { Launching } from './launching.js';
+import { listeningName } from './listening.js';
 import { readOutput } from './logs.js';
 import { Observing } from './observing.js';
 import type { SlurmResourceParts } from './parts.js';
@@ -60,7 +61,7 @@ export class SlurmResource implements Resource {
 
   async launch(specification: LaunchSpecification, signal?: AbortSignal): Promise<Launched> {
     signal?.throwIfAborted();
-    requireValid(specification, outputName);
+    requireValid(specification, outputName, listeningName);
     requireAccount(specification.account);
     const options = optionsOf(specification, this.parts.defaults);
     const claim = await abortable(

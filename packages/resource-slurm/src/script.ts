@@ -1,5 +1,6 @@
 import type { LaunchSpecification } from '@user-workspaces/contract';
 import { assignments, environmentOf, fileLines, jobDirectoryOf, quote } from '@user-workspaces/launch';
+import { listeningLines, listeningName } from './listening.js';
 
 /** File of the job directory that holds the job's output. */
 export const outputName = 'output.log';
@@ -19,7 +20,9 @@ export function startScript(
   const jobDirectory = jobDirectoryOf(workspacePath, jobId);
   const directory = `./.${jobId}`;
   const words = specification.command.map((part) => quote(part.replaceAll('{job_directory}', jobDirectory))).join(' ');
-  const stale = ['session', outputName, ...files.map(({ name }) => name)].map((name) => quote(`${directory}/${name}`));
+  const stale = ['session', listeningName, outputName, ...files.map(({ name }) => name)].map((name) =>
+    quote(`${directory}/${name}`),
+  );
   const environment = environmentOf(specification, { shell: '/bin/sh', port });
   const script = `#!/bin/sh
 umask 022
@@ -34,7 +37,7 @@ else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the 
 set -C
 exec > ${directory}/${outputName} 2>&1 || exit 125
 ${fileLines(specification)}export ${assignments(environment)}
-${session ? hostLines(addresses) : ''}set -- ${words}
+${session ? hostLines(addresses) : ''}${session && port !== null ? listeningLines(directory, port) : ''}set -- ${words}
 unset uws_return OLDPWD
 exec "$@" < /dev/null
 `;

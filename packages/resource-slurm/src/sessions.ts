@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { LaunchReference, SessionAddress } from '@user-workspaces/contract';
 import { readReport } from '@user-workspaces/launch';
+import { unprovenListening } from './listening.js';
 
 /** What a look for a session found. */
 export type SessionState = { readonly session: SessionAddress } | { readonly sessionProblem: string };
@@ -8,10 +9,9 @@ export type SessionState = { readonly session: SessionAddress } | { readonly ses
 const knockMs = 2000;
 
 /**
- * Looks for the session of a running job. The host comes from the allocation. The port must be the one that was assigned to this job and to no other of this resource;
- * the report must hold the job's secret, which only the job has; and something must listen there, as seen from the server.
- *
- * Who listens cannot be seen from outside the node. Somebody else on the node who sits on the port keeps the job's own program from listening, which then reports nothing.
+ * Looks for the session of a running job. The host comes from the allocation. The port must be the one that was assigned to this job and to no other of this resource; the
+ * report must hold the job's secret, which only the job has; the job itself must have seen, on its node, that nobody but its account listens there; and it must be
+ * reached from the server.
  */
 export async function findSession(
   launch: LaunchReference,
@@ -25,6 +25,8 @@ export async function findSession(
     const sessionProblem = `The session reported port ${report.port}, which is not the port ${port ?? '(none)'} that was assigned to this job.`;
     return { sessionProblem };
   }
+  const unproven = await unprovenListening(launch, secret);
+  if (unproven !== undefined) return { sessionProblem: unproven };
   const problem = await knock(host, report.port);
   return problem === undefined
     ? { session: { host, port: report.port, path: report.path } }

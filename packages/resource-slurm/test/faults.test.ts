@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LaunchSpecification, Observation } from '@user-workspaces/contract';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { missingForSlurm, type SlurmCluster, startSlurmCluster } from '../../../test/backends/slurm/cluster.js';
 import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
 import { until } from './launches.js';
 import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
+
+const stranger = 'uwsslurm2';
 
 // What only a cluster can do to a job. One after the other: they stop what others would need.
 
@@ -17,7 +20,7 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
   let world: SlurmWorld;
   beforeAll(async () => {
     // Forgotten soon, so that the accounting is needed; a lost node is given up soon.
-    cluster = await startSlurmCluster([jobUser], { MIN_JOB_AGE: '5', SLURMD_TIMEOUT: '10' });
+    cluster = await startSlurmCluster([jobUser, stranger], { MIN_JOB_AGE: '5', SLURMD_TIMEOUT: '10' });
     world = await openSlurmWorld(cluster);
   }, 900_000);
   afterAll(async () => {
@@ -26,11 +29,11 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     await cluster?.down();
   }, 180_000);
 
-  /** Submits a job of somebody else; its number. */
-  const submit = async (...words: string[]) => {
-    const command = ['sbatch', '--parsable', '--chdir=/', '--output=/dev/null', ...words, '--wrap', 'sleep 600'];
+  /** Submits a job that is not ours; its number. */
+  const submit = async (user: string, ...words: string[]) => {
+    const command = ['sbatch', '--parsable', '--chdir=/', '--output=/dev/null', ...words];
     const environment = ['env', `SLURM_CONF=${cluster.slurmConf}`];
-    return (await cluster.run('runuser', '-u', jobUser, '--', ...environment, ...command)).trim();
+    return (await cluster.run('runuser', '-u', user, '--', ...environment, ...command)).trim();
   };
   const killController = async () => {
     const pid = Number(await readFile(`${cluster.directory}/run/slurmctld/slurmctld.pid`, 'utf8'));
@@ -166,7 +169,13 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     await until(resource, specification, 'running');
     await expect(cluster.run('scontrol', 'requeue', handle)).rejects.toThrow();
     expect((await observe(resource, specification)).kind).toBe('running');
-    const urgent = await submit('--partition=urgent', '--constraint=node1', '--cpus-per-task=16');
+    const urgent = await submit(
+      jobUser,
+      '--partition=urgent',
+      '--constraint=node1',
+      '--cpus-per-task=16',
+      '--wrap=sleep 600',
+    );
     try {
       expect(await until(resource, specification, 'ended')).toMatchObject({
         cause: 'node_failure',
@@ -174,6 +183,56 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
       });
     } finally {
       await cluster.run('scancel', urgent);
+    }
+  });
+
+  test('a port that another account of the node takes is no session, and its job ends', async () => {
+    const { make, node, workspacePath } = world;
+    const port = 31_999;
+    const resource = await make({ sessionPorts: [port, port] });
+    const launch = async (...command: [string, ...string[]]) => {
+      const specification = specificationOf(world, '', {
+        command,
+        session: { secret: 'x'.repeat(43) },
+        resourceDetails: { constraint: 'node2' },
+      });
+      await resource.launch(specification);
+      return specification;
+    };
+    /** Looks until the job has ended: how, and at which addresses its session was believed to be. */
+    const follow = async (specification: LaunchSpecification, stop: (seen: Observation) => boolean) => {
+      const addresses = new Set<string>();
+      for (let tries = 0; tries < 300; tries++) {
+        const seen = await observe(resource, specification);
+        if (seen.kind === 'running' && seen.session) addresses.add(`${seen.session.host}:${seen.session.port}`);
+        if (stop(seen)) return { seen, addresses: [...addresses] };
+        await sleep(100);
+      }
+      throw new Error('Nothing came of it.');
+    };
+    const outputOf = ({ jobId }: LaunchSpecification) => readFile(`${workspacePath}/.${jobId}/output.log`, 'utf8');
+    const report = 'printf "%s %s /\\n" "$UWS_SECRET" "$UWS_PORT" > "$UWS_REPORT"';
+    const listen = `const server = require('node:net').createServer().listen(${port}).unref();
+setInterval(() => require('node:fs').existsSync('let-go') && server.close(), 50);`;
+    const honest = await launch('/bin/sh', '-c', `${report}; exec "$0" -e "$1"`, node, listen);
+    const first = await follow(honest, (seen) => seen.kind === 'ended' || (seen.kind === 'running' && !!seen.session));
+    expect(first.addresses).toEqual([`10.77.0.12:${port}`]);
+
+    const take = `const take = () => require('node:net').createServer((socket) => socket.end('stolen')).on('error', () => setTimeout(take, 20)).listen(${port}); take();`;
+    const thief = await submit(stranger, '--constraint=node2', `--wrap=exec '${node}' -e "${take}"`);
+    try {
+      await cluster.run('touch', `${workspacePath}/let-go`);
+      expect((await follow(honest, ({ kind }) => kind === 'ended')).seen).toMatchObject({ signal: 'SIGTERM' });
+      expect(await outputOf(honest)).toContain(`Another account of this node listens on port ${port}`);
+
+      // It reports before anybody of its own listens, as scripts do that become their program.
+      const early = await launch('/bin/sh', '-c', `${report}; exec sleep 600`);
+      const { seen, addresses } = await follow(early, ({ kind }) => kind === 'ended');
+      expect(addresses).toEqual([]);
+      expect(seen).toMatchObject({ signal: 'SIGTERM' });
+      expect(await outputOf(early)).toContain(`Another account of this node listens on port ${port}`);
+    } finally {
+      await cluster.run('scancel', thief);
     }
   });
 
