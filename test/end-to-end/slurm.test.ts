@@ -1,10 +1,12 @@
 // One server with a local resource and a real cluster; a session that runs on a node that is not the server's.
 import { writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { missingForSlurm, type SlurmCluster, startSlurmCluster } from '../backends/slurm/cluster.js';
+import { compute } from '../support/jupyter.js';
 import { putAway } from '../support/put-away.js';
-import { describeUnless } from '../support/requirements.js';
+import { describeUnless, describeWith } from '../support/requirements.js';
 import { type RunningServer, startServer } from '../support/server.js';
 import { signIn, startJob, type User } from '../support/users.js';
 import { visit } from '../support/visit.js';
@@ -23,7 +25,11 @@ describeUnless(missingForSlurm(), 'uws serve with a cluster', () => {
       memory_mb: 'memory_per_node',
       time_limit_minutes: 'time_limit',
     };
-    const everywhere = () => ({ here: {}, cluster: { resource_details: { constraint: 'node2' } } });
+    const everywhere = (details: object = {}) => ({
+      here: details,
+      cluster: { ...details, resource_details: { constraint: 'node2' } },
+    });
+    const files = { command: ['{uws_node}', '{uws_files_program}'], token_query: 'token' };
     const configuration = {
       main_resource: 'here',
       accounts: 'system',
@@ -39,6 +45,8 @@ describeUnless(missingForSlurm(), 'uws serve with a cluster', () => {
       available_job_types: {
         local_test: { job_type: 'LocalTestJob', environment_details: everywhere() },
         terminal: { job_type: 'TerminalJob', environment_details: everywhere() },
+        web_app: { job_type: 'WebApplicationJob', environment_details: everywhere(files) },
+        jupyter_lab: { job_type: 'JupyterLabJob', environment_details: everywhere({ module_manager: 'system' }) },
       },
     };
     const path = join(cluster.directory, 'config.json');
@@ -85,6 +93,32 @@ describeUnless(missingForSlurm(), 'uws serve with a cluster', () => {
       status_reason: 'stopped',
     });
   }, 120_000);
+
+  describeWith(['jupyter'], 'one workspace', () => {
+    test('is open in Jupyter and a web application, first on the machine and then on the cluster', async () => {
+      const { id } = await user.client.workspaces.create({ name: 'For both', description: '', workspace_details: {} });
+      const names = { here: hostname(), cluster: 'node2' };
+      for (const [resource, name] of Object.entries(names)) {
+        const open = async (job_type: string) => {
+          const job = await user.client.workspaces.start(id, { job_type, resource });
+          return { job, session: await user.client.jobs.waitUntilReady(job.id, { timeoutMs: 60_000 }) };
+        };
+        const [jupyter, files] = await Promise.all([open('jupyter_lab'), open('web_app')]);
+        const code = "import os\nopen('log', 'a').write(os.uname().nodename + '\\n')\nprint(open('log').read())";
+        const before = resource === 'here' ? '' : `${names.here}\n`;
+        expect(await compute(server, jupyter.session, code)).toBe(`${before}${name}\n\n`);
+        expect(await user.client.files.readText(id, 'log')).toBe(`${before}${name}\n`);
+        const page = await visit(files.session.url);
+        expect(page.response.status).toBe(200);
+        expect(await page.response.text()).toContain('>log<');
+        for (const { job } of [jupyter, files]) {
+          await user.client.jobs.stop(job.id);
+          const ended = await user.client.jobs.waitUntilEnded(job.id, { timeoutMs: 60_000 });
+          expect(ended).toMatchObject({ resource, status: 'complete', status_reason: 'stopped' });
+        }
+      }
+    }, 180_000);
+  });
 
   test('what cannot run there fails with the reason of the scheduler', async () => {
     const { job } = await startJob(user, {

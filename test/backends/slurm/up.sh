@@ -16,9 +16,9 @@ IP=$SUBNET.1 H=$(hostname -s)
 say() { printf '%s\n' "$*" >&2; }
 
 id slurmrest >/dev/null 2>&1 || { useradd --system --no-create-home --shell /usr/sbin/nologin slurmrest; }
-install -d -m 0755 "$D" "$D/etc" "$D/log" "$D/run" "$D/spool" "$D/cg"
+install -d -m 0755 "$D" "$D/etc" "$D/log" "$D/run" "$D/spool" "$D/cg" "$D/home"
 for user in $JOB_USERS; do
-  id "$user" >/dev/null 2>&1 || { useradd --no-create-home --home-dir / --shell /bin/bash "$user"; echo "$user" >>"$D/run/made-users"; }
+  id "$user" >/dev/null 2>&1 || { useradd --create-home --skel /dev/null --home-dir "$D/home/$user" --shell /bin/bash "$user"; echo "$user" >>"$D/run/made-users"; }
 done
 install -d -m 0755 -o slurm -g slurm "$D/spool/ctld" "$D/run/slurmctld" "$D/log/slurmctld" "$D/run/slurmdbd" "$D/log/slurmdbd" "$D/keys"
 install -d -m 0755 -o munge -g munge "$D/run/munge"
