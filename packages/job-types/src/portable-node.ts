@@ -69,7 +69,7 @@ async function needsOf(
   for (const file of files) {
     const { stdout } = await promisify(execFile)('ldd', [file], { env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' } }).catch(
       (cause: unknown) => {
-        const message = `The libraries of ${file} cannot be listed with ldd, so terminals cannot be brought into containers. Install libc-bin.`;
+        const message = `The libraries of ${file} cannot be listed with ldd, so terminals cannot be brought into containers or to the nodes of a cluster. Install libc-bin.`;
         throw new AdapterError('unsupported', message, { cause });
       },
     );
@@ -80,7 +80,7 @@ async function needsOf(
     }
   }
   if (loader !== undefined) return { loader, libraries };
-  const message = `${process.execPath} has no loader that could be brought into containers.`;
+  const message = `${process.execPath} has no loader that could be brought into containers or to the nodes of a cluster.`;
   throw new AdapterError('unsupported', message);
 }
 

@@ -5,13 +5,12 @@ import type { QuotaDefaults, ResourceEntry, ServerOptions } from '@user-workspac
 import type { Logger } from 'pino';
 import type { Configuration } from '../configuration/configuration.js';
 import type { CustomAdapters } from '../configuration/custom-adapters.js';
-import { dockerType } from '../configuration/docker.js';
 import { limitsOf } from '../configuration/limits.js';
 import { instanceName } from '../data-directory/instance.js';
 import type { DataLayout } from '../data-directory/layout.js';
 import { AdapterFactory } from './adapters.js';
 import { createDatabase } from './database.js';
-import { assembleJobTypes } from './job-types.js';
+import { assembleJobTypes, runsElsewhere } from './job-types.js';
 import { createMailer } from './mailer.js';
 
 const msPerDay = 24 * 60 * 60 * 1000;
@@ -65,10 +64,9 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
   const factory = new AdapterFactory(configuration, layout, adapters);
   const { authentication, accounts } = await factory.users();
   const runtime = await installTerminalRuntime(layout.runtime);
-  const containers = Object.values(configuration.available_resources).some(
-    ({ resource_type }) => resource_type === dockerType,
-  );
-  const portable = containers ? await installPortableNode(runtime) : runtime;
+  const portable = Object.values(configuration.available_resources).some(runsElsewhere)
+    ? await installPortableNode(runtime)
+    : runtime;
   const jobTypes = assembleJobTypes(configuration, { runtime, portable }, adapters.job_types ?? []);
 
   const storages: Storage[] = [];

@@ -6,6 +6,7 @@ import { dockerType } from '../configuration/docker.js';
 import { splitDetails } from '../configuration/environment-details.js';
 import { fillPlaceholders } from '../configuration/placeholders.js';
 import type { JobTypeSection } from '../configuration/sections.js';
+import { isSlurm } from '../configuration/slurm.js';
 
 /** Long enough to come back to a page, never the whole time. */
 const defaultWarningMinutes = 10;
@@ -24,10 +25,15 @@ function limitsOf(entry: JobTypeSection[string]): Pick<JobTypeEntry, 'idle' | 'r
   };
 }
 
-/** The programs of jobs for the machine itself, and with all they need for containers. */
+/** The programs of jobs for the machine itself, and with all they need for containers and the nodes of clusters. */
 export interface JobRuntimes {
   readonly runtime: TerminalRuntime;
   readonly portable: TerminalRuntime;
+}
+
+/** Whether jobs run where the server's own Node may not be: in the image of a container, on a node of a cluster. */
+export function runsElsewhere(entry: { readonly resource_type?: unknown }): boolean {
+  return entry.resource_type === dockerType || isSlurm(entry);
 }
 
 /** The configured job types, each bound to its environments; the main resource, where it has one, comes first. */
@@ -37,8 +43,8 @@ export function assembleJobTypes(
   custom: readonly JobTypeKind[],
 ): ReadonlyMap<string, JobTypeEntry> {
   const runtimeOf = (resource: string): TerminalRuntime => {
-    const isContainer = configuration.available_resources[resource]?.resource_type === dockerType;
-    return isContainer ? runtimes.portable : runtimes.runtime;
+    const entry = configuration.available_resources[resource];
+    return entry && runsElsewhere(entry) ? runtimes.portable : runtimes.runtime;
   };
   const kindFor = (resource: string, name: string): JobTypeKind => {
     const kind = [...custom, ...createJobTypeKinds(runtimeOf(resource))].find((each) => each.kind === name);
