@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { AdapterError } from '@user-workspaces/contract';
-import Docker from 'dockerode';
+import type Docker from 'dockerode';
 import { Tunnel } from './tunnel.js';
 
 /** Longest silence within one request. Streams are without it: a quiet job is no fault. */
@@ -16,6 +16,9 @@ export interface EngineAddress {
   readonly sshConfig?: string;
 }
 
+/** Loaded when an engine is first asked: it takes longer than the rest of this package and of a server's adapters together. */
+const dockerode = async () => (await import('dockerode')).default;
+
 /** The engine answered, and refused. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
@@ -29,23 +32,26 @@ export class Refusal extends Error {
 
 /** One container engine. Everything that is asked goes through {@link ask}, which tells a refusal from an engine that does not answer. */
 export class Engine {
-  private readonly docker: Docker;
-  private readonly streams: Docker;
+  private readonly options: Docker.DockerOptions;
   private readonly tunnel: Tunnel | undefined;
+  private docker: Docker | undefined;
+  private streams: Docker | undefined;
 
   constructor(address: EngineAddress) {
     const url = new URL(address.url);
     this.tunnel = url.protocol === 'ssh:' ? new Tunnel(url, address.sshConfig) : undefined;
-    const options = this.tunnel ? socketOptions(this.tunnel.socket) : connectionOptions(address);
-    this.docker = new Docker({ ...options, timeout: silenceMs });
-    this.streams = new Docker(options);
+    this.options = this.tunnel ? socketOptions(this.tunnel.socket) : connectionOptions(address);
   }
 
   /**
    * @throws Refusal when the engine says no (3xx, 4xx); AdapterError `unavailable` when it does not answer or has failed (5xx); the signal's reason.
    */
   async ask<T>(request: (docker: Docker) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.answered(() => request(this.docker), signal);
+    const asked = async () => {
+      this.docker ??= new (await dockerode())({ ...this.options, timeout: silenceMs });
+      return request(this.docker);
+    };
+    return this.answered(asked, signal);
   }
 
   /** Asks for something that may not be there. */
@@ -77,12 +83,13 @@ export class Engine {
       statusCodes: { 200: true, 400: 'refused', 404: 'not there', 409: 'conflict', 500: 'failed' },
       ...(signal && { abortSignal: signal }),
     };
-    const open = () =>
-      new Promise<Readable>((resolve, reject) => {
-        this.streams.modem.dial(request, (error: unknown, stream: unknown) =>
-          error ? reject(error) : resolve(stream as Readable),
-        );
+    const open = async () => {
+      this.streams ??= new (await dockerode())(this.options);
+      const { modem } = this.streams;
+      return new Promise<Readable>((resolve, reject) => {
+        modem.dial(request, (error: unknown, stream: unknown) => (error ? reject(error) : resolve(stream as Readable)));
       });
+    };
     return this.answered(open, signal);
   }
 

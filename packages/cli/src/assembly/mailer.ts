@@ -1,5 +1,4 @@
 import type { Mailer } from '@user-workspaces/server';
-import { createTransport } from 'nodemailer';
 
 /**
  * Sends mail through a mail server, one connection per mail.
@@ -7,20 +6,14 @@ import { createTransport } from 'nodemailer';
  * @param smtpUrl `smtp://` (with STARTTLS where the server offers it) or `smtps://`, with user and password if it wants them.
  */
 export function createMailer(smtpUrl: string, from: string): Mailer {
-  const transport = createTransport(
-    {
-      url: smtpUrl,
-      connectionTimeout: 15_000,
-      greetingTimeout: 15_000,
-      socketTimeout: 60_000,
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    },
-    { from },
-  );
+  const bounds = { connectionTimeout: 15_000, greetingTimeout: 15_000, socketTimeout: 60_000 };
   return {
     async send({ to, subject, text }, signal) {
       signal.throwIfAborted();
+      // Loaded by the first mail: most servers send none.
+      const { createTransport } = await import('nodemailer');
+      const server = { url: smtpUrl, ...bounds, disableFileAccess: true, disableUrlAccess: true };
+      const transport = createTransport(server, { from });
       // As an object the address cannot be read as a list of several.
       const sent = transport.sendMail({ to: { name: '', address: to }, subject, text });
       await untilAborted(sent, signal);

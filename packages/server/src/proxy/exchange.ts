@@ -66,7 +66,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #dispatch(body: Readable | null): void {
     const { session, request, path, head } = this.#context;
     const method = request.method ?? 'GET';
-    session.pool.dispatch({ path, method, headers: head, body }, this);
+    session.pool
+      .then((pool) => pool.dispatch({ path, method, headers: head, body }, this))
+      .catch((error: Error) => this.onResponseError(undefined, error));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -1,11 +1,10 @@
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import type { SessionProxyLimits, SessionRoute, TrafficKind } from './options.js';
 import type { SocketRelay } from './relay.js';
 
 /** What is open to one job's server at present. */
 export class Session {
   readonly route: SessionRoute;
-  readonly pool: Pool;
   readonly relays = new Set<SocketRelay>();
   /** Ends handshakes that are not a relay yet. */
   readonly handshakes = new Set<() => void>();
@@ -20,19 +19,18 @@ export class Session {
   readonly reportedMs = new Map<TrafficKind, number>();
   lastUnreachableMs = Number.NEGATIVE_INFINITY;
 
+  readonly #limits: SessionProxyLimits;
+  #pool: Promise<Pool> | undefined;
+
   constructor(route: SessionRoute, limits: SessionProxyLimits) {
     this.route = route;
-    const host = route.host.includes(':') ? `[${route.host}]` : route.host;
-    this.pool = new Pool(`http://${host}:${route.port}`, {
-      connections: limits.requestsPerJob,
-      pipelining: 1,
-      allowH2: false,
-      // A stream may be silent for hours; what bounds it is the end of either side, or of the job.
-      bodyTimeout: 0,
-      headersTimeout: limits.answerTimeoutMs,
-      connectTimeout: limits.connectTimeoutMs,
-      maxHeaderSize: limits.responseHeadBytes,
-    });
+    this.#limits = limits;
+  }
+
+  /** The connections to the application. */
+  get pool(): Promise<Pool> {
+    this.#pool ??= openPool(this.route, this.#limits);
+    return this.#pool;
   }
 
   /** Ends everything open, at once. */
@@ -40,8 +38,23 @@ export class Session {
     this.closed = true;
     for (const end of this.handshakes) end();
     for (const relay of this.relays) relay.end();
-    await this.pool.destroy();
+    await (await this.#pool)?.destroy();
   }
+}
+
+/** The module is loaded by the first request to any session: a server starts a tenth sooner without it. */
+async function openPool({ host, port }: SessionRoute, limits: SessionProxyLimits): Promise<Pool> {
+  const { Pool } = await import('undici');
+  return new Pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
+    connections: limits.requestsPerJob,
+    pipelining: 1,
+    allowH2: false,
+    // A stream may be silent for hours; what bounds it is the end of either side, or of the job.
+    bodyTimeout: 0,
+    headersTimeout: limits.answerTimeoutMs,
+    connectTimeout: limits.connectTimeoutMs,
+    maxHeaderSize: limits.responseHeadBytes,
+  });
 }
 
 export interface SessionTableHooks {
