@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 
@@ -8,6 +9,11 @@ const root = fileURLToPath(new URL('.', import.meta.url));
 const alias = [
   { find: '@user-workspaces/schema/operations', replacement: `${root}packages/schema/src/operations.gen.ts` },
   { find: '@user-workspaces/schema/administration', replacement: `${root}packages/schema/src/administration.gen.ts` },
+  {
+    find: '@user-workspaces/server/administration',
+    replacement: `${root}packages/server/src/services/administration/index.ts`,
+  },
+  { find: '@user-workspaces/server/configuration', replacement: `${root}packages/server/src/configuration.ts` },
   { find: '@user-workspaces/schema/openapi.json', replacement: `${root}packages/schema/openapi.json` },
   ...readdirSync(`${root}packages`).map((name) => ({
     find: new RegExp(`^@user-workspaces/${name}$`),
@@ -18,8 +24,36 @@ const alias = [
 /** Real processes, servers and browsers on a busy machine now and then miss a moment: in CI such a test may try again, and is reported as retried. */
 const retry = process.env.CI ? 2 : 0;
 
+/** Files that take minutes, the longest first: begun last, one of them would leave the other workers without work at the end. */
+const longest = [
+  'test/crash/kill.test.ts',
+  'test/crash/storm.test.ts',
+  'packages/resource-slurm/test/suite.test.ts',
+  'packages/resource-docker/test/suite.test.ts',
+  'packages/storage-local/test/races.test.ts',
+  'packages/resource-slurm/test/rest.test.ts',
+  'test/crash/pause.test.ts',
+  'test/compatibility/faults-reliability.test.ts',
+  'packages/resource-slurm/test/faults.test.ts',
+  'test/security/fuzz/fuzz.test.ts',
+  'packages/storage-local/test/conformance.test.ts',
+  'packages/testkit/test/mutants/resource/resource.test.ts',
+].map((name) => root + name);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const placeOf = ({ moduleId }: TestSpecification) => {
+      const place = longest.indexOf(moduleId);
+      return place === -1 ? longest.length : place;
+    };
+    const others = await super.sort(files);
+    return others.sort((one, other) => placeOf(one) - placeOf(other));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         resolve: { alias },
@@ -28,8 +62,8 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Most of them wait for processes: on two cores one worker would leave the machine idle.
-          maxWorkers: 2,
+          // Most of them wait for processes, engines and clusters much of the time: on two cores two workers would leave the machine idle.
+          maxWorkers: 3,
           retry,
         },
       },
@@ -39,7 +73,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
           // After the unit tests: whole servers and browsers want the machine for themselves.
           sequence: { groupOrder: 1 },
           retry,

@@ -36,8 +36,8 @@ for (const major of process.argv.slice(2).length > 0 ? process.argv.slice(2) : [
     'run',
     '--project',
     'unit',
-    // Races are between processes and the kernel, and whole suites of the test kit take long: once is enough.
-    ...['races', 'conformance', 'suite', 'mariadb'].flatMap((name) => ['--exclude', `**/${name}.test.ts`]),
+    // Races are between processes and the kernel, a database's server is the same, and whole suites of the test kit take long: once is enough.
+    ...['races', 'conformance', 'suite', 'mariadb', 'postgres'].flatMap((name) => ['--exclude', `**/${name}.test.ts`]),
     ...projects.map((project) => `packages/${project}/`),
   ]);
 }

@@ -1,4 +1,5 @@
 // Kills the server at each step of each operation, starts it again, and looks whether each thing has happened once or was undone.
+//   UWS_LONG=1   also at those of many changes to files that are neither the first nor the last of their kind
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +31,8 @@ const all: readonly Operation[] = [
   operations.acceptShare,
 ];
 
+const isLong = process.env.UWS_LONG === '1';
+
 /** What others have shown already is left out: single changes of files in a removal, and of an unheard stop all but the kill. */
 const chosenSteps = new Map<Operation, (step: string) => boolean>([
   [operations.deleteRunning, (step) => !step.startsWith('before files: ')],
@@ -49,6 +52,14 @@ const recoveries: readonly (readonly [string, Operation, Point])[] = [
 /** Servers, each with a data directory of its own; tests take turns on them. They mostly wait, so there are more than processors. */
 const free: Bench[] = [];
 const waiting: ((bench: Bench) => void)[] = [];
+
+/** Of many changes to files of one kind, such as four `mkdir`, the first and the last; all of them with `UWS_LONG=1`. */
+function chosenPoints(points: readonly Point[]): Point[] {
+  const last = new Map(points.map(({ step, count }) => [step, count]));
+  return points.filter(
+    ({ step, count }) => isLong || !step.includes(' files: ') || count === 1 || count === last.get(step),
+  );
+}
 
 async function onBench<T>(work: (bench: Bench) => Promise<T>): Promise<T> {
   const bench = free.pop() ?? (await new Promise<Bench>((resolve) => waiting.push(resolve)));
@@ -89,7 +100,7 @@ describe('after a death at each step, each thing has happened once or was undone
         const steps = await record(bench, operation);
         const chosen = steps.filter(chosenSteps.get(operation) ?? (() => true));
         const deaths: Death[] = [];
-        for (const point of pointsOf(chosen)) deaths.push(await die(bench, operation, point));
+        for (const point of chosenPoints(pointsOf(chosen))) deaths.push(await die(bench, operation, point));
         report(operation.name, deaths);
       }),
     );

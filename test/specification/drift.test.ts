@@ -3,12 +3,14 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
+/** Of the sources. What a test builds there shortens the next one's build, as for somebody who works on them. */
 let copy: string;
+const originals = new Map<string, string>();
 
-beforeEach(() => {
+beforeAll(() => {
   mkdirSync(join(root, '.cache'), { recursive: true });
   copy = mkdtempSync(join(root, '.cache', 'drift-'));
   const isSource = (path: string): boolean => !/\/(dist|node_modules|test)(\/|$)/.test(path.slice(root.length - 1));
@@ -23,7 +25,11 @@ beforeEach(() => {
   }
 });
 
-afterEach(() => rmSync(copy, { recursive: true, force: true }));
+afterEach(() => {
+  for (const [path, text] of originals) writeFileSync(path, text);
+  originals.clear();
+});
+afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
 function run(script: string, ...args: string[]): { status: number | null; output: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { cwd: copy, encoding: 'utf8' });
@@ -39,6 +45,7 @@ function edit(name: string, from: string | RegExp, to: string): void {
   const text = readFileSync(path, 'utf8');
   const edited = text.replace(from, to);
   expect(edited).not.toBe(text);
+  originals.set(path, originals.get(path) ?? text);
   writeFileSync(path, edited);
 }
 

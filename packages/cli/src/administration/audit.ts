@@ -5,7 +5,7 @@ import { plain, renderTable, timeText } from './table.js';
 import { more } from './users.js';
 import { rowLimit } from './values.js';
 
-const rules = () => import('@user-workspaces/server').then(({ administration }) => administration);
+const rules = () => import('@user-workspaces/server/administration');
 
 interface AuditOptions extends CommonOptions {
   readonly user?: string;

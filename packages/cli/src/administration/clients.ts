@@ -4,7 +4,7 @@ import { plain, renderTable, timeText } from './table.js';
 import { more } from './users.js';
 import { id, portalName } from './values.js';
 
-const rules = () => import('@user-workspaces/server').then(({ administration }) => administration);
+const rules = () => import('@user-workspaces/server/administration');
 
 /** `uws admin clients …` */
 export function clientsCommand(perform: Perform, begin: Perform): Command {

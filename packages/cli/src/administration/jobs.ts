@@ -5,7 +5,7 @@ import { bytesText, plain, renderTable, timeText } from './table.js';
 import { more } from './users.js';
 import { id, rowLimit } from './values.js';
 
-const rules = () => import('@user-workspaces/server').then(({ administration }) => administration);
+const rules = () => import('@user-workspaces/server/administration');
 
 interface ListOptions extends CommonOptions {
   readonly user?: string;

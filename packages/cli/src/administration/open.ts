@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { AdapterError } from '@user-workspaces/contract';
-import { type Actor, administration } from '@user-workspaces/server';
-import { quotaDefaults } from '../assembly/assemble.js';
+import type { Actor } from '@user-workspaces/server';
+import { type AdministrationContext, administrationContext } from '@user-workspaces/server/administration';
 import { createDatabase } from '../assembly/database.js';
+import { quotaDefaults } from '../assembly/quotas.js';
 import type { LoadedConfiguration } from '../configuration/configuration.js';
 import { layoutOf, prepareDataDirectory } from '../data-directory/layout.js';
 
 /** What a command of administration works with. */
 export interface OpenAdministration {
-  readonly context: administration.AdministrationContext;
+  readonly context: AdministrationContext;
   /** Whoever sits at the terminal. */
   readonly actor: Actor;
 }
@@ -33,7 +34,7 @@ export async function withAdministration<R>(
     const mappings = Object.entries(configuration.available_resources).map(
       ([name, { parameter_mapping }]) => [name, { parameterMapping: parameter_mapping ?? {} }] as const,
     );
-    const context = administration.administrationContext({
+    const context = administrationContext({
       database,
       quotas: quotaDefaults(configuration),
       openDirectory: configuration.open_directory,

@@ -6,7 +6,7 @@ import { coreHours, diskSpace, rowLimit, userName, type WrittenQuota, wholeNumbe
 
 type Details = Schema<'AdminUserAnswer'>['data'];
 
-const rules = () => import('@user-workspaces/server').then(({ administration }) => administration);
+const rules = () => import('@user-workspaces/server/administration');
 
 /** `uws admin users …` */
 export function usersCommand(perform: Perform, begin: Perform): Command {

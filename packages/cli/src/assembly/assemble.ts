@@ -1,7 +1,7 @@
 import { AdapterError, type Storage } from '@user-workspaces/contract';
 import { docsDirectory, pageDirectory } from '@user-workspaces/dashboard';
 import { installPortableNode, installTerminalRuntime } from '@user-workspaces/job-types';
-import type { QuotaDefaults, ResourceEntry, ServerOptions } from '@user-workspaces/server';
+import type { ResourceEntry, ServerOptions } from '@user-workspaces/server';
 import type { Logger } from 'pino';
 import type { Configuration } from '../configuration/configuration.js';
 import type { CustomAdapters } from '../configuration/custom-adapters.js';
@@ -12,9 +12,9 @@ import { AdapterFactory } from './adapters.js';
 import { createDatabase } from './database.js';
 import { assembleJobTypes, runsElsewhere } from './job-types.js';
 import { createMailer } from './mailer.js';
+import { quotaDefaults } from './quotas.js';
 
 const msPerDay = 24 * 60 * 60 * 1000;
-const bytesPerMib = 1024 * 1024;
 
 /** What {@link assemble} puts together from. */
 export interface AssemblyInput {
@@ -114,18 +114,6 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
     docsDirectory,
     instance: instanceName(layout.root),
     log,
-  };
-}
-
-/** The configured quotas, as the server kit takes them. */
-export function quotaDefaults(configuration: Configuration): QuotaDefaults {
-  const { quota_disk_space_mib: diskSpaceMib, quota_core_hours: coreHours } = configuration;
-  const { quota_active_jobs: activeJobs, quota_workspaces: workspaces } = configuration;
-  return {
-    ...(diskSpaceMib !== undefined && { diskSpaceBytes: diskSpaceMib * bytesPerMib }),
-    ...(coreHours !== undefined && { coreHours }),
-    ...(activeJobs !== undefined && { activeJobs }),
-    ...(workspaces !== undefined && { workspaces }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { isAddressRange } from '@user-workspaces/server';
+import { isAddressRange } from '@user-workspaces/server/configuration';
 import * as z from 'zod';
 
 /** How a value is written in the environment and checked, wherever it comes from. */

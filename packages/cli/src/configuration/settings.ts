@@ -1,4 +1,4 @@
-import { defaultLimits, explainLimit, type LimitName, rangeOfLimit } from '@user-workspaces/server';
+import { defaultLimits, explainLimit, type LimitName, rangeOfLimit } from '@user-workspaces/server/configuration';
 import * as z from 'zod';
 import {
   authenticationSection,

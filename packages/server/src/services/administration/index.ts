@@ -1,3 +1,4 @@
+// What administrators may do, as functions on the database: the rules behind `/admin/`, for programs on the server's host too.
 export { listAudit } from './audit-log.js';
 export { type AdministrationContext, type AdministrationOptions, administrationContext } from './context.js';
 export { readDirectory, setDirectory } from './directory.js';
