@@ -35,4 +35,9 @@ export const regressions: readonly Regression[] = [
       'A failed request looked whether it still had the lease, and destroyed the files after another had completed the workspace.',
     options: optionsOf(122),
   },
+  {
+    found:
+      'Who accepted a share while its files were copied was told afterwards that it was not accepted, and so was its sender.',
+    options: optionsOf(119),
+  },
 ];

@@ -7,7 +7,8 @@ import { AdapterError, type Storage, type WorkspaceDirectory } from '@user-works
 import { describe, expect, it, vi } from 'vitest';
 import { bytes, collect, fixture, isRoot, openFiles, textOf, uid } from './fixture.js';
 
-const rounds = 300;
+/** More with `UWS_LONG=1`. */
+const rounds = process.env.UWS_LONG === '1' ? 1_000 : 100;
 
 /** Swaps a name between what it is and a link to a place outside, as fast as it can, until it is killed. */
 const swapper = `

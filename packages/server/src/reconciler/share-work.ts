@@ -59,6 +59,11 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
   const survey = await to.storage.survey(to.directory, signal);
   await journal.transaction(async (transaction) => {
     const present = await transaction.rows.lock('workspaces', copy.id);
+    // Its receiver may have accepted it while the files were copied, which takes the lock of the copy too.
+    const share = await transaction.rows.findOne('shares', { id: row.id });
+    if (share?.lease_fence !== row.lease_fence || share.work !== row.work) {
+      throw new StaleRowError(`Share ${row.id} changed.`);
+    }
     const isDeleted = !present || present.status === 'deleting';
     if (present && !isDeleted) {
       await transaction.changeWorkspace(present, {
@@ -69,11 +74,11 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
       });
       await settleWorkspace(transaction, copy.id);
     }
-    await transaction.changeShare(row, {
+    await transaction.changeShare(share, {
       ...released,
       work: 'none',
       attempts: 0,
-      due_at_ms: row.mail_due && !isDeleted ? transaction.nowMs : null,
+      due_at_ms: share.mail_due && !isDeleted ? transaction.nowMs : null,
     });
   });
   step('after share.copied');

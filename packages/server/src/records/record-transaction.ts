@@ -111,8 +111,8 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
     if (isActive(row) && !isActive(changed)) await addUsed(row.user_id, 'used_core_hours', changed.core_hours);
     return changed;
   };
-  const shareWrite = async (row: ShareRow, changes: ShareChanges): Promise<ShareRow> => {
-    const where: Where<'shares'> = { id: row.id, lease_fence: row.lease_fence, work: row.work };
+  const shareWrite = async (row: ShareRow, changes: ShareChanges, further: Where<'shares'> = {}): Promise<ShareRow> => {
+    const where: Where<'shares'> = { id: row.id, lease_fence: row.lease_fence, work: row.work, ...further };
     if ((await rows.update('shares', where, changes)) !== 1) throw new StaleRowError(`Share ${row.id} changed.`);
     noteDue(changes);
     return { ...row, ...changes };
@@ -175,11 +175,12 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
       return inserted;
     },
     async changeShare(row, changes) {
-      const changed = await shareWrite(row, changes);
+      // It may be accepted without its lease: both sides would be told that it is not.
+      const changed = await shareWrite(row, changes, { is_accepted: row.is_accepted });
       await shareEvent(changed);
       return changed;
     },
-    touchShare: shareWrite,
+    touchShare: (row, changes) => shareWrite(row, changes),
     async removeShare(row) {
       if ((await rows.remove('shares', { id: row.id, lease_fence: row.lease_fence })) !== 1) {
         throw new StaleRowError(`Share ${row.id} changed.`);
