@@ -91,6 +91,27 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     await expect(resource.launch(other)).rejects.toMatchObject({ kind: 'invalid', field: 'nodelist' });
   });
 
+  test('a job with a GPU runs where there is one, and is counted with it; more GPUs than a node has are refused with the reason', async () => {
+    const { make, workspacePath } = world;
+    const resource = await make({ cpuPartition: 'main', gpuPartition: 'gpu' });
+    const specification = specificationOf(world, 'echo "$SLURM_JOB_PARTITION $CUDA_VISIBLE_DEVICES" > gpu', {
+      limits: { gpus: 1 },
+    });
+    const { handle } = await resource.launch(specification);
+    expect(await until(resource, specification, 'ended')).toMatchObject({ exitCode: 0 });
+    expect(await readFile(`${workspacePath}/gpu`, 'utf8')).toMatch(/^gpu [01]\n$/);
+    await vi.waitFor(async () => {
+      const words = ['--noheader', '--parsable2', '--allocations', `--jobs=${handle}`, '--format=AllocTRES'];
+      expect(await cluster.run('sacct', ...words)).toContain('gres/gpu=1');
+    }, 30_000);
+    const tooMany = specificationOf(world, 'true', { limits: { gpus: 5 } });
+    await resource.launch(tooMany);
+    expect(await until(resource, tooMany, 'ended')).toMatchObject({
+      cause: 'launch_failed',
+      reason: expect.stringContaining('No node of the cluster has what it asks for. (BadConstraints)'),
+    });
+  });
+
   test('what asks for more time than its partition has ends at once, or is refused', async () => {
     const { resource } = world;
     const specification = specificationOf(world, 'true', {

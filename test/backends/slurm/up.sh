@@ -30,6 +30,9 @@ install -d -m 0700 -o mysql -g mysql "$D/mysql"
 [ -s "$D/munge/munge.key" ] || { (umask 077; head -c 128 /dev/urandom >"$D/munge/munge.key"); chown munge:munge "$D/munge/munge.key"; }
 [ -s "$D/keys/jwt.key" ] || { (umask 077; head -c 32 /dev/urandom >"$D/keys/jwt.key"); chown slurm:slurm "$D/keys/jwt.key"; }
 munge_socket=$D/run/munge/munge.socket.2
+# The last node has two GPUs: devices as Slurm wants them, on which nothing can be computed.
+for gpu in gpu0 gpu1; do [ -e "$D/run/$gpu" ] || mknod "$D/run/$gpu" c 1 3; done
+echo "NodeName=node$NODES Name=gpu File=$D/run/gpu[0-1]" >"$D/etc/gres.conf"
 
 printf '%s\n' CgroupPlugin=cgroup/v1 "CgroupMountpoint=$D/cg" CgroupAutomount=no ConstrainCores=no ConstrainRAMSpace=yes \
   ConstrainSwapSpace=no AllowedSwapSpace=0 MinRAMSpace=10 >"$D/etc/cgroup.conf"
@@ -79,17 +82,22 @@ AccountingStorageHost=$IP
 AccountingStoragePort=$DBD_PORT
 AccountingStoragePass=$munge_socket
 AccountingStoreFlags=job_comment
+AccountingStorageTRES=gres/gpu
 AccountingStorageEnforce=limits,qos
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
+GresTypes=gpu
 CONF
   names=
   for ((i = 1; i <= NODES; i++)); do
-    echo "NodeName=node$i NodeHostname=node$i NodeAddr=$SUBNET.1$i CPUs=$NODE_CPUS RealMemory=$NODE_MEM Feature=node$i State=UNKNOWN"
+    gres=
+    [ "$i" = "$NODES" ] && gres=Gres=gpu:2
+    echo "NodeName=node$i NodeHostname=node$i NodeAddr=$SUBNET.1$i CPUs=$NODE_CPUS RealMemory=$NODE_MEM Feature=node$i $gres State=UNKNOWN"
     names=$names,node$i
   done
   echo "PartitionName=main Nodes=${names#,} Default=YES MaxTime=INFINITE State=UP"
   echo "PartitionName=short Nodes=${names#,} MaxTime=2 State=UP"
+  echo "PartitionName=gpu Nodes=node$NODES State=UP"
   echo "PartitionName=urgent Nodes=${names#,} PriorityTier=10 State=UP"
 } >"$D/etc/slurm.conf"
 cat >"$D/etc/slurmdbd.conf" <<CONF
