@@ -1,4 +1,13 @@
-import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { databaseSuite, smallDiskObstacle, testAdapter } from '@user-workspaces/testkit';
@@ -7,7 +16,7 @@ import { createSqlDatabase } from '../src/index.js';
 import { describeDialect } from './support/dialect-suite.js';
 import { connect } from './support/introspect.js';
 import { newUser } from './support/rows.js';
-import { databaseUnderTest, sqlitePlace } from './support/world.js';
+import { databaseUnderTest, sqliteOnSmallDisk, sqlitePlace } from './support/world.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'uws-sqlite-'));
 let files = 0;
@@ -127,4 +136,38 @@ describe('SQLite file', () => {
     await database.close();
     await other.close();
   });
+
+  it.skipIf(obstacle)(`is not opened anew for each change that a full disk refuses${because(obstacle)}`, async () => {
+    const { database, directory, fill, free, close } = await sqliteOnSmallDisk(createSqlDatabase);
+    await database.migrate();
+    const insert = (name: string) =>
+      database.transaction(async (transaction) => {
+        for (let count = 1; count <= 300; count++) await transaction.insert('users', newUser(`${name}-${count}`));
+      });
+    await fill();
+    // The write-ahead log may still have room.
+    await expect(insert('first')).rejects.toMatchObject({ kind: 'no_space' });
+    const handles = openBelow(directory);
+    for (let tries = 1; tries <= 20; tries++)
+      await expect(insert(`again-${tries}`)).rejects.toMatchObject({ kind: 'no_space' });
+    expect(openBelow(directory)).toBeLessThanOrEqual(handles);
+    await free();
+    await insert('last');
+    expect(await database.count('users', {})).toBe(300);
+    await close();
+  });
 });
+
+const because = (reason: string | undefined): string => (reason === undefined ? '' : ` (not run: ${reason})`);
+
+/** Descriptors of this process that lead below a directory. */
+function openBelow(directory: string): number {
+  const targets = readdirSync('/proc/self/fd').map((name) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return ''; // Of the listing itself, and closed with it.
+    }
+  });
+  return targets.filter((target) => target.startsWith(`${directory}/`)).length;
+}

@@ -30,7 +30,21 @@ export class LibsqlClient extends BetterSqlite3Client {
     return new Libsql(settings.filename);
   }
 
+  /** The file stays open, and locked, until the connection's statements are collected: a lock must not wait for that. */
+  override async destroyRawConnection(connection: Libsql.Database): Promise<void> {
+    try {
+      if (connection.inTransaction) connection.exec('ROLLBACK');
+    } finally {
+      connection.close();
+    }
+  }
+
   async _query(connection: Libsql.Database, query: Statement): Promise<Statement> {
+    // A full disk and others end a transaction themselves; to roll it back again would fail, and count as a broken connection.
+    if (/^rollback\b/i.test(query.sql) && !connection.inTransaction) {
+      query.response = [];
+      return query;
+    }
     if (TRANSACTION_CONTROL.test(query.sql)) {
       // A prepared BEGIN IMMEDIATE that found the database busy stays open until it is garbage-collected, and so does the
       // snapshot of the next read: all reads after that one are stale. exec finishes its statement at once.

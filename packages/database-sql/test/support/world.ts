@@ -64,13 +64,15 @@ export async function sqlitePlace(): Promise<Place> {
   };
 }
 
-async function sqliteOnSmallDisk(
+/** A SQLite database on a file system of its own, which can be filled. */
+export async function sqliteOnSmallDisk(
   openDatabase: (options: SqlDatabaseOptions) => Database,
-): Promise<DatabaseOnSmallDisk & { close(): Promise<void> }> {
+): Promise<DatabaseOnSmallDisk & { readonly directory: string; close(): Promise<void> }> {
   const { directory, fill, free, remove } = await makeSmallDisk(4 * 1024 * 1024);
   const database = openDatabase({ client: 'sqlite', file: join(directory, 'server.db') });
   return {
     database,
+    directory,
     fill,
     free,
     async close() {
