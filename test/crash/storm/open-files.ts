@@ -34,9 +34,6 @@ async function socketsOf(pid: number): Promise<Map<string, string>> {
   return found;
 }
 
-/** Not looked at: libsql keeps a connection that was closed open until it is collected as garbage, and each one that broke is replaced. */
-const filesOfSqlite = /\.db(-wal|-shm)?$/;
-
 /**
  * What a server holds open although nobody uses it: sockets, but for the one that it listens on and those to its database, and more of
  * anything else than it held when it was at rest.
@@ -50,7 +47,6 @@ export async function leftOpen(
   return [...present].flatMap(([what, count]) => {
     if (what === `listens on ${port}`) return [];
     if (databasePort !== undefined && what.endsWith(`to port ${databasePort}`)) return [];
-    if (filesOfSqlite.test(what)) return [];
     const usual = atRest.get(what) ?? 0;
     return count > usual ? [`${count - usual} × ${what}`] : [];
   });
