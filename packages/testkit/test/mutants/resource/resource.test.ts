@@ -7,8 +7,9 @@ import { resourceMutants } from './mutants.js';
 /** How many guarantees CI tries of each besides those that it breaks: every one takes real jobs. */
 const others = 3;
 
-// Those that are broken are often waited for in vain, so that several go side by side.
-describe.concurrent('side by side', () => {
+// Those that are broken are often waited for in vain, so that several go side by side; whole suites are enough for a machine one by one.
+const isWhole = process.env.UWS_LONG === '1';
+(isWhole ? describe : describe.concurrent)('side by side', () => {
   const random = seededRandom(seedOf(1));
   for (const mutant of resourceMutants) {
     const rest = resourceSuite.guarantees.map(({ id }) => id).filter((id) => !mutant.breaks.includes(id));
