@@ -40,4 +40,9 @@ export const regressions: readonly Regression[] = [
       'Who accepted a share while its files were copied was told afterwards that it was not accepted, and so was its sender.',
     options: optionsOf(119),
   },
+  {
+    found:
+      'A workspace was deleted, and its waiting job ended as never launched, while the launch began: the job ran, and nobody knew of it.',
+    options: optionsOf(190),
+  },
 ];

@@ -103,7 +103,9 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
     return changed;
   };
   const jobWrite = async (row: JobRow, changes: Partial<NewRow<'jobs'>>): Promise<JobRow> => {
-    const where: Where<'jobs'> = { id: row.id, version: row.version, lease_fence: row.lease_fence };
+    // That a launch begins is written under its lease and without a new version: who has not seen it must not end the job as one that was never launched.
+    const { id, version, lease_fence, launch_begun } = row;
+    const where: Where<'jobs'> = { id, version, lease_fence, launch_begun };
     if ((await rows.update('jobs', where, changes)) !== 1) throw new StaleRowError(`Job ${row.id} changed.`);
     noteDue(changes);
     const changed = { ...row, ...changes };
