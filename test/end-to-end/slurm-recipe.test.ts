@@ -56,6 +56,8 @@ describeUnless(missingForSlurm(), 'the recipe for a cluster', () => {
     page = await readFile(fileURLToPath(new URL('../../docs/slurm.md', import.meta.url)), 'utf8');
     cluster = await startSlurmCluster(usernames);
     await onNode2('mount', '--bind', '/dev/null', process.execPath);
+    // The second has an account, but not in the cluster.
+    await cluster.run('sacctmgr', '-i', 'delete', 'user', usernames[1]);
     const [commands = {}, rest = {}] = blocks('json').map((block): Fields => JSON.parse(block));
     const byWay = { commands, slurmrestd: merged(commands, rest) };
     await Promise.all(
@@ -101,7 +103,12 @@ describeUnless(missingForSlurm(), 'the recipe for a cluster', () => {
     await promisify(execFile)(process.execPath, [uws, 'config', 'check', configurations.get(way) ?? '']);
     const user = signedIn(way);
     expect(await user.client.catalogue.resources()).toMatchObject([
-      { name: 'cluster', kind: 'slurm', health: { connected: true }, load: { cpus: { total: 32 } } },
+      {
+        name: 'cluster',
+        kind: 'slurm',
+        health: { connected: true },
+        load: { cpus: { total: 32 }, gpus: { total: 2, free: 2 } },
+      },
     ]);
     const { job, session } = await open(user, {
       job_type: 'terminal',
@@ -143,7 +150,6 @@ describeUnless(missingForSlurm(), 'the recipe for a cluster', () => {
     const said = await saysOfThePage(user, { job_type: 'terminal', resource_options: tooMuch });
     expect(said).toContain('BadConstraints');
 
-    await cluster.run('sacctmgr', '-i', 'delete', 'user', usernames[1]);
     const server = servers.get('commands');
     if (!server) throw new Error('There is no server.');
     const other = await signIn(server, usernames[1]);
@@ -151,6 +157,10 @@ describeUnless(missingForSlurm(), 'the recipe for a cluster', () => {
 
     const workspaces = join(cluster.directory, 'commands', 'workspaces');
     await onNode2('mount', '-t', 'tmpfs', 'none', workspaces);
-    expect(await saysOfThePage(user, { job_type: 'terminal', resource_options: options })).toContain('on node2');
+    try {
+      expect(await saysOfThePage(user, { job_type: 'terminal', resource_options: options })).toContain('on node2');
+    } finally {
+      await onNode2('umount', workspaces);
+    }
   }, 240_000);
 });

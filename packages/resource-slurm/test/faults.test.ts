@@ -94,10 +94,14 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
   test('a job with a GPU runs where there is one, and is counted with it; more GPUs than a node has are refused with the reason', async () => {
     const { make, workspacePath } = world;
     const resource = await make({ cpuPartition: 'main', gpuPartition: 'gpu' });
-    const specification = specificationOf(world, 'echo "$SLURM_JOB_PARTITION $CUDA_VISIBLE_DEVICES" > gpu', {
-      limits: { gpus: 1 },
-    });
+    const script =
+      'echo "$SLURM_JOB_PARTITION $CUDA_VISIBLE_DEVICES" > gpu; while [ ! -e counted ]; do sleep 0.2; done';
+    const specification = specificationOf(world, script, { limits: { gpus: 1 } });
+    expect(await resource.load?.()).toMatchObject({ gpus: { total: 2, free: 2 } });
     const { handle } = await resource.launch(specification);
+    await until(resource, specification, 'running');
+    expect(await resource.load?.()).toMatchObject({ gpus: { total: 2, free: 1 } });
+    await cluster.run('touch', `${workspacePath}/counted`);
     expect(await until(resource, specification, 'ended')).toMatchObject({ exitCode: 0 });
     expect(await readFile(`${workspacePath}/gpu`, 'utf8')).toMatch(/^gpu [01]\n$/);
     await vi.waitFor(async () => {
@@ -254,6 +258,7 @@ setInterval(() => require('node:fs').existsSync('let-go') && server.close(), 50)
       expect(await outputOf(early)).toContain(`Another account of this node listens on port ${port}`);
     } finally {
       await cluster.run('scancel', thief);
+      await cluster.run('rm', `${workspacePath}/let-go`);
     }
   });
 

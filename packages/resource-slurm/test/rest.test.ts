@@ -63,6 +63,7 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
       // The oldest version does not tell what is allocated.
       if (version === 'v0.0.36') expect(load?.cpus).toBeUndefined();
       else expect(load?.cpus?.free).toBeLessThan(load?.cpus?.total ?? 0);
+      if (version !== 'v0.0.36') expect(load?.gpus).toEqual({ total: 2, free: 2 });
       await resource.stop(referenceTo(long), 60_000);
       expect(await until(resource, long, 'ended')).toMatchObject({ exitCode: 0, cause: 'stopped' });
       expect(await readFile(`${workspacePath}/obeyed`, 'utf8')).toBe('stopped\n');

@@ -1,5 +1,6 @@
 import type { Health, ResourceLoad } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
+import { gpusOf } from '../gpus.js';
 import {
   type ClusterJob,
   type JobReference,
@@ -171,20 +172,24 @@ export class CommandLine implements Transport {
 
   async load(signal?: AbortSignal): Promise<ResourceLoad> {
     const diagnosis = await this.succeed(['sdiag'], signal);
-    const states = await this.succeed(['sinfo', '--noheader', '--all', '--Node', '--format=%N|%C'], signal);
+    const nodeColumns = '--Format=nodelist:64|,cpusstate:32|,gres:256|,gresused:256|';
+    const states = await this.succeed(['sinfo', '--noheader', '--all', '--Node', nodeColumns], signal);
     // A node is listed with each of its partitions: allocated/idle/other/total.
-    const cpus = [...new Set(states.stdout.split('\n'))].map((line) =>
-      (line.split('|')[1] ?? '').split('/').map(Number),
-    );
+    const nodes = [...new Set(states.stdout.split('\n'))].map((line) => {
+      const [, cpus = '', gres = '', gresUsed = ''] = line.split('|');
+      const [allocated = 0, idle = 0] = cpus.trim().split('/').map(Number);
+      return { allocated, idle, gres, gresUsed };
+    });
     const queuedJobs = countOf(diagnosis, 'pending');
     const runningJobs = countOf(diagnosis, 'running');
     return {
       ...(queuedJobs !== undefined && { queuedJobs }),
       ...(runningJobs !== undefined && { runningJobs }),
-      cpus: cpus.reduce(
-        ({ total, free }, [allocated = 0, idle = 0]) => ({ total: total + allocated + idle, free: free + idle }),
+      cpus: nodes.reduce(
+        ({ total, free }, { allocated, idle }) => ({ total: total + allocated + idle, free: free + idle }),
         { total: 0, free: 0 },
       ),
+      gpus: gpusOf(nodes.filter(({ allocated, idle }) => allocated + idle > 0)),
     };
   }
 

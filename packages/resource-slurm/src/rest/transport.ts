@@ -1,5 +1,6 @@
 import type { Health, ResourceLoad } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
+import { gpusOf } from '../gpus.js';
 import {
   type ClusterJob,
   type JobReference,
@@ -103,12 +104,16 @@ export class Rest implements Transport {
     const able = elements.filter(
       ({ state }) => !/DOWN|DRAIN|FAIL|POWER|NOT_RESPONDING/i.test([state].flat().join(' ')),
     );
+    const gres = able.flatMap(({ gres, gres_used: gresUsed }) =>
+      typeof gres === 'string' && typeof gresUsed === 'string' ? [{ gres, gresUsed }] : [],
+    );
     const total = sumOf(able, 'cpus');
     const allocated = sumOf(able, 'alloc_cpus');
     return {
       ...(typeof queuedJobs === 'number' && { queuedJobs }),
       ...(typeof runningJobs === 'number' && { runningJobs }),
       ...(total !== undefined && allocated !== undefined && { cpus: { total, free: total - allocated } }),
+      ...(gres.length === able.length && { gpus: gpusOf(gres) }),
     };
   }
 
