@@ -1,14 +1,17 @@
 // The configurations of docs/slurm.md on a real cluster, with its paths, names and addresses put in; and what they say when something is wrong.
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { createServer, type Server } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { missingForSlurm, type SlurmCluster, startSlurmCluster } from '../backends/slurm/cluster.js';
 import { compute } from '../support/jupyter.js';
 import { putAway } from '../support/put-away.js';
-import { describeUnless, describeWith } from '../support/requirements.js';
+import { describeUnless, describeWith, whatIsMissing } from '../support/requirements.js';
 import { type RunningServer, startServer } from '../support/server.js';
 import { typeInto } from '../support/terminal.js';
 import { signIn, startJob, type User } from '../support/users.js';
@@ -30,9 +33,32 @@ function merged(below: Fields, above: Fields): Fields {
   return { ...below, ...Object.fromEntries(both) };
 }
 
-describeUnless(missingForSlurm(), 'the recipe for a cluster', () => {
+/** Ends TLS in front of the cluster's slurmrestd, with a certificate that nobody trusts who is not told to. */
+async function startTls(
+  directory: string,
+): Promise<{ readonly server: Server; readonly port: number; readonly ca: string }> {
+  const [key, ca] = [join(directory, 'tls.key'), join(directory, 'tls.crt')];
+  const words = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost';
+  const names = ['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', ca];
+  await promisify(execFile)('openssl', [...words.split(' '), ...names]);
+  const server = createServer({ key: await readFile(key), cert: await readFile(ca) }, (near) => {
+    const far = connect(6820, '127.0.0.1');
+    for (const socket of [near, far])
+      socket.on('error', () => {}).once('close', () => [near, far].map((each) => each.destroy()));
+    near.pipe(far).pipe(near);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return { server, port: typeof address === 'object' && address !== null ? address.port : 0, ca };
+}
+
+const missing = [missingForSlurm(), whatIsMissing(['openssl'])].filter((sentence) => sentence !== '').join('; ');
+
+describeUnless(missing, 'the recipe for a cluster', () => {
   let page: string;
   let cluster: SlurmCluster;
+  let tls: Awaited<ReturnType<typeof startTls>>;
   const servers = new Map<string, RunningServer>();
   const users = new Map<string, User>();
   const configurations = new Map<string, string>();
@@ -58,6 +84,7 @@ describeUnless(missingForSlurm(), 'the recipe for a cluster', () => {
     await onNode2('mount', '--bind', '/dev/null', process.execPath);
     // The second has an account, but not in the cluster.
     await cluster.run('sacctmgr', '-i', 'delete', 'user', usernames[1]);
+    tls = await startTls(cluster.directory);
     const [commands = {}, rest = {}] = blocks('json').map((block): Fields => JSON.parse(block));
     const byWay = { commands, slurmrestd: merged(commands, rest) };
     await Promise.all(
@@ -70,11 +97,15 @@ describeUnless(missingForSlurm(), 'the recipe for a cluster', () => {
           .replaceAll('/srv/user-workspaces', root)
           .replaceAll('/etc/slurm/slurm.conf', cluster.slurmConf)
           .replaceAll('/etc/slurm/jwt.key', `${cluster.directory}/keys/jwt.key`)
+          .replaceAll('https://slurm.example.org', `https://127.0.0.1:${tls.port}`)
           .replaceAll('general', 'main')
           .replaceAll('gpu01', 'node2')
           .replaceAll('10.1.0.21', '10.77.0.12');
         await writeFile(path, text);
-        const server = await startServer({ dataDirectory: join(root, 'data'), env: { UWS_CONFIG: path } });
+        const server = await startServer({
+          dataDirectory: join(root, 'data'),
+          env: { UWS_CONFIG: path, NODE_EXTRA_CA_CERTS: tls.ca },
+        });
         servers.set(way, server);
         users.set(way, await signIn(server, usernames[0]));
       }),
@@ -84,6 +115,7 @@ describeUnless(missingForSlurm(), 'the recipe for a cluster', () => {
   afterAll(async () => {
     const left = [];
     for (const [way, server] of servers) left.push(...(await putAway(server, [signedIn(way)])));
+    tls?.server.close();
     await cluster?.down();
     expect(left).toEqual([]);
   }, 240_000);

@@ -22,18 +22,22 @@ export function pathOf(program: Program): string {
   return programs[program].path;
 }
 
+/** What is to be installed for these programs; empty when all are there. */
+export function whatIsMissing(needed: readonly Program[]): string {
+  return needed
+    .filter((program) => !existsSync(programs[program].path))
+    .map(
+      (program) => `${program} (${programs[program].path}) is missing; install it with: ${programs[program].install}`,
+    )
+    .join('; ');
+}
+
 /**
  * A group of tests that need programs of the machine. Where one is missing the group is reported as not run, with the command that installs
  * it; in CI a missing one is a failure.
  */
 export function describeWith(needed: readonly Program[], name: string, tests: () => void): void {
-  const missing = needed.filter((program) => !existsSync(programs[program].path));
-  const message = missing
-    .map(
-      (program) => `${program} (${programs[program].path}) is missing; install it with: ${programs[program].install}`,
-    )
-    .join('; ');
-  describeUnless(message, name, tests);
+  describeUnless(whatIsMissing(needed), name, tests);
 }
 
 /** The same for anything else that the machine must have. @param message What is missing; empty when nothing is. */
