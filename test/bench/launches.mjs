@@ -1,6 +1,6 @@
 // How soon a job runs, and how many are launched in a second, on this machine, on a real Slurm cluster of two nodes and, where one is named, by a Docker engine.
 //   node test/bench/launches.mjs [unix:///var/run/docker.sock image]      Needs a build, root, and the packages that .ci/run installs for Slurm.
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { createDockerResource } from '@user-workspaces/resource-docker';
 import { createLocalResource } from '@user-workspaces/resource-local';
 import { createSlurmResource } from '@user-workspaces/resource-slurm';
@@ -56,9 +57,10 @@ try {
     rows.push(await measure(resource, account, workspacePath));
     await resource.close();
   }
+  rows.push(await measureByHand(`${directory}/etc/slurm.conf`, account));
   console.table(rows);
   console.log(
-    `Medians of ${oneByOne} jobs, one after the other, seen by looks 20 ms apart; the rate is of ${together} launches, ${atOnce} at once.`,
+    `Medians of ${oneByOne} jobs, one after the other at any time, seen by looks 20 ms apart; the rate is of ${together} launches, ${atOnce} at once.`,
   );
 } finally {
   execFileSync(script('down.sh'), [directory]);
@@ -89,7 +91,9 @@ async function measure(resource, account, workspacePath) {
     answered.push(performance.now() - start);
     while ((await observe(resource, job)).kind !== 'running') await sleep(20);
     running.push(performance.now() - start);
-    await resource.stop({ ...job, handle: null }, 0);
+    await end(resource, job);
+    // A scheduler looks for new jobs at intervals, and at the end of another job: launches shall come at any time.
+    await sleep(1000 + Math.random() * 1000);
   }
   const queue = Array.from({ length: together }, make);
   launched.push(...queue);
@@ -113,17 +117,38 @@ async function observe(resource, job) {
   return (await resource.observe([{ ...job, handle: null }])).get(job.launchKey);
 }
 
+async function end(resource, job) {
+  for (;;) {
+    const { kind } = await observe(resource, job);
+    if (kind === 'ended' || kind === 'absent') return;
+    await resource.stop({ ...job, handle: null }, 0);
+    await sleep(20);
+  }
+}
+
 async function tidy(resource, all) {
   for (const job of all) {
-    const reference = { ...job, handle: null };
-    for (;;) {
-      const { kind } = await observe(resource, job);
-      if (kind === 'ended' || kind === 'absent') break;
-      await resource.stop(reference, 0);
-      await sleep(20);
-    }
-    await resource.forget(reference);
+    await end(resource, job);
+    await resource.forget({ ...job, handle: null });
   }
+}
+
+/** The same by hand, and not held: what of it is the cluster's own. */
+async function measureByHand(slurmConf, { uid, gid }) {
+  const run = async (file, words, identity = {}) =>
+    (await promisify(execFile)(file, words, { ...identity, cwd: '/', env: { ...process.env, SLURM_CONF: slurmConf } }))
+      .stdout;
+  const running = [];
+  for (let count = 0; count < oneByOne; count += 1) {
+    const start = performance.now();
+    const words = ['--parsable', '--chdir=/', '--output=/dev/null', '--mem=32M', '--wrap=sleep 300'];
+    const id = (await run('sbatch', words, { uid, gid })).trim();
+    while ((await run('squeue', ['--noheader', `--jobs=${id}`, '--format=%T'])).trim() !== 'RUNNING') await sleep(20);
+    running.push(performance.now() - start);
+    await run('scancel', [id]);
+    await sleep(1000 + Math.random() * 1000);
+  }
+  return { resource: 'Slurm, sbatch by hand', 'running, ms': Math.round(median(running)) };
 }
 
 function median(values) {
