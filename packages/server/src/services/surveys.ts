@@ -26,14 +26,19 @@ export class Surveys {
     this.#context = context;
   }
 
-  /** Watches the workspaces with running jobs, and from now on each whose job starts. */
+  /** Watches the workspaces with running jobs, and from now on each whose job runs: one that waits changes no files. */
   async start(): Promise<void> {
-    const unsubscribe = this.#context.journal.onCommitted(({ jobs }) => {
-      for (const job of jobs.values()) if (isActive(job)) this.#followById(job.workspace_id);
+    const { database, journal } = this.#context;
+    const unsubscribe = journal.onCommitted(({ jobs }) => {
+      for (const job of jobs.values()) {
+        if (isActive(job) && job.status !== 'pending') this.#followById(job.workspace_id);
+      }
     });
     this.#closing.signal.addEventListener('abort', unsubscribe, { once: true });
-    for (const row of await this.#context.database.find('workspaces', { where: { status: 'active' } }))
-      this.follow(row);
+    const where = { status: { in: ['running', 'stopping'] } } as const;
+    const running = await database.find('jobs', { where, orderBy: [['id', 'desc']], limit: watchLimit });
+    const ids = new Set(running.map((job) => job.workspace_id));
+    for (const row of await database.find('workspaces', { where: { id: { in: [...ids] } } })) this.follow(row);
     void this.#tidyForever();
   }
 
