@@ -28,9 +28,13 @@ export function awaitsSession(row: JobRow): boolean {
 
 /** Leaves out what is as it was, so that nothing is written and no event sent without a change. */
 function changed(row: JobRow, changes: JobChanges): JobChanges {
-  const present: Readonly<Record<string, unknown>> = { ...row };
   return Object.fromEntries(
-    Object.entries(changes).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(present[name])),
+    Object.entries(changes).filter(([name, value]) => {
+      const present: unknown = Reflect.get(row, name);
+      if (value === present) return false;
+      // Only what holds JSON can be the same without being identical.
+      return typeof value !== 'object' || JSON.stringify(value) !== JSON.stringify(present);
+    }),
   );
 }
 

@@ -43,6 +43,12 @@ export class JobWork {
     this.#sessions.suspect(jobId);
   }
 
+  /** True for a job that waits as it did, with nothing to do for it: where there are thousands, that is what most looks find. */
+  isAsBefore(row: JobRow, observation: Observation | undefined): boolean {
+    if (row.status !== 'pending' || row.due_at_ms !== null || observation?.kind !== 'pending') return false;
+    return this.#decide(row, observation).do === 'nothing';
+  }
+
   /**
    * Brings one active job a step further.
    *

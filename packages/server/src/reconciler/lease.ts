@@ -1,6 +1,7 @@
 import type { DatabaseTransaction, LeaseColumns } from '@user-workspaces/contract';
 import { StaleRowError } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
+import { activeJobStatuses } from '../views/job.js';
 
 /** Tables whose rows are worked on under a lease. */
 export type LeasedTable = 'workspaces' | 'jobs' | 'shares';
@@ -63,7 +64,9 @@ export async function releaseFormerLeases(context: ServerContext): Promise<void>
   const free = { ...released, due_at_ms: context.clock.now() };
   await context.database.transaction(async (rows) => {
     await rows.update('workspaces', where, free);
-    await rows.update('jobs', where, free);
+    // A job may have ended while its launch was thought to be under way.
+    await rows.update('jobs', { ...where, status: { in: activeJobStatuses } }, free);
+    await rows.update('jobs', where, released);
     await rows.update('shares', where, free);
   });
 }

@@ -1,11 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import type { JobRow, Observation } from '@user-workspaces/contract';
 import type { Metrics } from '../observability/metrics.js';
 import { StaleRowError } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
-import { launchReferenceOf } from '../services/launch-reference.js';
-import { activeJobStatuses } from '../views/job.js';
 import { cleanUp } from './clean-up.js';
 import { JobWork } from './job-work.js';
+import { KnownJobs } from './known-jobs.js';
 import type { SessionProbe } from './session-probe.js';
 import { workOnShare } from './share-work.js';
 import { SweepTimes } from './sweep-times.js';
@@ -18,12 +18,18 @@ const idleMs = 2_000;
 const concurrency = 16;
 /** Mails that are sent at once: a mail server that does not answer holds each of them for a minute, and must not hold up anything else. */
 const mailConcurrency = 4;
-const batchSize = 500;
+/** In this order an index tells what is due. In another one, or with a condition on the status, SQLite looks at all active rows each time. */
+const longestDueFirst = { orderBy: [['due_at_ms', 'asc']], limit: 500 } as const;
+
+/** After so many rows others have their turn. */
+const breathAfter = 200;
 
 const cleanUpMs = 60_000;
 
 /** A job that waits longer is told to the operator, where its resource does not say otherwise. */
 const pendingWarningMs = 600_000;
+/** So many jobs are named in one line of the log. */
+const namedAtMost = 20;
 
 /**
  * Drives the world towards the rows: launches, observes and stops jobs, deletes workspaces, copies shares.
@@ -34,6 +40,7 @@ export class Reconciler {
   readonly #context: ServerContext;
   readonly #metrics: Metrics;
   readonly #jobs: JobWork;
+  readonly #known: KnownJobs;
   readonly #stopping = new AbortController();
   /** Jobs to look at again, and when. */
   readonly #soon = new Map<number, number>();
@@ -52,6 +59,7 @@ export class Reconciler {
     this.#context = context;
     this.#metrics = metrics;
     this.#jobs = new JobWork(context, metrics, probe);
+    this.#known = new KnownJobs(context.database);
     this.#sweeps = new SweepTimes(context.resources);
   }
 
@@ -67,6 +75,7 @@ export class Reconciler {
     }
     const { clock, journal } = this.#context;
     const unsubscribe = journal.onCommitted(({ isDue, jobs }) => {
+      this.#known.take(jobs.values());
       for (const { resource } of jobs.values()) this.#sweeps.moved(resource, clock.now());
       if (isDue) this.nudge();
     });
@@ -124,73 +133,80 @@ export class Reconciler {
 
   async #passJobs(nowMs: number, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
-    const rows = await this.#dueJobs(nowMs);
+    const swept = this.#sweeps.begin(nowMs);
+    const rows = await this.#dueJobs(nowMs, swept);
     if (rows.length === 0) return;
     this.#warnOfLongWaits(rows, nowMs);
-    const observations = await this.#observe(rows, signal);
-    await eachLimited(rows, concurrency, async (row) => {
+    const observations = await this.#observe(rows, swept, signal);
+    const changed = rows.filter((row) => !this.#jobs.isAsBefore(row, observations.get(row.launch_key)));
+    for (const row of rows) this.#soon.delete(row.id);
+    await eachLimited(changed, concurrency, async (row) => {
       if (signal.aborted) return;
       const againAtMs = await this.#stepJob(row, observations.get(row.launch_key), signal);
-      if (againAtMs === null) this.#soon.delete(row.id);
-      else this.#soon.set(row.id, againAtMs);
+      if (againAtMs !== null) this.#soon.set(row.id, againAtMs);
     });
     this.#metrics.reconcile('jobs', (performance.now() - startedAt) / 1000, rows.length);
   }
 
   /** Active jobs with a wish to carry out, a changed launch, a time to look again, or a sweep of their resource. */
-  async #dueJobs(nowMs: number): Promise<JobRow[]> {
+  async #dueJobs(nowMs: number, swept: readonly string[]): Promise<JobRow[]> {
     const { database } = this.#context;
-    const status = { in: activeJobStatuses };
-    const found = new Map<number, JobRow>();
+    const found = new Set<number>();
     const add = (rows: readonly JobRow[]): void => {
-      for (const row of rows) found.set(row.id, row);
+      this.#known.take(rows);
+      for (const row of rows) found.add(row.id);
     };
-    add(await database.find('jobs', { where: { status, due_at_ms: { lte: nowMs } }, limit: batchSize }));
-    for (const resource of this.#sweeps.begin(nowMs)) add(await database.find('jobs', { where: { status, resource } }));
+    add(await database.find('jobs', { where: { due_at_ms: { lte: nowMs } }, ...longestDueFirst }));
+    for (const resource of swept) for (const id of await this.#known.idsOf(resource)) found.add(id);
     const keys = [...this.#pushed];
     this.#pushed.clear();
-    if (keys.length > 0) add(await database.find('jobs', { where: { status, launch_key: { in: keys } } }));
+    if (keys.length > 0) add(await database.find('jobs', { where: { launch_key: { in: keys } } }));
     const ids = [...this.#soon].filter(([id, atMs]) => atMs <= nowMs && !found.has(id)).map(([id]) => id);
     for (const id of ids) this.#soon.delete(id);
-    if (ids.length > 0) add(await database.find('jobs', { where: { status, id: { in: ids } } }));
-    return [...found.values()];
+    if (ids.length > 0) add(await database.find('jobs', { where: { id: { in: ids } } }));
+    return this.#known.rowsOf(found);
   }
 
   /** Tells the operator, once for each job, of those that wait longer than they should. */
   #warnOfLongWaits(rows: readonly JobRow[], nowMs: number): void {
+    const waiting = new Map<string, JobRow[]>();
     for (const row of rows) {
       if (row.status !== 'pending') this.#warned.delete(row.id);
       else if (!this.#warned.has(row.id)) {
         const limitMs = this.#context.resources.get(row.resource)?.pendingWarningMs ?? pendingWarningMs;
         if (nowMs - row.created_at_ms < limitMs) continue;
         this.#warned.add(row.id);
-        this.#context.log.error(
-          { jobId: row.id, resource: row.resource, reason: row.queue_reason },
-          'a job waits too long',
-        );
+        const others = waiting.get(row.resource);
+        if (others) others.push(row);
+        else waiting.set(row.resource, [row]);
       }
+    }
+    // A start finds all that wait at once.
+    for (const [resource, jobs] of waiting) {
+      const jobIds = jobs.slice(0, namedAtMost).map(({ id }) => id);
+      const found = { resource, jobs: jobs.length, jobIds, reason: jobs[0]?.queue_reason };
+      this.#context.log.error(found, 'jobs wait too long');
     }
   }
 
   /** One question per resource for all its launches. */
-  async #observe(rows: readonly JobRow[], signal: AbortSignal): Promise<ReadonlyMap<string, Observation>> {
-    const { clock, database, resources } = this.#context;
+  async #observe(
+    rows: readonly JobRow[],
+    swept: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Observation>> {
+    const { clock, resources } = this.#context;
     const launched = rows.filter((row) => row.launch_begun);
-    const workspaceIds = [...new Set(launched.map((row) => row.workspace_id))];
-    const workspaces = await database.find('workspaces', { where: { id: { in: workspaceIds } } });
-    const workspaceById = new Map(workspaces.map((row) => [row.id, row]));
     const all = new Map<string, Observation>();
     for (const [name, { resource }] of resources) {
       const own = launched.filter((row) => row.resource === name);
       if (own.length === 0) continue;
-      const references = await Promise.all(
-        own.map((row) => launchReferenceOf(this.#context, row, workspaceById.get(row.workspace_id))),
-      );
+      const references = await this.#known.referencesTo(own);
       const askedAtMs = clock.elapsed();
       const observed = await resource.observe(references, signal);
       const tookMs = clock.elapsed() - askedAtMs;
       this.#metrics.reconcile('observe', tookMs / 1000, own.length);
-      this.#sweeps.took(name, tookMs);
+      if (swept.includes(name)) this.#sweeps.took(name, tookMs);
       for (const [key, observation] of observed) all.set(key, observation);
     }
     return all;
@@ -210,7 +226,7 @@ export class Reconciler {
   async #passWorkspaces(nowMs: number, signal: AbortSignal): Promise<void> {
     const due = await this.#context.database.find('workspaces', {
       where: { due_at_ms: { lte: nowMs }, lease_until_ms: { lte: nowMs } },
-      limit: batchSize,
+      ...longestDueFirst,
     });
     for (const row of due)
       this.#inBackground('files', `workspace ${row.id}`, () => workOnWorkspace(this.#context, row, signal));
@@ -219,7 +235,7 @@ export class Reconciler {
   async #passShares(nowMs: number, signal: AbortSignal): Promise<void> {
     const due = await this.#context.database.find('shares', {
       where: { due_at_ms: { lte: nowMs }, lease_until_ms: { lte: nowMs } },
-      limit: batchSize,
+      ...longestDueFirst,
     });
     for (const row of due) {
       const kind = row.work === 'none' ? 'mails' : 'files';
@@ -246,9 +262,13 @@ export class Reconciler {
 }
 
 async function eachLimited<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
+  const queue = items.entries();
   const worker = async (): Promise<void> => {
-    for (const item of queue) await work(item);
+    for (const [index, item] of queue) {
+      await work(item);
+      // Most take no time at all, and thousands of them together would hold up everybody else.
+      if (index % breathAfter === breathAfter - 1) await setImmediate();
+    }
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
 }

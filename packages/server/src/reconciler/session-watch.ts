@@ -57,11 +57,10 @@ export class SessionWatch {
     }
   }
 
-  /** Stops a job whose session has not been ready in time; false while it still may be. */
+  /** Stops a job whose session has not been ready in time; false while it still may be, and where it has become so. */
   async giveUp(row: JobRow): Promise<boolean> {
     if (this.#decide(row).do !== 'give up') return false;
-    await this.#stop(row.id, 'start_timeout');
-    return true;
+    return this.#stop(row, 'start_timeout', (present) => this.#decide(present).do === 'give up');
   }
 
   #decide(row: JobRow): SessionDecision {
@@ -123,14 +122,23 @@ export class SessionWatch {
       return null;
     }
     if (clock.now() - since < lostAfterMs) return clock.now() + knockAgainMs;
-    await this.#stop(row.id, 'session_lost');
+    const isSame = ({ status, session_host, session_port }: JobRow): boolean =>
+      status === 'running' && session_host === host && session_port === row.session_port;
+    await this.#stop(row, 'session_lost', isSame);
     return null;
   }
 
-  async #stop(jobId: number, reason: 'start_timeout' | 'session_lost'): Promise<void> {
-    await this.#context.journal.transaction(async (transaction) => {
-      const present = await transaction.rows.lock('jobs', jobId);
-      if (present?.status === 'running') await requestStop(transaction, present, reason);
+  /** @param holds Whether there is still reason to: the row may be an old one, and another process may have found the session ready. */
+  async #stop(
+    { id }: JobRow,
+    reason: 'start_timeout' | 'session_lost',
+    holds: (present: JobRow) => boolean,
+  ): Promise<boolean> {
+    return this.#context.journal.transaction(async (transaction) => {
+      const present = await transaction.rows.lock('jobs', id);
+      if (!present || !holds(present)) return false;
+      await requestStop(transaction, present, reason);
+      return true;
     });
   }
 }

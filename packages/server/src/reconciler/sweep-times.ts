@@ -10,11 +10,12 @@ const longestMs = 30_000;
  * The part of the time that looking at a resource may take, while its jobs change and while nothing does: one with many thousands of jobs is asked less often than
  * one with ten, and one that answers slowly is left in peace.
  */
-const share = { moving: 1 / 4, quiet: 1 / 20 } as const;
+const share = { moving: 1 / 10, quiet: 1 / 40 } as const;
 
 /** When everything that runs on a resource is observed, even if nothing seems to move. */
 export class SweepTimes {
   readonly #resources: ReadonlyMap<string, ResourceEntry>;
+  readonly #lastMs = new Map<string, number>();
   readonly #nextMs = new Map<string, number>();
   readonly #tookMs = new Map<string, number>();
   readonly #moving = new Set<string>();
@@ -27,14 +28,13 @@ export class SweepTimes {
   begin(nowMs: number): readonly string[] {
     const due = [...this.#resources.keys()].filter((name) => (this.#nextMs.get(name) ?? 0) <= nowMs);
     for (const name of due) {
-      const part = this.#moving.delete(name) ? share.moving : share.quiet;
-      const wantedMs = Math.min(longestMs, (this.#tookMs.get(name) ?? 0) / part);
-      this.#nextMs.set(name, nowMs + Math.max(this.#shortestMs(name), wantedMs));
+      this.#lastMs.set(name, nowMs);
+      this.#nextMs.set(name, nowMs + this.#pauseMs(name, this.#moving.delete(name) ? 'moving' : 'quiet'));
     }
     return due;
   }
 
-  /** How long a resource took to answer. */
+  /** How long a resource took to answer for all its jobs. */
   took(name: string, tookMs: number): void {
     this.#tookMs.set(name, tookMs);
   }
@@ -42,13 +42,19 @@ export class SweepTimes {
   /** A job of this resource has changed: more may follow. */
   moved(name: string, nowMs: number): void {
     this.#moving.add(name);
-    const nextMs = this.#nextMs.get(name);
-    if (nextMs !== undefined) this.#nextMs.set(name, Math.min(nextMs, nowMs + this.#shortestMs(name)));
+    const [lastMs, nextMs] = [this.#lastMs.get(name), this.#nextMs.get(name)];
+    if (lastMs === undefined || nextMs === undefined) return;
+    const soonMs = Math.max(nowMs + this.#shortestMs(name), lastMs + this.#pauseMs(name, 'moving'));
+    this.#nextMs.set(name, Math.min(nextMs, soonMs));
   }
 
   /** When the next sweep is due. */
   get earliestMs(): number {
     return Math.min(...this.#nextMs.values());
+  }
+
+  #pauseMs(name: string, motion: keyof typeof share): number {
+    return Math.max(this.#shortestMs(name), Math.min(longestMs, (this.#tookMs.get(name) ?? 0) / share[motion]));
   }
 
   #shortestMs(name: string): number {

@@ -8,12 +8,19 @@ export async function launchReferenceOf(
   job: JobRow,
   workspace?: Pick<WorkspaceRow, 'account' | 'location'>,
 ): Promise<LaunchReference> {
-  const row = workspace ?? (await context.database.findOne('workspaces', { id: job.workspace_id }));
+  return referenceTo(job, workspace ?? (await context.database.findOne('workspaces', { id: job.workspace_id })));
+}
+
+/** The same, of a job whose workspace was looked for. */
+export function referenceTo(
+  job: JobRow,
+  workspace: Pick<WorkspaceRow, 'account' | 'location'> | undefined,
+): LaunchReference {
   return {
     launchKey: job.launch_key,
     handle: job.resource_handle,
-    account: accountOfRow(row?.account ?? {}),
-    workspacePath: row?.location ?? '',
+    account: accountOfRow(workspace?.account ?? {}),
+    workspacePath: workspace?.location ?? '',
     jobId: job.id,
     ...(job.session_base_path !== null && { session: { secret: job.session_secret } }),
   };

@@ -31,20 +31,32 @@ describe('all that runs is looked at', () => {
     expect(sweeps.begin(15_000)).toEqual(['cluster', 'here']);
   });
 
-  test('for no more than a twentieth of the time while nothing moves, and at least twice a minute', () => {
+  test('for no more than a fortieth of the time while nothing moves, and at least twice a minute', () => {
     expect(looks(both(), 50, 10_000)).toEqual([0, 2_000, 4_000, 6_000, 8_000, 10_000]);
-    expect(looks(both(), 800, 60_000)).toEqual([0, 2_000, 18_000, 34_000, 50_000]);
+    expect(looks(both(), 400, 60_000)).toEqual([0, 2_000, 18_000, 34_000, 50_000]);
     expect(looks(both(), 10_000, 90_000)).toEqual([0, 2_000, 32_000, 62_000]);
   });
 
-  test('soon after a change, and for a quarter of the time while there are more', () => {
+  test('soon after a change, and for a tenth of the time while there are more', () => {
     const sweeps = new SweepTimes(new Map([['cluster', entry(false)]]));
-    expect(looks(sweeps, 800, 20_000)).toEqual([0, 2_000, 18_000]);
+    expect(looks(sweeps, 400, 20_000)).toEqual([0, 2_000, 18_000]);
     sweeps.moved('cluster', 20_000);
     expect(sweeps.earliestMs).toBe(22_000);
     expect(sweeps.begin(22_000)).toEqual(['cluster']);
-    expect(sweeps.earliestMs).toBe(25_200);
-    expect(sweeps.begin(25_200)).toEqual(['cluster']);
-    expect(sweeps.earliestMs).toBe(41_200);
+    expect(sweeps.earliestMs).toBe(26_000);
+    expect(sweeps.begin(26_000)).toEqual(['cluster']);
+    expect(sweeps.earliestMs).toBe(42_000);
+  });
+
+  test('for no more than a tenth of the time however often something changes', () => {
+    const sweeps = new SweepTimes(new Map([['cluster', entry(false)]]));
+    const at: number[] = [];
+    for (let nowMs = 0; nowMs <= 60_000; nowMs += 500) {
+      if (sweeps.begin(nowMs).length > 0) at.push(nowMs);
+      sweeps.took('cluster', 1_200);
+      sweeps.moved('cluster', nowMs);
+    }
+    // What a look takes is known after the first.
+    expect(at).toEqual([0, 2_000, 14_000, 26_000, 38_000, 50_000]);
   });
 });
