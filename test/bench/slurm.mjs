@@ -1,141 +1,176 @@
-// What it costs to follow 10, 1,000 and 10,000 jobs that wait on a real Slurm cluster: one look at all of them, beside a `squeue` for each, as spawners do that ask job by job.
-//   node test/bench/slurm.mjs [looks]      Needs a build, root, and the packages that .ci/run installs for Slurm.
-import { execFileSync } from 'node:child_process';
-import { createHmac, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { createSlurmResource } from '@user-workspaces/resource-slurm';
+// What a whole server costs that follows 10, 1,000 and 10,000 jobs in the queue of a real Slurm cluster, beside one that follows none and beside a `squeue` for each job, as spawners ask.
+//   node test/bench/slurm.mjs [seconds of each measurement] [commands | slurmrestd]      Needs a build, root, and the packages that .ci/run installs for Slurm.
+//
+// One job is started through the server's API. The others are copies of all that the server keeps of that one when it waits in the cluster: its row, its workspace's row and
+// directory, its records. Each has a launch key of its own, and a job of its own in the cluster's queue under the name that a launch with that key gives. That the server follows them
+// all is seen in its rows: the reason for which a copy waits was left out, and has to come from the cluster.
+import { randomBytes } from 'node:crypto';
+import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UserWorkspaces } from '@user-workspaces/client';
+import { createSqlDatabase } from '@user-workspaces/database-sql';
+import { restUrl, startCluster, user } from './cluster.mjs';
+import { baseUrl, clientToken, costOf, cpuOf, startServer } from './server-process.mjs';
 
-const looks = Number(process.argv[2] ?? 5);
-const user = 'uwsbench';
-const script = (name) => fileURLToPath(new URL(`../backends/slurm/${name}`, import.meta.url));
+const [secondsText = '120', transport = 'commands'] = process.argv.slice(2);
+const seconds = Number(secondsText);
+/** How often a JupyterHub asks each spawner, unless it is told otherwise. */
+const pollSeconds = 30;
+const polled = 100;
+/** Between two changes in the last measurement: a job is stopped and another started in its place, so that each of 10,000 would wait for a day. */
+const changeSeconds = 10;
 
-// One cluster at a time on a machine: whoever listens here has it.
-const turn = createServer().listen(26_817, '127.0.0.1');
-await once(turn, 'listening');
-const directory = mkdtempSync(`${tmpdir()}/uws-slurm-`);
-execFileSync('chmod', ['755', directory]);
-const slurmConf = `${directory}/etc/slurm.conf`;
+const cluster = await startCluster();
+const dataDirectory = join(cluster.directory, 'data');
+const configuration = join(cluster.directory, 'config.json');
+let server;
 try {
-  execFileSync(script('up.sh'), [directory], { env: { ...process.env, JOB_USERS: user }, stdio: 'ignore' });
-  const recordsDirectory = `${directory}/records`;
-  mkdirSync(recordsDirectory, { mode: 0o700 });
-  const resource = await createSlurmResource({ name: 'cluster', recordsDirectory, commandLine: { slurmConf } });
-  const account = { name: user, uid: 1, gid: 1 };
-  const launches = [];
+  // As long as this job has all processors of both nodes nothing else starts.
+  const everything = ['--nodes=2', '--exclusive', '--time=600', '--output=/dev/null', '--chdir=/'];
+  cluster.run('sbatch', ...everything, '--wrap=exec sleep 36000');
+  writeFileSync(configuration, JSON.stringify(configured()));
   const rows = [];
+  server = await startServer(dataDirectory, configuration);
+  rows.push({ jobs: '0', ...(await costOfBoth()) });
+  const client = new UserWorkspaces({ baseUrl });
+  await client.signIn({ client_token: clientToken, user_info: { username: user, email: `${user}@localhost` } });
+  const workspace = await client.workspaces.create({ name: 'bench', description: '' });
+  const first = await client.workspaces.start(workspace.id, { job_type: 'terminal' });
+  while ((await client.jobs.get(first.id)).queue_reason === null) await sleep(100);
+  let present = 1;
   for (const count of [10, 1000, 10_000]) {
-    await submit(count - launches.length);
-    const all = await cost(looks, async () => {
-      const seen = await resource.observe(launches);
-      const waiting = [...seen.values()].filter(({ kind }) => kind === 'pending').length;
-      if (waiting !== count) throw new Error(`${waiting} of ${count} jobs are seen waiting.`);
-    });
-    const some = launches.slice(0, 20);
-    const each = await cost(1, async () => {
-      for (const { handle } of some) {
-        execFileSync('squeue', ['--noheader', `--jobs=${handle}`, '--format=%T %B'], {
-          env: { ...process.env, SLURM_CONF: slurmConf },
-        });
-      }
-    });
-    rows.push({
-      jobs: count,
-      'one look, s': seconds(all.wallMs),
-      'its CPU, s': seconds(all.cpuMs),
-      'squeue per job, s': seconds((each.wallMs / some.length) * count),
-      'their CPU, s': seconds((each.cpuMs / some.length) * count),
-    });
+    await server.stop();
+    await withDatabase((database) => copy(database, first.id, count - present));
+    present = count;
+    server = await startServer(dataDirectory, configuration);
+    await untilFollowed(count);
+    rows.push({ jobs: String(count), ...(await costOfBoth()), ...costOfAskingEach(count) });
   }
-  console.table(rows);
-  console.log(
-    `Mean of ${looks} looks; of squeue per job, of 20 jobs each. CPU of this process and the commands that it runs, without the scheduler's.`,
-  );
-  await resource.close();
-
-  /** Submits jobs that wait, and writes down what a launch of each would have written. */
-  async function submit(number) {
-    const agent = new Agent({ keepAlive: false, maxSockets: 8 });
-    const token = tokenOf(readFileSync(`${directory}/keys/jwt.key`));
-    await Promise.all(
-      Array.from({ length: number }, async () => {
-        const launchKey = randomBytes(16).toString('hex');
-        const job = {
-          name: `uws-${launchKey}`,
-          hold: true,
-          environment: { PATH: '/usr/bin:/bin' },
-          current_working_directory: '/',
-          standard_output: '/dev/null',
-        };
-        const handle = await post(agent, token, JSON.stringify({ script: '#!/bin/sh\ntrue\n', job }));
-        mkdirSync(`${recordsDirectory}/${launchKey}`, { mode: 0o700 });
-        writeFileSync(`${recordsDirectory}/${launchKey}/intent`, '');
-        writeFileSync(
-          `${recordsDirectory}/${launchKey}/claim`,
-          JSON.stringify({ kind: 'job', id: handle, port: null }),
-        );
-        launches.push({
-          launchKey,
-          handle: String(handle),
-          account,
-          workspacePath: '/nowhere',
-          jobId: launches.length,
-        });
-      }),
-    );
-  }
+  const changing = new AbortController();
+  const changes = changeJobs(client, changing.signal);
+  rows.push({ jobs: `${present}, of which some change`, ...(await costOfBoth()) });
+  changing.abort();
+  console.log(`${await changes} jobs were stopped, and as many started.`);
+  console.table(rows, [...new Set(rows.flatMap(Object.keys))]);
 } finally {
-  execFileSync(script('down.sh'), [directory]);
-  turn.close();
+  await server?.stop();
+  cluster.down();
 }
 
-function tokenOf(key) {
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: Math.floor(Date.now() / 1000) + 3600, sun: user })}`;
-  return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
-}
-
-async function post(agent, token, body) {
-  const headers = {
-    'X-SLURM-USER-NAME': user,
-    'X-SLURM-USER-TOKEN': token,
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-    Connection: 'keep-alive',
+function configured() {
+  const connection_details = {
+    slurm_conf: cluster.slurmConf,
+    ...(transport === 'slurmrestd' && { rest_url: restUrl, jwt_key_file: cluster.keyFile }),
   };
-  const asked = request({
-    host: '127.0.0.1',
-    port: 6820,
-    method: 'POST',
-    path: '/slurm/v0.0.38/job/submit',
-    agent,
-    headers,
+  return {
+    main_resource: 'cluster',
+    accounts: 'system',
+    available_resources: { cluster: { resource_type: 'SlurmResource', connection_details } },
+    available_job_types: { terminal: { job_type: 'TerminalJob', environment_details: { cluster: {} } } },
+  };
+}
+
+async function costOfBoth() {
+  const [events, scheduler, startMs] = [await eventCount(), cpuOf(cluster.controller), performance.now()];
+  const cost = await costOf(server, seconds);
+  const spentMs = cpuOf(cluster.controller).ownMs - scheduler.ownMs;
+  return {
+    ...cost,
+    'events written': (await eventCount()) - events,
+    'slurmctld, %': Number(((spentMs / (performance.now() - startMs)) * 100).toFixed(1)),
+  };
+}
+
+/** As batchspawner asks, by one command for each job, every 30 s: the CPU of some of the commands, times the number of jobs. */
+function costOfAskingEach(count) {
+  const ids = cluster
+    .run('squeue', '--noheader', '--states=PENDING', '--format=%i')
+    .trim()
+    .split('\n')
+    .slice(0, polled);
+  const [commands, scheduler] = [cpuOf('self'), cpuOf(cluster.controller)];
+  for (const id of ids) cluster.run('squeue', '-h', '-j', id, '-o', '%T %B');
+  const percent = (ms) => Number(((ms / ids.length / (pollSeconds * 1000)) * count * 100).toPrecision(2));
+  return {
+    'squeue for each, %': percent(cpuOf('self').childrenMs - commands.childrenMs),
+    'slurmctld for that, %': percent(cpuOf(cluster.controller).ownMs - scheduler.ownMs),
+  };
+}
+
+/** Makes further jobs of the one that was started. */
+async function copy(database, jobId, number) {
+  const { id: _, ...job } = await database.findOne('jobs', { id: jobId });
+  const { id: __, ...workspace } = await database.findOne('workspaces', { id: job.workspace_id });
+  const { uid, gid } = statSync(workspace.location);
+  const keys = Array.from({ length: number }, () => randomBytes(16).toString('hex'));
+  const ids = await cluster.submit(keys.map((key) => ({ name: `uws-${key}`, time_limit: 60, no_requeue: true })));
+  const records = join(dataDirectory, 'launches', 'cluster');
+  const kept = readdirSync(join(records, job.launch_key)).map((name) => [
+    name,
+    readFileSync(join(records, job.launch_key, name)),
+  ]);
+  await database.transaction(async (transaction) => {
+    for (const [index, launch_key] of keys.entries()) {
+      const location = join(dirname(workspace.location), launch_key);
+      mkdirSync(location, { mode: 0o700 });
+      chownSync(location, uid, gid);
+      mkdirSync(join(records, launch_key), { mode: 0o700 });
+      for (const [name, content] of kept) writeFileSync(join(records, launch_key, name), content);
+      const claim = JSON.stringify({ kind: 'job', id: ids[index], port: null });
+      writeFileSync(join(records, launch_key, 'claim'), claim);
+      const { id: workspace_id } = await transaction.insert('workspaces', { ...workspace, location });
+      await transaction.insert('jobs', {
+        ...job,
+        workspace_id,
+        launch_key,
+        created_at_ms: Date.now(),
+        resource_handle: String(ids[index]),
+        resource_job_id: ids[index],
+        queue_reason: null,
+        expected_start_at_ms: null,
+      });
+    }
   });
-  asked.end(body);
-  const [response] = await once(asked, 'response');
-  let text = '';
-  for await (const piece of response) text += piece;
-  const { job_id: id } = JSON.parse(text);
-  if (!(id > 0)) throw new Error(text);
-  return id;
 }
 
-async function cost(times, work) {
-  const [wall, cpu] = [performance.now(), cpuMs()];
-  for (let time = 0; time < times; time++) await work();
-  return { wallMs: (performance.now() - wall) / times, cpuMs: (cpuMs() - cpu) / times };
+/** Waits until the server has written down why each of its jobs waits, and writes nothing any more. */
+async function untilFollowed(count) {
+  for (let [quiet, events] = [0, -1]; quiet < 3; ) {
+    await sleep(15_000);
+    const waiting = await withDatabase((database) => database.find('jobs', { where: { status: 'pending' } }));
+    const seen = waiting.filter(({ queue_reason }) => queue_reason !== null).length;
+    if (waiting.length !== count) throw new Error(`${waiting.length} of ${count} jobs wait.`);
+    const now = await eventCount();
+    console.error(`${seen} of ${count} jobs are followed, ${now} events.`);
+    quiet = seen === count && now === events ? quiet + 1 : 0;
+    events = now;
+  }
 }
 
-/** CPU time of this process and of the children that it has waited for. */
-function cpuMs() {
-  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ').slice(11, 15);
-  return fields.reduce((sum, ticks) => sum + Number(ticks), 0) * 10;
+/** Stops a job and starts another in its workspace, again and again; how many. */
+async function changeJobs(client, signal) {
+  const { items } = await client.jobs.list({ limit: 100 });
+  let changed = 0;
+  for (const job of items) {
+    if (signal.aborted) break;
+    await client.jobs.stop(job.id);
+    await client.workspaces.start(job.workspace_id, { job_type: 'terminal' });
+    changed += 1;
+    await sleep(changeSeconds * 1000, undefined, { signal }).catch(() => undefined);
+  }
+  return changed;
 }
 
-function seconds(milliseconds) {
-  return Number((milliseconds / 1000).toPrecision(3));
+function eventCount() {
+  return withDatabase((database) => database.count('events', {}));
+}
+
+async function withDatabase(work) {
+  const database = createSqlDatabase({ client: 'sqlite', file: join(dataDirectory, 'server', 'user-workspaces.db') });
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
 }
