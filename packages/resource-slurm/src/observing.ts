@@ -12,6 +12,8 @@ import { openJobFile } from './workspace-files.js';
 
 /** Two readings that do not find a job count only when they are at least so far apart. */
 const missingMs = 5_000;
+/** Launches up to which the cluster is asked about them alone. */
+const few = 50;
 /** How many launches are looked at together. */
 const lookAtOnce = 32;
 
@@ -31,8 +33,15 @@ export class Observing {
     if (launches.length === 0) return answers;
     const { transport, step } = this.parts;
     const jobs = new Map<string, ClusterJob[]>();
+    const names =
+      launches.length > few
+        ? []
+        : launches
+            .map(({ launchKey }) => launchKey)
+            .filter(isLaunchKey)
+            .map(jobNameOf);
     try {
-      for (const job of await step('observe.list', () => transport.list(() => this.wanted(launches), signal))) {
+      for (const job of await step('observe.list', () => transport.list(() => this.wanted(launches), signal, names))) {
         jobs.set(job.name, [...(jobs.get(job.name) ?? []), job]);
       }
     } catch (error) {

@@ -22,9 +22,9 @@ export class Stopping {
       const job = await wantedOf(records, launch);
       return job ? [job] : [];
     };
-    const jobs = (await step('stop.list', () => transport.list(wanted))).filter(
-      ({ name }) => name === jobNameOf(launchKey),
-    );
+    const jobName = jobNameOf(launchKey);
+    const listed = await step('stop.list', () => transport.list(wanted, undefined, [jobName]));
+    const jobs = listed.filter(({ name }) => name === jobName);
     const claim = await claimOf(records, launch, jobs);
     const found = claim?.kind === 'job' ? jobs.find(({ id }) => id === claim.id) : undefined;
     if (!found) return;

@@ -43,8 +43,14 @@ export interface Transport {
   /**
    * Jobs, those that ended not long ago included: all whose name begins with {@link jobPrefix}, by one request, however many; or, where jobs can be asked for only one by
    * one, those that are wanted.
+   *
+   * @param names Where only a few are looked for: jobs of other names may be left out.
    */
-  list(wanted: () => Promise<readonly JobReference[]>, signal?: AbortSignal): Promise<readonly ClusterJob[]>;
+  list(
+    wanted: () => Promise<readonly JobReference[]>,
+    signal?: AbortSignal,
+    names?: readonly string[],
+  ): Promise<readonly ClusterJob[]>;
   /** Jobs of this name; `null` where jobs cannot be asked for by their names. */
   named(name: string): Promise<readonly ClusterJob[] | null>;
   /**
