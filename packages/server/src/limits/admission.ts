@@ -40,8 +40,12 @@ export class Admission {
     this.#failedSignIns = new TokenBuckets(limits.failed_sign_ins_per_minute, now);
   }
 
-  /** Refuses a request by its head. @throws ApiError `too_large` */
-  checkHead({ url = '', rawHeaders }: IncomingMessage): void {
+  /** Refuses a request by its head. @throws ApiError `too_large`, `invalid_field` */
+  checkHead({ url = '', httpVersion, rawHeaders }: IncomingMessage): void {
+    // Node takes it for HTTP/0.9, and for headers what another reader takes for the rest of the address.
+    if (httpVersion === '0.9') {
+      throw new ApiError('invalid_field', 'The first line of the request names no version of HTTP.');
+    }
     if (url.length > this.#limits.url_bytes) throw tooLarge(this.#limits, 'url_bytes', 'The address', url.length);
     const headers = rawHeaders.length / 2;
     if (headers > this.#limits.headers) throw tooLarge(this.#limits, 'headers', 'The request', headers);

@@ -37,6 +37,7 @@ const told = new Set(['forwarded', 'x-real-ip', 'x-scheme', 'x-original-url', 'x
 export function ambiguity(request: HttpRequest): string | undefined {
   const url = request.url ?? '';
   if (!url.startsWith('/')) return 'The address must be a path.';
+  if (request.httpVersion === '0.9') return 'The first line of the request names no version of HTTP.';
   const coding = request.headers['transfer-encoding'];
   const length = request.headers['content-length'];
   if (coding !== undefined && coding.toLowerCase() !== 'chunked')

@@ -74,6 +74,16 @@ describe('what is too large is refused', () => {
     await expectRefusal(await server.call('/jobs/', { headers }), 413, { name: 'headers', limit: 20 });
   });
 
+  it('a first line that ends too early, and what follows it', async () => {
+    await start({});
+    for (const path of ['/jobs/', '/passthrough/1/']) {
+      const { socket, text } = open();
+      socket.write(`GET ${path}?name=a\r\nX-Injected: 1 HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await until(() => text().includes('}'));
+      expect(text()).toMatch(/^HTTP\/1\.1 400 /);
+    }
+  });
+
   it('a head, which no handler ever sees', async () => {
     await start({ header_bytes: 1_024 });
     const { socket, text } = open();
