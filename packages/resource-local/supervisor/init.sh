@@ -12,7 +12,8 @@ set -- $stat
 pid=$1
 start_time=${22}
 read -r uptime rest < /proc/uptime
-uptime=${uptime%.*}
+# A second that has begun counts from its end, so that the time limit never ends a job early.
+uptime=$((${uptime%.*} + 1))
 
 # signal_all <name>: every process of the launch but this one and the caller.
 signal_all() {
