@@ -73,7 +73,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts', 'examples/*/test/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 3,
+          maxWorkers: 2,
           // After the unit tests: whole servers and browsers want the machine for themselves.
           sequence: { groupOrder: 1 },
           retry,
