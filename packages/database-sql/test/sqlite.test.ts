@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { databaseSuite, smallDiskObstacle, testAdapter } from '@user-workspaces/testkit';
 import { afterAll, describe, expect, it, test } from 'vitest';
+import { describeUnless } from '../../../test/support/requirements.js';
 import { createSqlDatabase } from '../src/index.js';
 import { describeDialect } from './support/dialect-suite.js';
 import { connect } from './support/introspect.js';
@@ -136,8 +137,10 @@ describe('SQLite file', () => {
     await database.close();
     await other.close();
   });
+});
 
-  it.skipIf(obstacle)(`is not opened anew for each change that a full disk refuses${because(obstacle)}`, async () => {
+describeUnless(obstacle ?? '', 'a SQLite file on a full disk', () => {
+  it('is not opened anew for each change that it refuses', async () => {
     const { database, directory, fill, free, close } = await sqliteOnSmallDisk(createSqlDatabase);
     await database.migrate();
     const insert = (name: string) =>
@@ -157,8 +160,6 @@ describe('SQLite file', () => {
     await close();
   });
 });
-
-const because = (reason: string | undefined): string => (reason === undefined ? '' : ` (not run: ${reason})`);
 
 /** Descriptors of this process that lead below a directory. */
 function openBelow(directory: string): number {

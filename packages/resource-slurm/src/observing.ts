@@ -33,15 +33,10 @@ export class Observing {
     if (launches.length === 0) return answers;
     const { transport, step } = this.parts;
     const jobs = new Map<string, ClusterJob[]>();
-    const names =
-      launches.length > few
-        ? []
-        : launches
-            .map(({ launchKey }) => launchKey)
-            .filter(isLaunchKey)
-            .map(jobNameOf);
+    const known = launches.filter(({ launchKey }) => isLaunchKey(launchKey));
+    const names = known.length > few ? [] : known.map(({ launchKey }) => jobNameOf(launchKey));
     try {
-      for (const job of await step('observe.list', () => transport.list(() => this.wanted(launches), signal, names))) {
+      for (const job of await step('observe.list', () => transport.list(() => this.wanted(known), signal, names))) {
         jobs.set(job.name, [...(jobs.get(job.name) ?? []), job]);
       }
     } catch (error) {
@@ -78,8 +73,7 @@ export class Observing {
 
   private async wanted(launches: readonly LaunchReference[]): Promise<JobReference[]> {
     const { records } = this.parts;
-    const known = launches.filter(({ launchKey }) => isLaunchKey(launchKey));
-    return (await Promise.all(known.map((launch) => wantedOf(records, launch)))).filter((job) => job !== undefined);
+    return (await Promise.all(launches.map((launch) => wantedOf(records, launch)))).filter((job) => job !== undefined);
   }
 
   private async observeOne(

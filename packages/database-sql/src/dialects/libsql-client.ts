@@ -40,15 +40,12 @@ export class LibsqlClient extends BetterSqlite3Client {
   }
 
   async _query(connection: Libsql.Database, query: Statement): Promise<Statement> {
-    // A full disk and others end a transaction themselves; to roll it back again would fail, and count as a broken connection.
-    if (/^rollback\b/i.test(query.sql) && !connection.inTransaction) {
-      query.response = [];
-      return query;
-    }
     if (TRANSACTION_CONTROL.test(query.sql)) {
+      // A full disk and others end a transaction themselves; to roll it back again would fail, and count as a broken connection.
+      const isOver = /^rollback\b/i.test(query.sql) && !connection.inTransaction;
       // A prepared BEGIN IMMEDIATE that found the database busy stays open until it is garbage-collected, and so does the
       // snapshot of the next read: all reads after that one are stale. exec finishes its statement at once.
-      connection.exec(query.sql);
+      if (!isOver) connection.exec(query.sql);
       query.response = [];
       return query;
     }
