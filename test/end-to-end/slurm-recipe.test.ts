@@ -62,10 +62,6 @@ describeUnless(missing, 'the recipe for a cluster', () => {
   const servers = new Map<string, RunningServer>();
   const users = new Map<string, User>();
   const configurations = new Map<string, string>();
-  const onNode2 = async (...command: string[]) => {
-    const anchor = (await readFile(`${cluster.directory}/run/node2.anchor`, 'utf8')).trim();
-    await cluster.run('nsenter', '-t', anchor, '-m', ...command);
-  };
   const blocks = (language: string) =>
     [...page.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'))].map(([, content = '']) => content);
   const open = async (user: User, request: StartRequest) => {
@@ -81,7 +77,7 @@ describeUnless(missing, 'the recipe for a cluster', () => {
   beforeAll(async () => {
     page = await readFile(fileURLToPath(new URL('../../docs/slurm.md', import.meta.url)), 'utf8');
     cluster = await startSlurmCluster(usernames);
-    await onNode2('mount', '--bind', '/dev/null', process.execPath);
+    await cluster.runOn('node2', 'mount', '--bind', '/dev/null', process.execPath);
     // The second has an account, but not in the cluster.
     await cluster.run('sacctmgr', '-i', 'delete', 'user', usernames[1]);
     tls = await startTls(cluster.directory);
@@ -188,11 +184,11 @@ describeUnless(missing, 'the recipe for a cluster', () => {
     expect(await saysOfThePage(other, { job_type: 'terminal' })).toContain('Invalid account');
 
     const workspaces = join(cluster.directory, 'commands', 'workspaces');
-    await onNode2('mount', '-t', 'tmpfs', 'none', workspaces);
+    await cluster.runOn('node2', 'mount', '-t', 'tmpfs', 'none', workspaces);
     try {
       expect(await saysOfThePage(user, { job_type: 'terminal', resource_options: options })).toContain('on node2');
     } finally {
-      await onNode2('umount', workspaces);
+      await cluster.runOn('node2', 'umount', workspaces);
     }
   }, 240_000);
 });

@@ -1,5 +1,5 @@
 // One server with a local resource and a real cluster; a session that runs on a node that is not the server's.
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -21,8 +21,7 @@ describeUnless(missingForSlurm(), 'uws serve with a cluster', () => {
   beforeAll(async () => {
     cluster = await startSlurmCluster([username]);
     // Nodes need no Node of their own.
-    const anchor = (await readFile(`${cluster.directory}/run/node2.anchor`, 'utf8')).trim();
-    await cluster.run('nsenter', '-t', anchor, '-m', 'mount', '--bind', '/dev/null', process.execPath);
+    await cluster.runOn('node2', 'mount', '--bind', '/dev/null', process.execPath);
     const parameter_mapping = {
       num_cpus: 'cpus_per_task',
       memory_mb: 'memory_per_node',

@@ -141,7 +141,7 @@ export class SqlDatabase implements Database {
     } catch (cause) {
       const { failure, error } = translated(this.dialect, cause);
       await session.rollback();
-      if (failure.kind !== 'no_space') session.discard(cause);
+      session.discardAfter(failure, cause);
       if (failure.kind === 'transient') throw new Transient(error);
       if (failure.kind !== 'unreachable') throw error;
       const message = `${this.dialect.product} was lost while it stored the change: it may or may not be there; look before trying again.`;
@@ -155,7 +155,7 @@ export class SqlDatabase implements Database {
     } catch (cause) {
       const { failure, error } = translated(this.dialect, cause);
       if (failure.kind === 'transient') throw new Transient(error);
-      if (failure.kind !== 'no_space') session.discard(cause);
+      session.discardAfter(failure, cause);
       throw error;
     }
   }

@@ -61,6 +61,11 @@ export class Session {
     this.connection.__knex__disposed = reason;
   }
 
+  /** {@link discard}, unless only the disk was full: once it is rolled back, such a connection is as good as before. */
+  discardAfter({ kind }: Failure, reason: unknown): void {
+    if (kind !== 'no_space') this.discard(reason);
+  }
+
   async release(): Promise<void> {
     const client: Knex.Client = this.dialect.writer.client;
     await client.releaseConnection(this.connection);

@@ -27,6 +27,8 @@ export interface SlurmCluster {
   readonly slurmConf: string;
   /** Runs what is given as root, with the cluster's configuration; its standard output. */
   run(file: string, ...words: string[]): Promise<string>;
+  /** The same in the file systems of a node, `node1` or `node2`. */
+  runOn(node: string, ...command: string[]): Promise<string>;
   /** Starts what does not run. */
   up(): Promise<void>;
   down(): Promise<void>;
@@ -98,7 +100,18 @@ export async function startSlurmCluster(
     await down();
     throw error;
   }
-  return { directory, slurmConf, up, down, run: (file, ...words) => execute(file, words, { SLURM_CONF: slurmConf }) };
+  const run = (file: string, ...words: string[]) => execute(file, words, { SLURM_CONF: slurmConf });
+  return {
+    directory,
+    slurmConf,
+    up,
+    down,
+    run,
+    async runOn(node, ...command) {
+      const anchor = (await readFile(`${directory}/run/${node}.anchor`, 'utf8')).trim();
+      return run('nsenter', '-t', anchor, '-m', ...command);
+    },
+  };
 }
 
 /** A way of its own to a daemon of a cluster, which can be cut. */
