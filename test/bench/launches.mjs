@@ -2,32 +2,23 @@
 //   node test/bench/launches.mjs [unix:///var/run/docker.sock image]      Needs a build, root, and the packages that .ci/run installs for Slurm.
 import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { chownSync, mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createDockerResource } from '@user-workspaces/resource-docker';
 import { createLocalResource } from '@user-workspaces/resource-local';
 import { createSlurmResource } from '@user-workspaces/resource-slurm';
+import { restUrl, startCluster, user } from './cluster.mjs';
 
 const oneByOne = 10;
 const together = 40;
 const atOnce = 8;
-const user = 'uwsbench';
-const script = (name) => fileURLToPath(new URL(`../backends/slurm/${name}`, import.meta.url));
 const [url, image] = process.argv.slice(2);
 
-// One cluster at a time on a machine: whoever listens here has it.
-const turn = createServer().listen(26_817, '127.0.0.1');
-await once(turn, 'listening');
-const directory = mkdtempSync(`${tmpdir()}/uws-slurm-`);
-chmodSync(directory, 0o755);
+const cluster = await startCluster();
+const { directory, slurmConf, keyFile } = cluster;
 let jobs = 0;
 try {
-  execFileSync(script('up.sh'), [directory], { env: { ...process.env, JOB_USERS: user }, stdio: 'ignore' });
   const id = (option) => Number(execFileSync('id', [option, user], { encoding: 'utf8' }));
   const account = { name: user, uid: id('-u'), gid: id('-g') };
   const workspacePath = `${directory}/workspace`;
@@ -42,13 +33,13 @@ try {
     await createSlurmResource({
       name: 'Slurm, by commands',
       recordsDirectory: records('slurm'),
-      commandLine: { slurmConf: `${directory}/etc/slurm.conf` },
+      commandLine: { slurmConf },
     }),
     await createSlurmResource({
       name: 'Slurm, by slurmrestd',
       recordsDirectory: records('rest'),
-      commandLine: { slurmConf: `${directory}/etc/slurm.conf` },
-      rest: { url: 'http://127.0.0.1:6820', keyFile: `${directory}/keys/jwt.key` },
+      commandLine: { slurmConf },
+      rest: { url: restUrl, keyFile },
     }),
     ...(url ? [createDockerResource({ name: 'Docker', address: { url }, defaults: { image } })] : []),
   ];
@@ -57,15 +48,13 @@ try {
     rows.push(await measure(resource, account, workspacePath));
     await resource.close();
   }
-  rows.push(await measureByHand(`${directory}/etc/slurm.conf`, account));
+  rows.push(await measureByHand(slurmConf, account));
   console.table(rows);
   console.log(
     `Medians of ${oneByOne} jobs, one after the other at any time, seen by looks 20 ms apart; the rate is of ${together} launches, ${atOnce} at once.`,
   );
 } finally {
-  execFileSync(script('down.sh'), [directory]);
-  rmSync(directory, { recursive: true, force: true });
-  turn.close();
+  cluster.down();
 }
 
 async function measure(resource, account, workspacePath) {
