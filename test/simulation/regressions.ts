@@ -45,4 +45,8 @@ export const regressions: readonly Regression[] = [
       'A workspace was deleted, and its waiting job ended as never launched, while the launch began: the job ran, and nobody knew of it.',
     options: optionsOf(190),
   },
+  {
+    found: 'Who asked for a workspace went away while its directory was made, which appeared after it was undone.',
+    options: { ...optionsOf(464), steps: 375, users: 3, replicas: 2, kinds: ['slow'] },
+  },
 ];

@@ -234,7 +234,9 @@ async function fillWorkspace(
 ): Promise<WorkspaceRow> {
   const { step, journal } = context;
   step('before workspace.create');
-  await open.storage.create(open.directory, signal);
+  // Not given up in the middle: a directory that appears after it was undone would stay.
+  await open.storage.create(open.directory);
+  signal.throwIfAborted();
   step('after workspace.create');
   const pending = await withPathErrors(stageFiles(context, open, changes, signal));
   await journal.transaction(async (transaction) =>
