@@ -1,6 +1,7 @@
 // The server of examples/three-resources with a real cluster and a real engine: one workspace, opened on each of them in turn.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { busyboxImage, DockerEngine, whatEngineNeeds } from '../backends/docker-engine.js';
@@ -74,4 +75,27 @@ describeUnless(missing, 'a server with a machine, a cluster and an engine', () =
     const file = await user.client.files.readText(id, 'log');
     expect(file).toBe(before.replaceAll('\r', ''));
   }, 240_000);
+
+  test('while the controller of the cluster does not answer, jobs start and end elsewhere, and those of the cluster stay as they are', async () => {
+    const pid = Number(await readFile(`${cluster.directory}/run/slurmctld/slurmctld.pid`, 'utf8'));
+    const { id } = await user.client.workspaces.create({ name: 'Elsewhere', description: '' });
+    const onCluster = await user.client.workspaces.start(id, { job_type: 'terminal', resource: 'cluster' });
+    await user.client.jobs.waitUntilReady(onCluster.id, { timeoutMs: 60_000 });
+    process.kill(pid, 'SIGSTOP');
+    try {
+      // A stop has to ask the controller, which takes its time: by now the server waits for it.
+      await user.client.jobs.stop(onCluster.id);
+      await delay(500);
+      // The server gives a command up after 30 s: whoever waited for that would come too late.
+      const here = await user.client.workspaces.start(id, { job_type: 'terminal', resource: 'here' });
+      await user.client.jobs.waitUntilReady(here.id, { timeoutMs: 25_000 });
+      await user.client.jobs.stop(here.id);
+      await user.client.jobs.waitUntilEnded(here.id, { timeoutMs: 60_000 });
+      expect(await user.client.jobs.get(onCluster.id)).toMatchObject({ status: 'stopping' });
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    const ended = await user.client.jobs.waitUntilEnded(onCluster.id, { timeoutMs: 120_000 });
+    expect(ended).toMatchObject({ status: 'complete', status_reason: 'stopped' });
+  }, 300_000);
 });

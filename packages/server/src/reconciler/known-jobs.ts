@@ -42,6 +42,11 @@ export class KnownJobs {
     return [...ids].flatMap((id) => this.#jobs.get(id)?.row ?? []);
   }
 
+  /** Where an active job is launched, if it is known. */
+  resourceOf(id: number): string | undefined {
+    return this.#jobs.get(id)?.row.resource;
+  }
+
   /** The active jobs of a resource. The first time all are read. */
   async idsOf(resource: string): Promise<number[]> {
     const cursor = this.#cursors.get(resource);

@@ -44,6 +44,10 @@ export class Reconciler {
   readonly #stopping = new AbortController();
   /** Jobs to look at again, and when. */
   readonly #soon = new Map<number, number>();
+  /** Work on the jobs of each resource: one that does not answer holds up its own jobs alone. */
+  readonly #work = new Map<string, Promise<void>>();
+  /** Resources that were at work when something of theirs was due. */
+  readonly #passedOver = new Set<string>();
   /** Launch keys that a resource says have changed. */
   readonly #pushed = new Set<string>();
   readonly #sweeps: SweepTimes;
@@ -52,7 +56,8 @@ export class Reconciler {
   /** Jobs of which the operator was told that they wait too long. */
   readonly #warned = new Set<number>();
   #nextCleanUpMs = 0;
-  #wake: AbortController = new AbortController();
+  #wake = new AbortController();
+  #waitAnew = new AbortController();
   #running: Promise<void> | undefined;
 
   constructor(context: ServerContext, metrics: Metrics, probe: SessionProbe) {
@@ -87,6 +92,7 @@ export class Reconciler {
     this.#stopping.abort(new Error('The server stops.'));
     this.nudge();
     await this.#running;
+    await Promise.all(this.#work.values());
   }
 
   /** Something is due: look now. */
@@ -105,47 +111,104 @@ export class Reconciler {
     const { clock, log } = this.#context;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const wake = new AbortController();
-      this.#wake = wake;
-      let waitMs = idleMs;
+      this.#wake = new AbortController();
+      const wake = AbortSignal.any([signal, this.#wake.signal]);
       try {
-        await this.pass(signal);
-        const next = Math.min(...this.#soon.values(), this.#sweeps.earliestMs, clock.now() + idleMs);
-        waitMs = Math.max(10, next - clock.now());
+        await this.#pass(signal);
+        await this.#wait(clock.now() + idleMs, wake);
       } catch (error) {
         if (signal.aborted) break;
         log.error({ err: error }, 'the reconciler could not read the rows, will try again');
+        await clock.sleep(idleMs, wake);
       }
-      await clock.sleep(waitMs, AbortSignal.any([signal, wake.signal]));
     }
   }
 
-  /** Does once all that is due. Long file work goes on in the background and is not waited for. */
-  async pass(signal: AbortSignal): Promise<void> {
+  /** Until something is due, at the latest at this time. */
+  async #wait(latestMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    let waitMs = Math.max(10, Math.min(latestMs, this.#nextMs) - clock.now());
+    while (waitMs > 0 && !signal.aborted) {
+      this.#waitAnew = new AbortController();
+      await clock.sleep(waitMs, AbortSignal.any([signal, this.#waitAnew.signal]));
+      waitMs = Math.min(latestMs, this.#nextMs) - clock.now();
+    }
+  }
+
+  /** When the next look at a job or a resource is due, of those that are not being worked on. */
+  get #nextMs(): number {
+    const jobs = [...this.#soon].filter(([id]) => this.#isFree(this.#known.resourceOf(id))).map(([, atMs]) => atMs);
+    return Math.min(...jobs, this.#sweeps.earliestMs((name) => this.#isFree(name)));
+  }
+
+  #isFree(resource: string | undefined): boolean {
+    return resource === undefined || !this.#work.has(resource);
+  }
+
+  /** Begins all that is due. It goes on in the background: what takes long must hold up nothing else. */
+  async #pass(signal: AbortSignal): Promise<void> {
     const nowMs = this.#context.clock.now();
     await this.#passJobs(nowMs, signal);
     await Promise.all([this.#passWorkspaces(nowMs, signal), this.#passShares(nowMs, signal)]);
     if (nowMs >= this.#nextCleanUpMs) {
       this.#nextCleanUpMs = nowMs + cleanUpMs;
-      await cleanUp(this.#context, signal);
+      this.#inBackground('files', 'what is out of date', () => cleanUp(this.#context, signal));
     }
   }
 
   async #passJobs(nowMs: number, signal: AbortSignal): Promise<void> {
-    const startedAt = performance.now();
-    const swept = this.#sweeps.begin(nowMs);
+    const swept = this.#sweeps.begin(nowMs, (name) => this.#isFree(name));
     const rows = await this.#dueJobs(nowMs, swept);
-    if (rows.length === 0) return;
     this.#warnOfLongWaits(rows, nowMs);
-    const observations = await this.#observe(rows, swept, signal);
-    const changed = rows.filter((row) => !this.#jobs.isAsBefore(row, observations.get(row.launch_key)));
+    const byResource = new Map<string, JobRow[]>();
+    for (const row of rows) {
+      const own = byResource.get(row.resource);
+      if (own) own.push(row);
+      else byResource.set(row.resource, [row]);
+    }
+    for (const [resource, own] of byResource) {
+      if (this.#isFree(resource)) this.#begin(resource, own, swept.includes(resource), signal);
+      else this.#passedOver.add(resource);
+    }
+  }
+
+  #begin(resource: string, rows: readonly JobRow[], isSweep: boolean, signal: AbortSignal): void {
+    const { clock, log } = this.#context;
     for (const row of rows) this.#soon.delete(row.id);
+    const work = this.#workOnJobs(resource, rows, isSweep, signal)
+      .catch(async (error: unknown) => {
+        if (signal.aborted) return;
+        log.error({ err: error, resource }, 'work on the jobs of a resource failed, will be tried again');
+        for (const row of rows) this.#lookAt(row.id, clock.now() + idleMs);
+        await clock.sleep(idleMs, signal);
+      })
+      .finally(() => {
+        this.#work.delete(resource);
+        if (this.#passedOver.delete(resource)) this.nudge();
+        else this.#waitAnew.abort();
+      });
+    this.#work.set(resource, work);
+  }
+
+  async #workOnJobs(
+    resource: string,
+    rows: readonly JobRow[],
+    isSweep: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const startedAt = performance.now();
+    const observations = await this.#observe(resource, rows, isSweep, signal);
+    const changed = rows.filter((row) => !this.#jobs.isAsBefore(row, observations.get(row.launch_key)));
     await eachLimited(changed, concurrency, async (row) => {
       if (signal.aborted) return;
       const againAtMs = await this.#stepJob(row, observations.get(row.launch_key), signal);
-      if (againAtMs !== null) this.#soon.set(row.id, againAtMs);
+      if (againAtMs !== null) this.#lookAt(row.id, againAtMs);
     });
     this.#metrics.reconcile('jobs', (performance.now() - startedAt) / 1000, rows.length);
+  }
+
+  #lookAt(jobId: number, atMs: number): void {
+    this.#soon.set(jobId, Math.min(atMs, this.#soon.get(jobId) ?? Number.POSITIVE_INFINITY));
   }
 
   /** Active jobs with a wish to carry out, a changed launch, a time to look again, or a sweep of their resource. */
@@ -160,10 +223,16 @@ export class Reconciler {
     for (const resource of swept) for (const id of await this.#known.idsOf(resource)) found.add(id);
     const keys = [...this.#pushed];
     this.#pushed.clear();
-    if (keys.length > 0) add(await database.find('jobs', { where: { launch_key: { in: keys } } }));
+    if (keys.length > 0) {
+      const told = await database.find('jobs', { where: { launch_key: { in: keys } } });
+      add(told);
+      // They may have to wait for other work on their resource.
+      for (const { id } of this.#known.rowsOf(told.map(({ id }) => id))) this.#lookAt(id, nowMs);
+    }
     const ids = [...this.#soon].filter(([id, atMs]) => atMs <= nowMs && !found.has(id)).map(([id]) => id);
-    for (const id of ids) this.#soon.delete(id);
-    if (ids.length > 0) add(await database.find('jobs', { where: { id: { in: ids } } }));
+    const waiting = ids.filter((id) => this.#isFree(this.#known.resourceOf(id)));
+    for (const id of waiting) this.#soon.delete(id);
+    if (waiting.length > 0) add(await database.find('jobs', { where: { id: { in: waiting } } }));
     return this.#known.rowsOf(found);
   }
 
@@ -189,27 +258,24 @@ export class Reconciler {
     }
   }
 
-  /** One question per resource for all its launches. */
+  /** One question for all launches of a resource. */
   async #observe(
+    resource: string,
     rows: readonly JobRow[],
-    swept: readonly string[],
+    isSweep: boolean,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, Observation>> {
     const { clock, resources } = this.#context;
+    const entry = resources.get(resource);
     const launched = rows.filter((row) => row.launch_begun);
-    const all = new Map<string, Observation>();
-    for (const [name, { resource }] of resources) {
-      const own = launched.filter((row) => row.resource === name);
-      if (own.length === 0) continue;
-      const references = await this.#known.referencesTo(own);
-      const askedAtMs = clock.elapsed();
-      const observed = await resource.observe(references, signal);
-      const tookMs = clock.elapsed() - askedAtMs;
-      this.#metrics.reconcile('observe', tookMs / 1000, own.length);
-      if (swept.includes(name)) this.#sweeps.took(name, tookMs);
-      for (const [key, observation] of observed) all.set(key, observation);
-    }
-    return all;
+    if (!entry || launched.length === 0) return new Map();
+    const references = await this.#known.referencesTo(launched);
+    const askedAtMs = clock.elapsed();
+    const observed = await entry.resource.observe(references, signal);
+    const tookMs = clock.elapsed() - askedAtMs;
+    this.#metrics.reconcile('observe', tookMs / 1000, launched.length);
+    if (isSweep) this.#sweeps.took(resource, tookMs);
+    return observed;
   }
 
   async #stepJob(row: JobRow, observation: Observation | undefined, signal: AbortSignal): Promise<number | null> {
@@ -217,7 +283,7 @@ export class Reconciler {
       return await this.#jobs.step(row, observation, signal);
     } catch (error) {
       if (signal.aborted) return null;
-      if (error instanceof StaleRowError) return this.#context.clock.now();
+      if (error instanceof StaleRowError) return this.#context.clock.now() + 10;
       this.#context.log.error({ err: error, jobId: row.id }, 'work on a job failed, will be tried again');
       return this.#context.clock.now() + 2_000;
     }

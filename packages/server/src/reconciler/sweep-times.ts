@@ -24,9 +24,9 @@ export class SweepTimes {
     this.#resources = resources;
   }
 
-  /** The resources that are to be swept now. */
-  begin(nowMs: number): readonly string[] {
-    const due = [...this.#resources.keys()].filter((name) => (this.#nextMs.get(name) ?? 0) <= nowMs);
+  /** The resources that are to be swept now, of those that are free for it. */
+  begin(nowMs: number, isFree: (name: string) => boolean): readonly string[] {
+    const due = [...this.#resources.keys()].filter((name) => isFree(name) && (this.#nextMs.get(name) ?? 0) <= nowMs);
     for (const name of due) {
       this.#lastMs.set(name, nowMs);
       this.#nextMs.set(name, nowMs + this.#pauseMs(name, this.#moving.delete(name) ? 'moving' : 'quiet'));
@@ -48,9 +48,9 @@ export class SweepTimes {
     this.#nextMs.set(name, Math.min(nextMs, soonMs));
   }
 
-  /** When the next sweep is due. */
-  get earliestMs(): number {
-    return Math.min(...this.#nextMs.values());
+  /** When the next sweep is due, of the resources that are free for it. */
+  earliestMs(isFree: (name: string) => boolean): number {
+    return Math.min(...[...this.#nextMs].filter(([name]) => isFree(name)).map(([, nextMs]) => nextMs));
   }
 
   #pauseMs(name: string, motion: keyof typeof share): number {

@@ -1,14 +1,18 @@
 import type { LaunchReference, Observation, Resource } from '@user-workspaces/contract';
 import { pino } from 'pino';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { Reconciler } from '../../src/reconciler/reconciler.js';
 import { probeSession } from '../../src/reconciler/session-probe.js';
 import { type Fixture, startFixture } from '../files/fixture.js';
 
 let fixture: Fixture;
-afterEach(() => fixture.close());
+let reconciler: Reconciler;
+afterEach(async () => {
+  await reconciler.stop();
+  await fixture.close();
+});
 
-/** Stands for a resource whose jobs all wait, and counts what it is asked about: only the rows and the statements matter here. */
+/** Stands for a resource whose jobs all wait, and tells what it is asked about: only the rows and the statements matter here. */
 function queue(asked: (launches: readonly LaunchReference[]) => void): Resource {
   return {
     name: 'fake',
@@ -50,27 +54,76 @@ test('many jobs that wait as before are asked about together, and nothing is wri
       return rows;
     },
   });
-  const reconciler = new Reconciler(context, context.metrics, probeSession);
-  const { signal } = new AbortController();
-  await reconciler.pass(signal);
+  /** Time passes, and all that runs is looked at once. */
+  const sweepAfter = async (passedMs: number): Promise<void> => {
+    const before = asked.length;
+    nowMs += passedMs;
+    reconciler.nudge();
+    await vi.waitUntil(() => asked.length > before, { timeout: 10_000 });
+  };
+  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler.start();
+  await vi.waitUntil(async () => (await database.count('jobs', { queue_reason: 'It waits.' })) === count, {
+    timeout: 30_000,
+  });
   expect(asked).toEqual([count]);
-  expect(await database.count('jobs', { queue_reason: 'It waits.' })).toBe(count);
   const events = await database.count('events', {});
   // The rows are known as they were read, and are written by now: the next sweeps read some anew, and learn of the others when a write is refused.
-  for (let sweep = 0; sweep < 3; sweep += 1) {
-    nowMs += 40_000;
-    await reconciler.pass(signal);
-  }
+  for (let sweep = 0; sweep < 3; sweep += 1) await sweepAfter(40_000);
   read = 0;
-  nowMs += 40_000;
-  await reconciler.pass(signal);
+  await sweepAfter(40_000);
   expect(asked.at(-1)).toBe(count);
   expect(read).toBeLessThanOrEqual(500);
   expect(await database.count('events', {})).toBe(events);
   expect(lines).toEqual([]);
-  nowMs += 600_000;
-  await reconciler.pass(signal);
-  await reconciler.pass(signal);
+  await sweepAfter(600_000);
+  await sweepAfter(40_000);
   expect(lines).toHaveLength(1);
   expect(lines[0]).toContain(`"jobs":${count}`);
+});
+
+test('a resource that does not answer holds up its own jobs alone, and what is told meanwhile is looked at after that', async () => {
+  const asked: Record<string, number[]> = { silent: [], fake: [] };
+  let answer = (): void => undefined;
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  let tell = (_: readonly string[]): void => undefined;
+  const fake = queue((launches) => asked.fake?.push(...launches.map(({ jobId }) => jobId)));
+  const silent: Resource = {
+    ...queue((launches) => asked.silent?.push(...launches.map(({ jobId }) => jobId))),
+    name: 'silent',
+    capabilities: { ...fake.capabilities, push: true },
+    watch: (changed) => {
+      tell = changed;
+    },
+  };
+  const { observe } = silent;
+  Object.assign(silent, {
+    observe: async (...question: Parameters<typeof observe>) => {
+      const found = await observe(...question);
+      await answered;
+      return found;
+    },
+  });
+  fixture = await startFixture({ resource: fake });
+  const { context, database } = fixture;
+  const entry = { resource: silent, parameterMapping: {} };
+  Object.assign(context, { resources: new Map([['silent', entry], ...context.resources]) });
+  const held = await fixture.addJob({ resource: 'silent', launch_begun: true, due_at_ms: 0 });
+  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler.start();
+  await vi.waitUntil(() => asked.silent?.length === 1, { timeout: 10_000 });
+  const other = await fixture.addJob({ resource: 'fake', launch_begun: true, due_at_ms: 0, launch_key: 'f'.repeat(32) });
+  reconciler.nudge();
+  await vi.waitUntil(async () => (await database.findOne('jobs', { id: other.id }))?.queue_reason === 'It waits.', {
+    timeout: 10_000,
+  });
+  expect(asked.silent).toEqual([held.id]);
+  tell([held.launch_key]);
+  reconciler.nudge();
+  await vi.waitUntil(() => (asked.fake?.length ?? 0) > 1, { timeout: 10_000 });
+  expect(asked.silent).toEqual([held.id]);
+  answer();
+  await vi.waitUntil(() => asked.silent?.length === 2, { timeout: 10_000 });
 });
