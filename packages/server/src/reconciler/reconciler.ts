@@ -138,7 +138,10 @@ export class Reconciler {
   /** When the next look at a job or a resource is due, of those that are not being worked on. */
   get #nextMs(): number {
     const jobs = [...this.#soon].filter(([id]) => this.#isFree(this.#known.resourceOf(id))).map(([, atMs]) => atMs);
-    return Math.min(...jobs, this.#sweeps.earliestMs((name) => this.#isFree(name)));
+    return Math.min(
+      ...jobs,
+      this.#sweeps.earliestMs((name) => this.#isFree(name)),
+    );
   }
 
   #isFree(resource: string | undefined): boolean {
@@ -190,12 +193,7 @@ export class Reconciler {
     this.#work.set(resource, work);
   }
 
-  async #workOnJobs(
-    resource: string,
-    rows: readonly JobRow[],
-    isSweep: boolean,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #workOnJobs(resource: string, rows: readonly JobRow[], isSweep: boolean, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     const observations = await this.#observe(resource, rows, isSweep, signal);
     const changed = rows.filter((row) => !this.#jobs.isAsBefore(row, observations.get(row.launch_key)));

@@ -114,7 +114,12 @@ test('a resource that does not answer holds up its own jobs alone, and what is t
   reconciler = new Reconciler(context, context.metrics, probeSession);
   reconciler.start();
   await vi.waitUntil(() => asked.silent?.length === 1, { timeout: 10_000 });
-  const other = await fixture.addJob({ resource: 'fake', launch_begun: true, due_at_ms: 0, launch_key: 'f'.repeat(32) });
+  const other = await fixture.addJob({
+    resource: 'fake',
+    launch_begun: true,
+    due_at_ms: 0,
+    launch_key: 'f'.repeat(32),
+  });
   reconciler.nudge();
   await vi.waitUntil(async () => (await database.findOne('jobs', { id: other.id }))?.queue_reason === 'It waits.', {
     timeout: 10_000,
