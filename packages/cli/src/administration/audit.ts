@@ -5,8 +5,6 @@ import { plain, renderTable, timeText } from './table.js';
 import { more } from './users.js';
 import { rowLimit } from './values.js';
 
-const rules = () => import('@user-workspaces/server/administration');
-
 interface AuditOptions extends CommonOptions {
   readonly user?: string;
   readonly action?: Schema<'AuditAction'>;
@@ -35,12 +33,11 @@ export function auditCommand(perform: Perform): Command {
       const subject = subjectOf(options.subject, command);
       return perform(
         options,
-        async ({ context }) => {
-          const { listAudit, findUserId } = await rules();
-          return listAudit(context, {
+        async ({ context, rules }) => {
+          return rules.listAudit(context, {
             limit,
             ...subject,
-            ...(user !== undefined && { actor_user_id: await findUserId(context, user) }),
+            ...(user !== undefined && { actor_user_id: await rules.findUserId(context, user) }),
             ...(action && { action }),
             ...(outcome && { outcome }),
             ...(from !== undefined && { from }),
@@ -91,12 +88,12 @@ export function directoryCommand(perform: Perform): Command {
     new Command(name)
       .description(description)
       .action((options: CommonOptions) =>
-        perform(options, async ({ context, actor }) => (await rules()).setDirectory(context, actor, isOpen), text),
+        perform(options, async ({ context, actor, rules }) => rules.setDirectory(context, actor, isOpen), text),
       );
   const show = new Command('show')
     .description('Whether it is open, and who decided that.')
     .action((options: CommonOptions) =>
-      perform(options, async ({ context }) => (await rules()).readDirectory(context), text),
+      perform(options, async ({ context, rules }) => rules.readDirectory(context), text),
     );
   return new Command('directory')
     .description('Whether users find everybody without a search term.')

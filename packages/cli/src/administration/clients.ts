@@ -4,8 +4,6 @@ import { plain, renderTable, timeText } from './table.js';
 import { more } from './users.js';
 import { id, portalName } from './values.js';
 
-const rules = () => import('@user-workspaces/server/administration');
-
 /** `uws admin clients …` */
 export function clientsCommand(perform: Perform, begin: Perform): Command {
   const list = new Command('list')
@@ -14,8 +12,8 @@ export function clientsCommand(perform: Perform, begin: Perform): Command {
     .action((options: CommonOptions & { readonly cursor?: string }) =>
       perform(
         options,
-        async ({ context }) =>
-          (await rules()).listClients(context, options.cursor === undefined ? {} : { cursor: options.cursor }),
+        async ({ context, rules }) =>
+          rules.listClients(context, options.cursor === undefined ? {} : { cursor: options.cursor }),
         ({ clients, next_cursor }) =>
           renderTable(
             ['ID', 'PORTAL', 'TOKEN FROM', 'SINCE (UTC)'],
@@ -34,7 +32,7 @@ export function clientsCommand(perform: Perform, begin: Perform): Command {
     .action((name: string, options: CommonOptions) =>
       begin(
         options,
-        async ({ context, actor }) => (await rules()).createClient(context, actor, name),
+        async ({ context, actor, rules }) => rules.createClient(context, actor, name),
         ({ client_token }) => `${client_token}\n`,
       ),
     );
@@ -44,9 +42,8 @@ export function clientsCommand(perform: Perform, begin: Perform): Command {
     .action((name: string, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, actor }) => {
-          const { rotateClient, findClientId } = await rules();
-          return rotateClient(context, actor, await findClientId(context, name));
+        async ({ context, actor, rules }) => {
+          return rules.rotateClient(context, actor, await rules.findClientId(context, name));
         },
         ({ client_token }) => `${client_token}\n`,
       ),
@@ -57,9 +54,8 @@ export function clientsCommand(perform: Perform, begin: Perform): Command {
     .action((name: string, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, actor }) => {
-          const { deleteClient, findClientId } = await rules();
-          await deleteClient(context, actor, await findClientId(context, name));
+        async ({ context, actor, rules }) => {
+          await rules.deleteClient(context, actor, await rules.findClientId(context, name));
           return { name };
         },
         () => `Removed: ${plain(name)}\n`,
@@ -81,9 +77,8 @@ export function tokensCommand(perform: Perform): Command {
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
-        async ({ context }) => {
-          const { listUserTokens, findUserId } = await rules();
-          return listUserTokens(context, await findUserId(context, username));
+        async ({ context, rules }) => {
+          return rules.listUserTokens(context, await rules.findUserId(context, username));
         },
         ({ tokens }) =>
           renderTable(
@@ -105,10 +100,9 @@ export function tokensCommand(perform: Perform): Command {
     .action((username: string, tokenId: number | undefined, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, actor }) => {
-          const { revokeUserTokens, findUserId } = await rules();
-          const userId = await findUserId(context, username);
-          return { revoked: await revokeUserTokens(context, actor, userId, tokenId ?? 'all') };
+        async ({ context, actor, rules }) => {
+          const userId = await rules.findUserId(context, username);
+          return { revoked: await rules.revokeUserTokens(context, actor, userId, tokenId ?? 'all') };
         },
         ({ revoked }) => `Revoked: ${revoked.length}\n`,
       ),

@@ -5,8 +5,6 @@ import { bytesText, plain, renderTable, timeText } from './table.js';
 import { more } from './users.js';
 import { id, rowLimit } from './values.js';
 
-const rules = () => import('@user-workspaces/server/administration');
-
 interface ListOptions extends CommonOptions {
   readonly user?: string;
   readonly limit: number;
@@ -41,12 +39,11 @@ export function jobsCommand(perform: Perform): Command {
       const { user, status, resource, jobType, limit, cursor } = options;
       return perform(
         options,
-        async ({ context }) => {
-          const { listAllJobs, findUserId } = await rules();
-          return listAllJobs(context, {
+        async ({ context, rules }) => {
+          return rules.listAllJobs(context, {
             order: '-id',
             limit,
-            ...(user !== undefined && { user_id: await findUserId(context, user) }),
+            ...(user !== undefined && { user_id: await rules.findUserId(context, user) }),
             ...(status && { status }),
             ...(resource !== undefined && { resource }),
             ...(jobType !== undefined && { job_type: jobType }),
@@ -76,7 +73,7 @@ export function jobsCommand(perform: Perform): Command {
     .action((jobId: number, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, actor }) => ({ message: await (await rules()).stopAnyJob(context, actor, jobId) }),
+        async ({ context, actor, rules }) => ({ message: await rules.stopAnyJob(context, actor, jobId) }),
         ({ message }) => `${message}\n`,
       ),
     );
@@ -94,11 +91,10 @@ export function workspacesCommand(perform: Perform): Command {
       const { user, limit, cursor } = options;
       return perform(
         options,
-        async ({ context }) => {
-          const { listAllWorkspaces, findUserId } = await rules();
-          return listAllWorkspaces(context, {
+        async ({ context, rules }) => {
+          return rules.listAllWorkspaces(context, {
             limit,
-            ...(user !== undefined && { user_id: await findUserId(context, user) }),
+            ...(user !== undefined && { user_id: await rules.findUserId(context, user) }),
             ...(cursor !== undefined && { cursor }),
           });
         },

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { AdapterError } from '@user-workspaces/contract';
 import type { Actor } from '@user-workspaces/server';
-import { type AdministrationContext, administrationContext } from '@user-workspaces/server/administration';
+import * as rules from '@user-workspaces/server/administration';
 import { createDatabase } from '../assembly/database.js';
 import { quotaDefaults } from '../assembly/quotas.js';
 import type { LoadedConfiguration } from '../configuration/configuration.js';
@@ -10,7 +10,9 @@ import { layoutOf, prepareDataDirectory } from '../data-directory/layout.js';
 
 /** What a command of administration works with. */
 export interface OpenAdministration {
-  readonly context: AdministrationContext;
+  readonly context: rules.AdministrationContext;
+  /** What a server does for the same wishes. */
+  readonly rules: typeof rules;
   /** Whoever sits at the terminal. */
   readonly actor: Actor;
 }
@@ -34,14 +36,14 @@ export async function withAdministration<R>(
     const mappings = Object.entries(configuration.available_resources).map(
       ([name, { parameter_mapping }]) => [name, { parameterMapping: parameter_mapping ?? {} }] as const,
     );
-    const context = administrationContext({
+    const context = rules.administrationContext({
       database,
       quotas: quotaDefaults(configuration),
       openDirectory: configuration.open_directory,
       parameters: configuration.parameters,
       resources: new Map(mappings),
     });
-    return await work({ context, actor: terminalActor() });
+    return await work({ context, rules, actor: terminalActor() });
   } finally {
     await database.close();
   }

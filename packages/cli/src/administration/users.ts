@@ -6,8 +6,6 @@ import { coreHours, diskSpace, rowLimit, userName, type WrittenQuota, wholeNumbe
 
 type Details = Schema<'AdminUserAnswer'>['data'];
 
-const rules = () => import('@user-workspaces/server/administration');
-
 /** `uws admin users …` */
 export function usersCommand(perform: Perform, begin: Perform): Command {
   return new Command('users')
@@ -48,7 +46,7 @@ function listCommand(perform: Perform): Command {
       };
       return perform(
         options,
-        async ({ context }) => (await rules()).listUsers(context, query),
+        async ({ context, rules }) => rules.listUsers(context, query),
         ({ users, next_cursor }) => usersTable(users) + more(next_cursor),
       );
     });
@@ -82,9 +80,8 @@ function showCommand(perform: Perform): Command {
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
-        async ({ context }) => {
-          const { getUser, findUserId } = await rules();
-          return getUser(context, await findUserId(context, username));
+        async ({ context, rules }) => {
+          return rules.getUser(context, await rules.findUserId(context, username));
         },
         userText,
       ),
@@ -110,10 +107,9 @@ function addCommand(perform: Perform): Command {
       const { email, firstName, lastName, administrator } = options;
       return perform(
         options,
-        async ({ context, actor }) => {
-          const { addUser } = await rules();
+        async ({ context, actor, rules }) => {
           const identity = { username, email, firstName, lastName };
-          return addUser(context, actor, identity, administrator ? 'administrator' : 'user');
+          return rules.addUser(context, actor, identity, administrator ? 'administrator' : 'user');
         },
         userText,
       );
@@ -128,9 +124,13 @@ function deactivateCommand(perform: Perform): Command {
     .action((username: string, options: CommonOptions & { readonly stopJobs?: true }) =>
       perform(
         options,
-        async ({ context, actor }) => {
-          const { deactivateUser, findUserId } = await rules();
-          return deactivateUser(context, actor, await findUserId(context, username), options.stopJobs ?? false);
+        async ({ context, actor, rules }) => {
+          return rules.deactivateUser(
+            context,
+            actor,
+            await rules.findUserId(context, username),
+            options.stopJobs ?? false,
+          );
         },
         userText,
       ),
@@ -144,9 +144,8 @@ function reactivateCommand(perform: Perform): Command {
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, actor }) => {
-          const { reactivateUser, findUserId } = await rules();
-          return reactivateUser(context, actor, await findUserId(context, username));
+        async ({ context, actor, rules }) => {
+          return rules.reactivateUser(context, actor, await rules.findUserId(context, username));
         },
         userText,
       ),
@@ -179,9 +178,8 @@ function quotaCommand(perform: Perform): Command {
       if (Object.keys(changes).length === 0) command.error('error: name at least one quota to set');
       return perform(
         options,
-        async ({ context, actor }) => {
-          const { setQuotas, findUserId } = await rules();
-          return setQuotas(context, actor, await findUserId(context, username), changes);
+        async ({ context, actor, rules }) => {
+          return rules.setQuotas(context, actor, await rules.findUserId(context, username), changes);
         },
         userText,
       );
@@ -201,9 +199,8 @@ function roleCommand(perform: Perform): Command {
     .action((username: string, role: Schema<'Role'>, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, actor }) => {
-          const { setRole, findUserId } = await rules();
-          return setRole(context, actor, await findUserId(context, username), role);
+        async ({ context, actor, rules }) => {
+          return rules.setRole(context, actor, await rules.findUserId(context, username), role);
         },
         userText,
       ),
