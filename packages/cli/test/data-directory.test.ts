@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { clientTokenOf } from '../src/data-directory/client-token.js';
 import { prepareDataDirectory } from '../src/data-directory/layout.js';
@@ -104,6 +105,19 @@ describe('the lock', () => {
     const results = await Promise.allSettled(Array.from({ length: 20 }, () => acquireLock(directory, '/data')));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await readdir(directory)).toHaveLength(1);
+  });
+
+  it('is not refused because of one that starts as well and is slow', async () => {
+    const lock = await acquireLock(directory, '/data');
+    const [name = ''] = await readdir(directory);
+    await lock.release();
+    const slow = join(directory, name.replace(/[^.]+$/, 'f'.repeat(12)));
+    await writeFile(slow, '');
+    await utimes(slow, 0, 0);
+    const acquired = acquireLock(directory, '/data');
+    await delay(200);
+    await rm(slow);
+    await (await acquired).release();
   });
 });
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -11,15 +11,19 @@ export interface DataLock {
   release(): Promise<void>;
 }
 
-/** A claim that has stood this long is held; a younger one may be withdrawn. */
-const settledMs = 1000;
+/** What is in the claim of the server that holds the lock. */
+const held = 'held';
+
+/** So long others may take that start at the same time. */
+const patienceMs = 30_000;
 
 /**
  * Takes the lock of a data directory. What a process left that is gone does not count and is removed, so a crash leaves
  * nothing to clean up.
  *
  * Each server puts a claim of its own in `locks`, then looks for those of others: of two that do so at once, at least one
- * sees the other, withdraws, and tries again. No claim is ever taken from somebody else.
+ * sees the other. The one that sees none writes into its claim that it holds the lock. Of several that see each other, the first by name stays
+ * until the others have withdrawn, however long each step takes. No claim is ever taken from somebody else.
  *
  * Processes in other containers are not seen: give each server a data directory of its own.
  *
@@ -29,34 +33,43 @@ const settledMs = 1000;
 export async function acquireLock(locks: string, dataDirectory: string): Promise<DataLock> {
   await mkdir(locks, { recursive: true, mode: 0o700 });
   const start = (await startOf(process.pid)) ?? '';
+  const deadlineMs = performance.now() + patienceMs;
   for (;;) {
     const name = `${process.pid}.${digest(start)}.${randomBytes(6).toString('hex')}`;
-    const release = (): Promise<void> => rm(join(locks, name), { force: true });
-    await writeFile(join(locks, name), '', { mode: 0o600, flag: 'wx' });
-    let others: Claim[];
+    const path = join(locks, name);
+    const release = (): Promise<void> => rm(path, { force: true });
+    await writeFile(path, '', { mode: 0o600, flag: 'wx' });
     try {
-      others = await livingClaims(locks, name);
+      for (;;) {
+        const others = await livingClaims(locks, name);
+        if (others.length === 0) {
+          await writeFile(path, held);
+          return { release };
+        }
+        const first = others.find(({ isHeld }) => isHeld) ?? others[0];
+        if (first && (first.isHeld || performance.now() > deadlineMs)) {
+          throw new AdapterError(
+            'conflict',
+            `Another server (process ${first.pid}) uses the data directory ${dataDirectory}. Stop it first, or set UWS_DATA_DIR to another directory.`,
+            { field: 'data_dir' },
+          );
+        }
+        if (others.some((other) => other.name < name)) break;
+        await delay(20);
+      }
     } catch (error) {
       await release();
       throw error;
     }
-    if (others.length === 0) return { release };
     await release();
-    const holder = others.find(({ ageMs }) => ageMs > settledMs);
-    if (holder) {
-      throw new AdapterError(
-        'conflict',
-        `Another server (process ${holder.pid}) uses the data directory ${dataDirectory}. Stop it first, or set UWS_DATA_DIR to another directory.`,
-        { field: 'data_dir' },
-      );
-    }
     await delay(20 + Math.random() * 100);
   }
 }
 
 interface Claim {
+  readonly name: string;
   readonly pid: number;
-  readonly ageMs: number;
+  readonly isHeld: boolean;
 }
 
 /** Claims of others that live; those of processes that are gone are removed. */
@@ -71,11 +84,8 @@ async function livingClaims(locks: string, own: string): Promise<Claim[]> {
       await rm(path, { force: true });
       continue;
     }
-    const made = await stat(path).catch((error: unknown) => {
-      if (isAbsent(error)) return undefined;
-      throw error;
-    });
-    if (made) living.push({ pid: Number(pid), ageMs: Math.abs(Date.now() - made.mtimeMs) });
+    const content = await readText(path);
+    if (content !== undefined) living.push({ name, pid: Number(pid), isHeld: content === held });
   }
   return living;
 }
