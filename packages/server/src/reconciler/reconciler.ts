@@ -1,14 +1,15 @@
+import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { JobRow, Observation } from '@user-workspaces/contract';
 import type { Metrics } from '../observability/metrics.js';
 import { StaleRowError } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
 import { cleanUp } from './clean-up.js';
+import { type Due, DueJobs, longestDueFirst } from './due-jobs.js';
 import { JobWork } from './job-work.js';
-import { KnownJobs } from './known-jobs.js';
+import { LongWaits } from './long-waits.js';
 import type { SessionProbe } from './session-probe.js';
 import { workOnShare } from './share-work.js';
-import { SweepTimes } from './sweep-times.js';
 import { workOnWorkspace } from './workspace-work.js';
 
 /** The longest time between two looks at the rows: what other processes wrote is found then. */
@@ -18,18 +19,10 @@ const idleMs = 2_000;
 const concurrency = 16;
 /** Mails that are sent at once: a mail server that does not answer holds each of them for a minute, and must not hold up anything else. */
 const mailConcurrency = 4;
-/** In this order an index tells what is due. In another one, or with a condition on the status, SQLite looks at all active rows each time. */
-const longestDueFirst = { orderBy: [['due_at_ms', 'asc']], limit: 500 } as const;
-
 /** After so many rows others have their turn. */
 const breathAfter = 200;
 
 const cleanUpMs = 60_000;
-
-/** A job that waits longer is told to the operator, where its resource does not say otherwise. */
-const pendingWarningMs = 600_000;
-/** So many jobs are named in one line of the log. */
-const namedAtMost = 20;
 
 /**
  * Drives the world towards the rows: launches, observes and stops jobs, deletes workspaces, copies shares.
@@ -40,21 +33,16 @@ export class Reconciler {
   readonly #context: ServerContext;
   readonly #metrics: Metrics;
   readonly #jobs: JobWork;
-  readonly #known: KnownJobs;
+  readonly #due: DueJobs;
+  readonly #longWaits: LongWaits;
   readonly #stopping = new AbortController();
-  /** Jobs to look at again, and when. */
-  readonly #soon = new Map<number, number>();
   /** Work on the jobs of each resource: one that does not answer holds up its own jobs alone. */
   readonly #work = new Map<string, Promise<void>>();
-  /** Resources that were at work when something of theirs was due. */
+  readonly #isFree = (resource: string): boolean => !this.#work.has(resource);
+  /** Resources that were being worked on when something of theirs was due. */
   readonly #passedOver = new Set<string>();
-  /** Launch keys that a resource says have changed. */
-  readonly #pushed = new Set<string>();
-  readonly #sweeps: SweepTimes;
   /** File work under way, and mails, each by name of its row. */
   readonly #busy = { files: new Set<string>(), mails: new Set<string>() };
-  /** Jobs of which the operator was told that they wait too long. */
-  readonly #warned = new Set<number>();
   #nextCleanUpMs = 0;
   #wake = new AbortController();
   #waitAnew = new AbortController();
@@ -64,8 +52,10 @@ export class Reconciler {
     this.#context = context;
     this.#metrics = metrics;
     this.#jobs = new JobWork(context, metrics, probe);
-    this.#known = new KnownJobs(context.database);
-    this.#sweeps = new SweepTimes(context.resources);
+    this.#due = new DueJobs(context);
+    this.#longWaits = new LongWaits(context);
+    // All that is under way listens to it: many at once are no leak.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   /** Begins to work in the background. */
@@ -74,14 +64,12 @@ export class Reconciler {
     for (const { resource } of this.#context.resources.values()) {
       if (!resource.capabilities.push) continue;
       resource.watch((launchKeys) => {
-        for (const key of launchKeys) this.#pushed.add(key);
+        this.#due.launchesChanged(launchKeys);
         this.nudge();
       }, signal);
     }
-    const { clock, journal } = this.#context;
-    const unsubscribe = journal.onCommitted(({ isDue, jobs }) => {
-      this.#known.take(jobs.values());
-      for (const { resource } of jobs.values()) this.#sweeps.moved(resource, clock.now());
+    const unsubscribe = this.#context.journal.onCommitted(({ isDue, jobs }) => {
+      this.#due.written([...jobs.values()]);
       if (isDue) this.nudge();
     });
     this.#running = this.#loop().finally(unsubscribe);
@@ -103,7 +91,7 @@ export class Reconciler {
   /** A job's session does not answer: observe the job now. */
   checkJob(jobId: number): void {
     this.#jobs.suspect(jobId);
-    this.#soon.set(jobId, 0);
+    this.#due.lookAt(jobId, 0);
     this.nudge();
   }
 
@@ -127,25 +115,12 @@ export class Reconciler {
   /** Until something is due, at the latest at this time. */
   async #wait(latestMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
-    let waitMs = Math.max(10, Math.min(latestMs, this.#nextMs) - clock.now());
+    let waitMs = Math.max(10, Math.min(latestMs, this.#due.nextMs(this.#isFree)) - clock.now());
     while (waitMs > 0 && !signal.aborted) {
       this.#waitAnew = new AbortController();
       await clock.sleep(waitMs, AbortSignal.any([signal, this.#waitAnew.signal]));
-      waitMs = Math.min(latestMs, this.#nextMs) - clock.now();
+      waitMs = Math.min(latestMs, this.#due.nextMs(this.#isFree)) - clock.now();
     }
-  }
-
-  /** When the next look at a job or a resource is due, of those that are not being worked on. */
-  get #nextMs(): number {
-    const jobs = [...this.#soon].filter(([id]) => this.#isFree(this.#known.resourceOf(id))).map(([, atMs]) => atMs);
-    return Math.min(
-      ...jobs,
-      this.#sweeps.earliestMs((name) => this.#isFree(name)),
-    );
-  }
-
-  #isFree(resource: string | undefined): boolean {
-    return resource === undefined || !this.#work.has(resource);
   }
 
   /** Begins all that is due. It goes on in the background: what takes long must hold up nothing else. */
@@ -160,29 +135,21 @@ export class Reconciler {
   }
 
   async #passJobs(nowMs: number, signal: AbortSignal): Promise<void> {
-    const swept = this.#sweeps.begin(nowMs, (name) => this.#isFree(name));
-    const rows = await this.#dueJobs(nowMs, swept);
-    this.#warnOfLongWaits(rows, nowMs);
-    const byResource = new Map<string, JobRow[]>();
-    for (const row of rows) {
-      const own = byResource.get(row.resource);
-      if (own) own.push(row);
-      else byResource.set(row.resource, [row]);
-    }
-    for (const [resource, own] of byResource) {
-      if (this.#isFree(resource)) this.#begin(resource, own, swept.includes(resource), signal);
+    for (const [resource, due] of await this.#due.find(nowMs, this.#isFree)) {
+      this.#longWaits.look(due.rows, nowMs);
+      if (this.#isFree(resource)) this.#begin(resource, due, signal);
       else this.#passedOver.add(resource);
     }
   }
 
-  #begin(resource: string, rows: readonly JobRow[], isSweep: boolean, signal: AbortSignal): void {
+  #begin(resource: string, due: Due, signal: AbortSignal): void {
     const { clock, log } = this.#context;
-    for (const row of rows) this.#soon.delete(row.id);
-    const work = this.#workOnJobs(resource, rows, isSweep, signal)
+    this.#due.begin(due.rows);
+    const work = this.#workOnJobs(resource, due, signal)
       .catch(async (error: unknown) => {
         if (signal.aborted) return;
         log.error({ err: error, resource }, 'work on the jobs of a resource failed, will be tried again');
-        for (const row of rows) this.#lookAt(row.id, clock.now() + idleMs);
+        for (const { id } of due.rows) this.#due.lookAt(id, clock.now() + idleMs);
         await clock.sleep(idleMs, signal);
       })
       .finally(() => {
@@ -193,67 +160,16 @@ export class Reconciler {
     this.#work.set(resource, work);
   }
 
-  async #workOnJobs(resource: string, rows: readonly JobRow[], isSweep: boolean, signal: AbortSignal): Promise<void> {
+  async #workOnJobs(resource: string, { rows, isSweep }: Due, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
     const observations = await this.#observe(resource, rows, isSweep, signal);
     const changed = rows.filter((row) => !this.#jobs.isAsBefore(row, observations.get(row.launch_key)));
     await eachLimited(changed, concurrency, async (row) => {
       if (signal.aborted) return;
       const againAtMs = await this.#stepJob(row, observations.get(row.launch_key), signal);
-      if (againAtMs !== null) this.#lookAt(row.id, againAtMs);
+      if (againAtMs !== null) this.#due.lookAt(row.id, againAtMs);
     });
     this.#metrics.reconcile('jobs', (performance.now() - startedAt) / 1000, rows.length);
-  }
-
-  #lookAt(jobId: number, atMs: number): void {
-    this.#soon.set(jobId, Math.min(atMs, this.#soon.get(jobId) ?? Number.POSITIVE_INFINITY));
-  }
-
-  /** Active jobs with a wish to carry out, a changed launch, a time to look again, or a sweep of their resource. */
-  async #dueJobs(nowMs: number, swept: readonly string[]): Promise<JobRow[]> {
-    const { database } = this.#context;
-    const found = new Set<number>();
-    const add = (rows: readonly JobRow[]): void => {
-      this.#known.take(rows);
-      for (const row of rows) found.add(row.id);
-    };
-    add(await database.find('jobs', { where: { due_at_ms: { lte: nowMs } }, ...longestDueFirst }));
-    for (const resource of swept) for (const id of await this.#known.idsOf(resource)) found.add(id);
-    const keys = [...this.#pushed];
-    this.#pushed.clear();
-    if (keys.length > 0) {
-      const told = await database.find('jobs', { where: { launch_key: { in: keys } } });
-      add(told);
-      // They may have to wait for other work on their resource.
-      for (const { id } of this.#known.rowsOf(told.map(({ id }) => id))) this.#lookAt(id, nowMs);
-    }
-    const ids = [...this.#soon].filter(([id, atMs]) => atMs <= nowMs && !found.has(id)).map(([id]) => id);
-    const waiting = ids.filter((id) => this.#isFree(this.#known.resourceOf(id)));
-    for (const id of waiting) this.#soon.delete(id);
-    if (waiting.length > 0) add(await database.find('jobs', { where: { id: { in: waiting } } }));
-    return this.#known.rowsOf(found);
-  }
-
-  /** Tells the operator, once for each job, of those that wait longer than they should. */
-  #warnOfLongWaits(rows: readonly JobRow[], nowMs: number): void {
-    const waiting = new Map<string, JobRow[]>();
-    for (const row of rows) {
-      if (row.status !== 'pending') this.#warned.delete(row.id);
-      else if (!this.#warned.has(row.id)) {
-        const limitMs = this.#context.resources.get(row.resource)?.pendingWarningMs ?? pendingWarningMs;
-        if (nowMs - row.created_at_ms < limitMs) continue;
-        this.#warned.add(row.id);
-        const others = waiting.get(row.resource);
-        if (others) others.push(row);
-        else waiting.set(row.resource, [row]);
-      }
-    }
-    // A start finds all that wait at once.
-    for (const [resource, jobs] of waiting) {
-      const jobIds = jobs.slice(0, namedAtMost).map(({ id }) => id);
-      const found = { resource, jobs: jobs.length, jobIds, reason: jobs[0]?.queue_reason };
-      this.#context.log.error(found, 'jobs wait too long');
-    }
   }
 
   /** One question for all launches of a resource. */
@@ -267,12 +183,12 @@ export class Reconciler {
     const entry = resources.get(resource);
     const launched = rows.filter((row) => row.launch_begun);
     if (!entry || launched.length === 0) return new Map();
-    const references = await this.#known.referencesTo(launched);
+    const references = await this.#due.referencesTo(launched);
     const askedAtMs = clock.elapsed();
     const observed = await entry.resource.observe(references, signal);
     const tookMs = clock.elapsed() - askedAtMs;
     this.#metrics.reconcile('observe', tookMs / 1000, launched.length);
-    if (isSweep) this.#sweeps.took(resource, tookMs);
+    if (isSweep) this.#due.sweepTook(resource, tookMs);
     return observed;
   }
 
