@@ -133,11 +133,12 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
       openLocalWorld({ isolation: 'marker' }, (resource) =>
         altered(resource, {
           // Without its mark a process that leaves its parent is not found.
-          launch: (specification, signal) =>
+          launch: ({ command: [program, ...words], ...specification }, signal) =>
             resource.launch(
-              specification.command[0].startsWith('/bin/')
-                ? { ...specification, command: ['/usr/bin/env', '-u', 'UWS_LAUNCH_KEY', ...specification.command] }
-                : specification,
+              {
+                ...specification,
+                command: [program, ...words.map((word) => word.replaceAll('setsid ', 'env -u UWS_LAUNCH_KEY setsid '))],
+              },
               signal,
             ),
         }),
