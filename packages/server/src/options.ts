@@ -6,7 +6,6 @@ import type {
   Identity,
   JobType,
   JsonObject,
-  JsonValue,
   Resource,
   Storage,
 } from '@user-workspaces/contract';
@@ -154,11 +153,6 @@ export function identityOfUser(user: {
   readonly last_name: string;
 }): Identity {
   return { username: user.username, email: user.email, firstName: user.first_name, lastName: user.last_name };
-}
-
-/** True for JSON objects, false for lists and null. */
-export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What came out of `JSON.parse` as an object, typed as that. */

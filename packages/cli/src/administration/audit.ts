@@ -1,8 +1,7 @@
 import { type Schema, schemas } from '@user-workspaces/schema';
 import { Command, Option } from 'commander';
-import type { CommonOptions, Perform } from './command.js';
-import { plain, renderTable, timeText } from './table.js';
-import { more } from './users.js';
+import type { CommonOptions, Perform } from './perform.js';
+import { more, plain, renderTable, timeText } from './table.js';
 import { rowLimit } from './values.js';
 
 interface AuditOptions extends CommonOptions {

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
-import type { CommonOptions, Perform } from './command.js';
-import { plain, renderTable, timeText } from './table.js';
-import { more } from './users.js';
+import type { CommonOptions, Perform } from './perform.js';
+import { more, plain, renderTable, timeText } from './table.js';
 import { id, portalName } from './values.js';
 
 /** `uws admin clients …` */

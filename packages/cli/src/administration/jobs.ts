@@ -1,8 +1,7 @@
 import type { Schema } from '@user-workspaces/schema';
 import { Command, Option } from 'commander';
-import type { CommonOptions, Perform } from './command.js';
-import { bytesText, plain, renderTable, timeText } from './table.js';
-import { more } from './users.js';
+import type { CommonOptions, Perform } from './perform.js';
+import { bytesText, more, plain, renderTable, timeText } from './table.js';
 import { id, rowLimit } from './values.js';
 
 interface ListOptions extends CommonOptions {

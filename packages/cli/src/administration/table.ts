@@ -36,3 +36,8 @@ export function bytesText(bytes: number): string {
   const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
   return `${Number((bytes / 1024 ** power).toFixed(1))} ${units[power]}`;
 }
+
+/** How the next page is had. */
+export function more(cursor: string | undefined): string {
+  return cursor === undefined ? '' : `There are more: --cursor ${cursor}\n`;
+}

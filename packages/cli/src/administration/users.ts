@@ -1,7 +1,7 @@
 import type { Schema } from '@user-workspaces/schema';
 import { Argument, Command } from 'commander';
-import type { CommonOptions, Perform } from './command.js';
-import { bytesText, plain, renderFacts, renderTable, timeText } from './table.js';
+import type { CommonOptions, Perform } from './perform.js';
+import { bytesText, more, plain, renderFacts, renderTable, timeText } from './table.js';
 import { coreHours, diskSpace, rowLimit, userName, type WrittenQuota, wholeNumber } from './values.js';
 
 type Details = Schema<'AdminUserAnswer'>['data'];
@@ -50,11 +50,6 @@ function listCommand(perform: Perform): Command {
         ({ users, next_cursor }) => usersTable(users) + more(next_cursor),
       );
     });
-}
-
-/** How the next page is had. */
-export function more(cursor: string | undefined): string {
-  return cursor === undefined ? '' : `There are more: --cursor ${cursor}\n`;
 }
 
 function usersTable(users: readonly Schema<'AdminUser'>[]): string {

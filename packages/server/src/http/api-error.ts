@@ -1,6 +1,6 @@
 import { AdapterError, type AdapterErrorKind } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
-import { StaleRowError } from '../records/record-transaction.js';
+import { StaleRowError } from '../records/stale-row-error.js';
 
 export type ErrorCode = Schema<'ErrorCode'>;
 

@@ -1,6 +1,6 @@
 import { AdapterError, type JobRow, type NewRow, type Observation, type Resource } from '@user-workspaces/contract';
 import type { Metrics } from '../observability/metrics.js';
-import { StaleRowError } from '../records/record-transaction.js';
+import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { launchReferenceOf } from '../services/launch-reference.js';

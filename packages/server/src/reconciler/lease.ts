@@ -1,5 +1,5 @@
 import type { DatabaseTransaction, LeaseColumns } from '@user-workspaces/contract';
-import { StaleRowError } from '../records/record-transaction.js';
+import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { activeJobStatuses } from '../views/job.js';
 

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { JobRow, Observation } from '@user-workspaces/contract';
 import type { Metrics } from '../observability/metrics.js';
-import { StaleRowError } from '../records/record-transaction.js';
+import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { cleanUp } from './clean-up.js';
 import { type Due, DueJobs, longestDueFirst } from './due-jobs.js';

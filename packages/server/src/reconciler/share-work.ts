@@ -1,5 +1,5 @@
 import { AdapterError, type ShareRow } from '@user-workspaces/contract';
-import { StaleRowError } from '../records/record-transaction.js';
+import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { storageOf } from '../services/workspace-access.js';

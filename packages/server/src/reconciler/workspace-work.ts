@@ -1,6 +1,6 @@
 import { AdapterError, type WorkspaceRow } from '@user-workspaces/contract';
 import { abandonUploads, applyPendingChanges, readPendingChanges } from '../files/staged-files.js';
-import { StaleRowError } from '../records/record-transaction.js';
+import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { launchReferenceOf } from '../services/launch-reference.js';

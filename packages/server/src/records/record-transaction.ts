@@ -12,11 +12,7 @@ import { type ShareRows, viewShare } from '../views/share.js';
 import { viewWorkspace } from '../views/workspace.js';
 import { type Actor, type AuditEvent, insertAuditEntry } from './audit.js';
 import { appendEvent, type NewEvent, type Pending } from './journal.js';
-
-/** Thrown inside a transaction when a row is no longer what its reader saw: the work must be decided anew. */
-export class StaleRowError extends Error {
-  override readonly name = 'StaleRowError';
-}
+import { StaleRowError } from './stale-row-error.js';
 
 type WorkspaceChanges = Partial<Omit<NewRow<'workspaces'>, 'version'>>;
 type JobChanges = Partial<Omit<NewRow<'jobs'>, 'version'>>;

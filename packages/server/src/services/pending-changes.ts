@@ -10,7 +10,8 @@ import {
 import { leaseWorkspace } from '../files/workspace-lease.js';
 import { ApiError } from '../http/api-error.js';
 import { keepLease, released } from '../reconciler/lease.js';
-import { type RecordTransaction, StaleRowError } from '../records/record-transaction.js';
+import type { RecordTransaction } from '../records/record-transaction.js';
+import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import type { OpenWorkspace } from './workspace-access.js';
 

@@ -1,4 +1,4 @@
-import { StaleRowError } from '../records/record-transaction.js';
+import { StaleRowError } from '../records/stale-row-error.js';
 
 const attempts = 10;
 

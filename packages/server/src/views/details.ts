@@ -1,12 +1,15 @@
 import type { JsonObject, JsonValue } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
-import { isJsonObject } from '../options.js';
 
 type Details = Schema<'WorkspaceDetails'>;
 
 /** Names kept in a row as a list of strings, as the API shows them. */
 function names(value: JsonValue | undefined): { name: string }[] {
   return Array.isArray(value) ? value.filter((name) => typeof name === 'string').map((name) => ({ name })) : [];
+}
+
+function isJsonObject(value: JsonValue): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function links(value: JsonValue | undefined): Schema<'RequestedLink'>[] {
