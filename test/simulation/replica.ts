@@ -7,8 +7,8 @@ import { releaseFormerLeases } from '../../packages/server/src/reconciler/lease.
 import { Reconciler } from '../../packages/server/src/reconciler/reconciler.js';
 import type { SessionProbe } from '../../packages/server/src/reconciler/session-probe.js';
 import { Journal } from '../../packages/server/src/records/journal.js';
-import { StaleRowError } from '../../packages/server/src/records/stale-row-error.js';
 import { Refusals } from '../../packages/server/src/records/refusals.js';
+import { StaleRowError } from '../../packages/server/src/records/stale-row-error.js';
 import type { ServerContext } from '../../packages/server/src/server-context.js';
 import { Surveys } from '../../packages/server/src/services/surveys.js';
 import { type Bug, databaseWith, resourceWith } from './bugs.js';

@@ -46,6 +46,9 @@ interface Holdings {
   readonly rssBytes: number;
 }
 
+/** Kept connections to the jobs and to this test's own questions may differ by a few. */
+const nearly = ({ sockets, timers }: Holdings) => ({ sockets: sockets + 8, timers: timers + 8 });
+
 const masked = (opcode: number, text: string): Buffer => {
   const mask = Buffer.from([1, 2, 3, 4]);
   const payload = Buffer.from(text).map((byte, index) => byte ^ (mask[index % 4] ?? 0));
@@ -215,12 +218,12 @@ describe('a soak', () => {
     };
   }
 
-  /** When all is quiet: nothing open for sessions, and no more descriptors than before. */
-  async function settled(descriptors: number): Promise<Holdings> {
+  /** When all is quiet: nothing open for sessions, and no more descriptors and timers than before. */
+  async function settled(atMost: Pick<Holdings, 'sockets' | 'timers'>): Promise<Holdings> {
     let now = await holdings();
     // Longer than what the server grants to the ends of sockets and kept connections.
     for (let attempt = 0; attempt < 120; attempt++) {
-      if (now.requests + now.webSockets === 0 && now.sockets <= descriptors) break;
+      if (now.requests + now.webSockets === 0 && now.sockets <= atMost.sockets && now.timers <= atMost.timers) break;
       await delay(250);
       now = await holdings();
     }
@@ -251,18 +254,18 @@ describe('a soak', () => {
     async () => {
       const random = numbers(seed);
       await round(random, perRound);
-      const first = await settled((await holdings()).sockets);
+      const first = await settled(await holdings());
+      const atMost = nearly(first);
       const counts = new Map<string, number>();
       const heaps: number[] = [first.heapBytes];
       let last = first;
       for (let index = 1; index < rounds; index++) {
         for (const [name, count] of await round(random, perRound)) counts.set(name, (counts.get(name) ?? 0) + count);
-        // Kept connections to the jobs and to this test's own questions may differ by a few.
-        last = await settled(first.sockets + 8);
+        last = await settled(atMost);
         heaps.push(last.heapBytes);
         expect(last).toMatchObject({ requests: 0, webSockets: 0 });
-        expect(last.sockets).toBeLessThanOrEqual(first.sockets + 8);
-        expect(last.timers).toBeLessThanOrEqual(first.timers + 8);
+        expect(last.sockets).toBeLessThanOrEqual(atMost.sockets);
+        expect(last.timers).toBeLessThanOrEqual(atMost.timers);
       }
       expect([...counts.keys()].sort()).toEqual([...names].sort());
       console.log(
@@ -297,7 +300,7 @@ describe('a soak', () => {
     await Promise.all([...sockets, killer].map(gone));
     const ended = await user.client.jobs.waitUntilEnded(job.id, { timeoutMs: 20_000 });
     expect(ended.exit_code).toBe(1);
-    expect(await settled(before.sockets + 8)).toMatchObject({ requests: 0, webSockets: 0 });
+    expect(await settled(nearly(before))).toMatchObject({ requests: 0, webSockets: 0 });
     expect((await fetch(`${server.baseUrl}${target.path}/`, { headers: { Cookie: target.cookie } })).status).toBe(404);
   });
 
@@ -319,6 +322,6 @@ describe('a soak', () => {
     expect(during.requests).toBe(10);
     expect(during.rssBytes - before.rssBytes).toBeLessThan(80 * 1024 * 1024);
     for (const socket of readers) socket.resetAndDestroy();
-    expect(await settled(before.sockets + 8)).toMatchObject({ requests: 0, webSockets: 0 });
+    expect(await settled(nearly(before))).toMatchObject({ requests: 0, webSockets: 0 });
   });
 });
