@@ -27,9 +27,14 @@ test('a resource is listed with its job types, the options it heeds, its health,
   const jobTypes = Object.keys(await ada.client.catalogue.jobTypes());
   expect(before?.job_types).toEqual(jobTypes);
   const all = await ada.client.catalogue.parameters();
-  expect(before?.options.map(({ variable_name }) => variable_name)).toEqual(
-    expect.arrayContaining(['time_limit_minutes', 'num_cpus', 'memory_mb']),
+  // It gives out no GPUs.
+  expect(before?.options.map(({ variable_name }) => variable_name).sort()).toEqual(
+    all
+      .map(({ variable_name }) => variable_name)
+      .filter((name) => name !== 'gpu_enabled')
+      .sort(),
   );
+  expect(all.map(({ variable_name }) => variable_name)).toContain('gpu_enabled');
   for (const option of before?.options ?? []) expect(all).toContainEqual(option);
   for (const capacity of [before?.load?.cpus, before?.load?.memory_mb]) {
     expect(capacity?.total).toBeGreaterThan(0);

@@ -138,6 +138,8 @@ describeUnless(missing, 'the recipe for a cluster', () => {
         load: { cpus: { total: 32 }, gpus: { total: 2, free: 2 } },
       },
     ]);
+    const [listed] = await user.client.catalogue.resources();
+    expect(listed?.options.map(({ variable_name }) => variable_name)).toContain('gpu_enabled');
     const { job, session } = await open(user, {
       job_type: 'terminal',
       resource_options: { num_cpus: 1, memory_mb: 1024, time_limit_minutes: 60, gpu_enabled: true },

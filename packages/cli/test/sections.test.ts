@@ -244,7 +244,8 @@ describe('a container engine', () => {
     });
 
   it('is accepted with an image of its own, or of the job type', async () => {
-    await load(engine({ image: 'debian:12', pids_limit: 100, connection_details: { url: 'unix:///run/docker.sock' } }));
+    const connection_details = { url: 'unix:///run/docker.sock' };
+    await load(engine({ image: 'debian:12', pids_limit: 100, gpus: true, connection_details }));
     const bySsh = { url: 'ssh://uws@engine.internal' };
     const { configuration } = await load(
       engine({ connection_details: bySsh }, { image: 'debian:12', pull_policy: 'always' }),
@@ -255,6 +256,7 @@ describe('a container engine', () => {
   const tls = { ca: '/no/ca', certificate: '/no/c', key: '/no/k' };
   it.each([
     [{ images: 'a' }, {}, 'available_resources.e.images is not supported in a DockerResource'],
+    [{ image: 'a', gpus: 1 }, {}, 'available_resources.e.gpus must be true or false'],
     [{ image: 'a', pids_limit: 0 }, {}, 'available_resources.e.pids_limit must be a whole number above 0'],
     [{ connection_details: { url: 'somewhere' } }, {}, 'connection_details.url must be unix:///'],
     [{ connection_details: { url: 'ssh://' } }, {}, 'connection_details.url must be unix:///'],

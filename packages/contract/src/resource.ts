@@ -138,6 +138,8 @@ export interface ResourceCapabilities {
   readonly push: boolean;
   /** Which limits are enforced, and by what means, in words for `GET /status/` and the documentation. */
   readonly limits: Readonly<Record<'time' | 'memory' | 'cpu', string>>;
+  /** A launch gets the GPUs of {@link LaunchLimits.gpus}: the option `gpu_enabled` is named for this resource. @default false */
+  readonly gpus?: boolean;
 }
 
 export interface Capacity {

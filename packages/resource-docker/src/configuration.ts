@@ -41,6 +41,8 @@ export interface EngineOptions {
   readonly publishAddress?: string;
   /** Name or address under which the server reaches that. @default publishAddress */
   readonly sessionHost?: string;
+  /** The engine gives out GPUs. Only said of it: it knows itself what it has, and a job that asks for one is asked of it in any case. @default false */
+  readonly gpus?: boolean;
   /** Most processes and threads of one job. @default 4096 */
   readonly pidsLimit?: number;
   /** Days after which what has ended is removed, its output included. @default 7 */

@@ -30,6 +30,7 @@ export function createDockerResource(options: DockerResourceOptions): Resource {
     publishAddress = '127.0.0.1',
     pidsLimit = 4096,
     keptDays = 7,
+    gpus = false,
   } = options;
   const { sessionHost = publishAddress, steps } = options;
   const step: Step = async (stepName, effect) => {
@@ -58,6 +59,7 @@ export function createDockerResource(options: DockerResourceOptions): Resource {
     name,
     sessionHost,
     defaults,
+    gpus,
     engine,
     launcher: new Launcher(engine, images, marks, limits, defaults, settings, step),
     observer,

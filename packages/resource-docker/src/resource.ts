@@ -32,6 +32,7 @@ export interface DockerResourceParts {
   readonly name: string;
   readonly sessionHost: string;
   readonly defaults: ContainerDetails | undefined;
+  readonly gpus: boolean;
   readonly engine: Engine;
   readonly launcher: Launcher;
   readonly observer: Observer;
@@ -50,19 +51,22 @@ export class DockerResource implements Resource {
   readonly name: string;
   readonly kind = 'docker';
   readonly sessionHost: string;
-  readonly capabilities: ResourceCapabilities = {
-    extend: true,
-    push: true,
-    limits: {
-      time: 'a container beside the job ends its processes, also while no server runs',
-      memory: 'kernel, by control group, swap included; one process too many ends the whole job while the server runs',
-      cpu: 'kernel, by control group, in fractions',
-    },
-  };
+  readonly capabilities: ResourceCapabilities;
 
   constructor(private readonly parts: DockerResourceParts) {
     this.name = parts.name;
     this.sessionHost = parts.sessionHost;
+    this.capabilities = {
+      extend: true,
+      push: true,
+      limits: {
+        time: 'a container beside the job ends its processes, also while no server runs',
+        memory:
+          'kernel, by control group, swap included; one process too many ends the whole job while the server runs',
+        cpu: 'kernel, by control group, in fractions',
+      },
+      gpus: parts.gpus,
+    };
   }
 
   checkDetails(details: Readonly<Record<string, unknown>>, where: string): void {

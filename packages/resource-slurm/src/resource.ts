@@ -49,6 +49,7 @@ export class SlurmResource implements Resource {
         memory: 'enforced by the cluster as it is configured (control groups)',
         cpu: 'enforced by the cluster as it is configured',
       },
+      gpus: parts.defaults.gpuPartition !== undefined,
     };
     this.launching = new Launching(parts);
     this.observing = new Observing(parts);

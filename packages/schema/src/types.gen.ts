@@ -1884,7 +1884,7 @@ export interface components {
             };
             /** @description The time limit of a running job can be raised */
             can_extend: boolean;
-            /** @description Those of `GET /parameters/` that a start here heeds */
+            /** @description Those of `GET /parameters/` that a start here heeds; `gpu_enabled` only where there are GPUs */
             options: components["schemas"]["Parameter"][];
             /** @description Jobs of this server */
             jobs: {

@@ -15,6 +15,7 @@ export const dockerShape = {
   publish_address: z.union([z.ipv4(), z.ipv6()], 'must be an IP address').exactOptional(),
   session_host: text.exactOptional(),
   pids_limit: z.int('must be a whole number above 0').positive('must be a whole number above 0').exactOptional(),
+  gpus: z.boolean('must be true or false').exactOptional(),
   kept_days: z.number(positive).positive(positive).exactOptional(),
 };
 
@@ -51,7 +52,7 @@ export function dockerProblems(entry: Entry): z.core.$ZodIssue[] {
 
 /** An entry, which was checked, as the adapter takes it. */
 export function dockerOptionsOf(name: string, entry: Entry): DockerResourceOptions {
-  const { owner, publish_address, session_host, pids_limit, kept_days, connection_details, ...rest } =
+  const { owner, publish_address, session_host, pids_limit, gpus, kept_days, connection_details, ...rest } =
     entrySchema.parse(entry);
   const { url, tls, ssh_config } = connection_details;
   return {
@@ -62,6 +63,7 @@ export function dockerOptionsOf(name: string, entry: Entry): DockerResourceOptio
     ...(publish_address !== undefined && { publishAddress: publish_address }),
     ...(session_host !== undefined && { sessionHost: session_host }),
     ...(pids_limit !== undefined && { pidsLimit: pids_limit }),
+    ...(gpus !== undefined && { gpus }),
     ...(kept_days !== undefined && { keptDays: kept_days }),
   };
 }

@@ -37,7 +37,7 @@ export function resourceHandlers(context: ServerContext): Pick<Handlers, 'listRe
           limits: resource.capabilities.limits,
           can_extend: resource.capabilities.extend,
           options: parameters
-            .filter(({ variable_name }) => isHeeded(parameterMapping, variable_name))
+            .filter(({ variable_name }) => isHeeded(parameterMapping, resource.capabilities, variable_name))
             .map(viewParameter),
           jobs: { pending, running },
           load,

@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue, LaunchLimits } from '@user-workspaces/contract';
+import type { JsonObject, JsonValue, LaunchLimits, ResourceCapabilities } from '@user-workspaces/contract';
 import { ApiError } from '../http/api-error.js';
 import { pythonRepr, pythonString, pythonType } from '../http/python-text.js';
 import type { ParameterEntry } from '../options.js';
@@ -61,8 +61,12 @@ export function checkOptions(
 }
 
 /** Whether a start on a resource with this mapping does anything with an option. */
-export function isHeeded(mapping: Readonly<Record<string, string>>, name: string): boolean {
-  return mapping[name] !== undefined || name === gpuOption;
+export function isHeeded(
+  mapping: Readonly<Record<string, string>>,
+  { gpus = false }: ResourceCapabilities,
+  name: string,
+): boolean {
+  return name === gpuOption ? gpus : mapping[name] !== undefined;
 }
 
 /** Options under the resource's own names; those without a mapping are left out. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkOptions, limitsOf, mapOptions } from '../../src/services/job-options.js';
+import { checkOptions, isHeeded, limitsOf, mapOptions } from '../../src/services/job-options.js';
 
 const parameters = [
   {
@@ -64,4 +64,17 @@ test('limits are what was asked for over the defaults', () => {
     timeLimitMinutes: 180,
     gpus: 1,
   });
+});
+
+test('an option is heeded where it has a name of the resource, and a GPU where the resource has some', () => {
+  const capabilities = { extend: false, push: false, limits: { time: '', memory: '', cpu: '' } };
+  const heeded = (gpus?: boolean) =>
+    parameters
+      .map(({ variable_name }) => variable_name)
+      .filter((name) =>
+        isHeeded({ num_cpus: 'cpus_per_task' }, { ...capabilities, ...(gpus !== undefined && { gpus }) }, name),
+      );
+  expect(heeded()).toEqual(['num_cpus']);
+  expect(heeded(false)).toEqual(['num_cpus']);
+  expect(heeded(true)).toEqual(['num_cpus', 'gpu_enabled']);
 });
