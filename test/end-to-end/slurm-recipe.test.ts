@@ -152,7 +152,11 @@ describeUnless(missing, 'the recipe for a cluster', () => {
     const { resource_job_id: id } = await user.client.jobs.get(job.id);
     expect(await cluster.run('squeue', '--noheader', `--jobs=${id}`, '--Format=tres-alloc:80')).toContain('gres/gpu=1');
     await user.client.jobs.stop(job.id);
-    expect(await user.client.jobs.waitUntilEnded(job.id, { timeoutMs: 90_000 })).toMatchObject({ status: 'complete' });
+    const ended = await user.client.jobs.waitUntilEnded(job.id, { timeoutMs: 90_000 });
+    expect(ended).toMatchObject({ status: 'complete' });
+    // One processor, one GPU; core hours come with five decimals.
+    expect(ended.gpu_hours).toBeGreaterThan(0);
+    expect(ended.gpu_hours).toBeCloseTo(ended.core_hours, 4);
   }, 240_000);
 
   describeWith(['jupyter'], 'its Jupyter', () => {

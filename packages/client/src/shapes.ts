@@ -50,6 +50,7 @@ const newOfJob = {
   datetime_expected_start: null,
   datetime_time_limit: null,
   exit_code: null,
+  gpu_hours: null,
   signal: null,
   last_log_lines: [],
   version: 0,

@@ -91,6 +91,7 @@ export const job = {
   datetime_start: '2026-11-23T09:06:53.400Z',
   datetime_end: null,
   core_hours: '0.00277',
+  gpu_hours: null,
   job_details: { metrics: {}, request_job_details: {}, current_job_details: {} },
   resource: 'local',
   resource_handle: '41',

@@ -137,7 +137,7 @@ const successes: Record<string, readonly [Call, unknown]> = {
     { id: 2, status: 'pending', core_hours: 0, datetime_created: '2026-11-23T09:06:52.400Z', last_log_lines: [] },
   ],
   start_ok_options: [start(2, 'start_ok_options'), { id: 3, job_details: { request_job_details: { k: [1] } } }],
-  job_get_running: [(client) => client.jobs.get(2), { status: 'running', core_hours: 0, exit_code: null, version: 0 }],
+  job_get_running: [(client) => client.jobs.get(2), { status: 'running', core_hours: 0, gpu_hours: null, version: 0 }],
   job_get_stopped: [(client) => client.jobs.get(3), { status: 'complete' }],
   job_get_complete: [(client) => client.jobs.get(2), { status: 'complete', datetime_time_limit: null }],
   stop_running: [(client) => client.jobs.stop(3), undefined],

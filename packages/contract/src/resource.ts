@@ -91,6 +91,8 @@ export interface LaunchEnd {
   readonly reason?: string;
   /** Used CPU hours: wall hours times allocated CPUs. */
   readonly coreHours: number;
+  /** Used GPU hours: wall hours times allocated GPUs. Absent where the resource does not know how many there were: it never guesses. */
+  readonly gpuHours?: number;
 }
 
 /** What a resource says of a launch: found (with state), absent, or unknown. Unknown never changes a job's state. */
@@ -111,6 +113,8 @@ export type Observation =
       /** When the resource will end it; `null` without a time limit. */
       readonly endsAtMs: number | null;
       readonly coreHours: number;
+      /** As {@link LaunchEnd.gpuHours}, until now. */
+      readonly gpuHours?: number;
       /** Set once the job's report was read and verified. */
       readonly session?: SessionAddress;
       /** What still keeps the session from being reachable, in words for the user. */

@@ -123,6 +123,8 @@ export interface JobRow extends LeaseColumns {
   /** True once `launch` may have been called: from then on the resource is asked for the key before anything else. */
   launch_begun: boolean;
   core_hours: number;
+  /** `null` until it has ended, and where its resource does not tell. */
+  gpu_hours: number | null;
   request_details: JsonObject;
   /** Options under the API's names, as asked for. */
   resource_options: JsonObject;
@@ -360,6 +362,7 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       stop_reason: nullable('name'),
       launch_begun: 'boolean',
       core_hours: 'number',
+      gpu_hours: nullable('number'),
       request_details: 'json',
       resource_options: 'json',
       native_options: 'json',

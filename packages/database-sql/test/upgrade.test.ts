@@ -99,7 +99,7 @@ function describeUpgrade(name: string, missing: string, open: () => Promise<Plac
         expect(ada).toEqual({ ...newUser('ada'), ...added, ...used, id: 1 });
         expect(bob).toMatchObject({ is_active: false, used_disk_space_bytes: 7, used_core_hours: 0 });
         expect(await database.find('api_clients', {})).toMatchObject([{ name: 'portal', is_configured: true }]);
-        expect(await database.count('jobs', { stop_reason: null, idle_stop_at_ms: null })).toBe(3);
+        expect(await database.count('jobs', { stop_reason: null, idle_stop_at_ms: null, gpu_hours: null })).toBe(3);
         const entry = {
           ...{ created_at_ms: 1, action: 'job.start', outcome: 'done', actor_kind: 'user', actor_user_id: 1 },
           ...{ actor_name: 'ada', subject_kind: 'job', subject_id: 1, address: null, request_id: null, details: {} },

@@ -7,6 +7,8 @@ import { words } from './start-script.js';
 export interface Ending {
   readonly state: Docker.ContainerInspectInfo['State'];
   readonly cpus: number;
+  /** `null`: not known. */
+  readonly gpus: number | null;
   /** When its time limit was to end it. */
   readonly endsAtMs: number | null;
   /** It was asked to end before it had. */
@@ -19,7 +21,7 @@ export interface Ending {
 export const highestPlainCode = 124;
 
 /** Why and how a job ended. */
-export function endOf({ state, cpus, endsAtMs, isStopped, ownWords }: Ending): LaunchEnd {
+export function endOf({ state, cpus, gpus, endsAtMs, isStopped, ownWords }: Ending): LaunchEnd {
   const startedAtMs = timeOf(state.StartedAt);
   const endedAtMs = timeOf(state.FinishedAt) ?? startedAtMs ?? Date.now();
   const { ExitCode: code } = state;
@@ -29,7 +31,7 @@ export function endOf({ state, cpus, endsAtMs, isStopped, ownWords }: Ending): L
     startedAtMs,
     exitCode: signal === null ? code : null,
     signal,
-    coreHours: startedAtMs === null ? 0 : (Math.max(0, endedAtMs - startedAtMs) / 3_600_000) * cpus,
+    ...hoursOf(startedAtMs ?? endedAtMs, endedAtMs, cpus, gpus),
   };
   const failure = code === 125 ? failureOf(ownWords) : undefined;
   if (failure !== undefined) return { ...common, cause: 'launch_failed', reason: failure };
@@ -41,6 +43,24 @@ export function endOf({ state, cpus, endsAtMs, isStopped, ownWords }: Ending): L
     return { ...common, exitCode: null, cause: 'lost', reason };
   }
   return { ...common, cause: 'exited' };
+}
+
+/** Wall hours times processors and, where it is known how many, times GPUs. */
+export function hoursOf(
+  fromMs: number,
+  toMs: number,
+  cpus: number,
+  gpus: number | null,
+): Pick<LaunchEnd, 'coreHours' | 'gpuHours'> {
+  const hours = Math.max(0, toMs - fromMs) / 3_600_000;
+  return { coreHours: hours * cpus, ...(gpus !== null && { gpuHours: hours * gpus }) };
+}
+
+/** GPUs that a container was given. `null` where the engine does not say how many: one may ask for all that there are, or for some by their names. */
+export function gpusOf({ DeviceRequests }: Docker.HostConfig): number | null {
+  const requests = (DeviceRequests ?? []).filter(({ Capabilities }) => Capabilities?.flat().includes('gpu'));
+  const counts = requests.map(({ Count = 0 }) => Count);
+  return counts.every((count) => count > 0) ? counts.reduce((sum, count) => sum + count, 0) : null;
 }
 
 /** Milliseconds since 1970, or `null` for the engine's way of saying never. */

@@ -9,7 +9,7 @@ import {
   listLaunches,
   timeLimitOf,
 } from './containers.js';
-import { endOf, highestPlainCode, timeOf } from './ending.js';
+import { endOf, gpusOf, highestPlainCode, hoursOf, timeOf } from './ending.js';
 import type { Engine } from './engine.js';
 import type { Logs } from './logs.js';
 import type { StopMarks } from './marks.js';
@@ -22,9 +22,15 @@ const askAtOnce = 16;
 /** A job that outlives its limit by so much is ended from here: what should have done it is gone. */
 const overdueMs = 15_000;
 
+/** What a container that runs keeps until its end. */
+interface Start {
+  readonly startedAtMs: number;
+  readonly gpus: number | null;
+}
+
 /** What has become of launches. The engine is asked for all of them in one request, and about one alone only when it has started or ended. */
 export class Observer {
-  private readonly started = new Map<string, number>();
+  private readonly started = new Map<string, Start>();
   private readonly ends = new Map<string, LaunchEnd>();
   private readonly condemned = new Set<string>();
 
@@ -98,7 +104,7 @@ export class Observer {
     signal?: AbortSignal,
   ): Promise<Observation> {
     const { launchKey } = reference;
-    const startedAtMs = await this.startOf(job, signal);
+    const { startedAtMs, gpus } = await this.startOf(job, signal);
     const minutes = timeLimitOf(launch);
     const endsAtMs = minutes === undefined ? null : startedAtMs + minutes * 60_000;
     this.limits.keep({ launchKey, containerId: job.id, startedAtMs }, launch);
@@ -112,20 +118,21 @@ export class Observer {
       resourceJobId: numberOf(job.id),
       startedAtMs,
       endsAtMs,
-      coreHours: (Math.max(0, Date.now() - startedAtMs) / 3_600_000) * cpusOf(job),
+      ...hoursOf(startedAtMs, Date.now(), cpusOf(job), gpus),
       ...session,
     };
   }
 
-  private async startOf(job: ListedContainer, signal?: AbortSignal): Promise<number> {
+  private async startOf(job: ListedContainer, signal?: AbortSignal): Promise<Start> {
     const known = this.started.get(job.id);
-    if (known !== undefined) return known;
-    const { State } = await this.engine.ask((docker) => docker.getContainer(job.id).inspect(), signal);
+    if (known) return known;
+    const { State, HostConfig } = await this.engine.ask((docker) => docker.getContainer(job.id).inspect(), signal);
     const startedAtMs = timeOf(State.StartedAt);
     if (startedAtMs === null)
       throw new AdapterError('unavailable', 'The container engine does not say when it started.');
-    this.started.set(job.id, startedAtMs);
-    return startedAtMs;
+    const start = { startedAtMs, gpus: gpusOf(HostConfig) };
+    this.started.set(job.id, start);
+    return start;
   }
 
   private async ended(
@@ -137,13 +144,14 @@ export class Observer {
     const name = { handle: job.id, resourceJobId: numberOf(job.id) };
     const known = this.ends.get(job.id);
     if (known) return { kind: 'ended', ...name, ...known };
-    const { State } = await this.engine.ask((docker) => docker.getContainer(job.id).inspect(), signal);
+    const { State, HostConfig } = await this.engine.ask((docker) => docker.getContainer(job.id).inspect(), signal);
     if (State.Running) return { kind: 'unknown', reason: 'The container engine told two things at once.' };
     const startedAtMs = timeOf(State.StartedAt);
     const minutes = timeLimitOf(launch);
     const end = endOf({
       state: State,
       cpus: cpusOf(job),
+      gpus: gpusOf(HostConfig),
       endsAtMs: minutes === undefined || startedAtMs === null ? null : startedAtMs + minutes * 60_000,
       isStopped: await this.marks.has(launchKey, signal),
       ownWords: State.ExitCode > highestPlainCode ? await this.logs.ownWords(launchKey, signal) : '',

@@ -90,6 +90,26 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
       expect(await ended(world.resource, obeys)).toMatchObject({ exitCode: 9, signal: null, cause: 'stopped' });
     }, busybox));
 
+  test('a job with a GPU asks the engine for it, and one without GPUs refuses it', () =>
+    inWorld(async (world) => {
+      const specification = specificationOf(world, 'true', { limits: { gpus: 1 } });
+      const inspect = async (): Promise<unknown> =>
+        JSON.parse(await world.engine.ask('GET', `/containers/uws-${specification.launchKey}/json`));
+      const seen: unknown[] = [];
+      const steps = async (name: string) => {
+        if (name === 'launch.start:before') seen.push(await inspect());
+      };
+      await expect(world.make({ steps }).launch(specification)).rejects.toMatchObject({
+        kind: 'invalid',
+        message: expect.stringContaining('gpu'),
+      });
+      const request = { Driver: '', Count: 1, DeviceIDs: null, Capabilities: [['gpu']], Options: null };
+      expect(seen).toMatchObject([{ HostConfig: { DeviceRequests: [request] } }]);
+      const without = specificationOf(world, 'true');
+      await world.resource.launch(without);
+      expect(await ended(world.resource, without)).toMatchObject({ exitCode: 0, gpuHours: 0 });
+    }, busybox));
+
   test('a job that kills all it can reach does not outlive its time limit', () =>
     inWorld(async (world) => {
       const script =

@@ -6,7 +6,7 @@ import type { SlurmResourceParts } from './parts.js';
 import type { Claim } from './records.js';
 import { outputName } from './script.js';
 import { findSession } from './sessions.js';
-import { coreHoursOf, endOf, endOfJob, impossible, phaseOf, reasonInWords } from './states.js';
+import { endOf, endOfJob, hoursOf, impossible, phaseOf, reasonInWords } from './states.js';
 import { type ClusterJob, type JobReference, jobNameOf } from './transport.js';
 import { openJobFile } from './workspace-files.js';
 
@@ -117,6 +117,7 @@ export class Observing {
           cause: 'launch_failed',
           reason: `The cluster can never start the job. ${reason}`,
           coreHours: 0,
+          gpuHours: 0,
         };
         return { kind: 'ended', ...named, ...(await records.endOnce(launchKey, end)) };
       }
@@ -132,7 +133,7 @@ export class Observing {
       ...named,
       startedAtMs: job.startedAtMs ?? job.submittedAtMs,
       endsAtMs: endOf(job),
-      coreHours: coreHoursOf(job, Date.now()),
+      ...hoursOf(job, Date.now()),
       ...(launch.session && (await this.sessionOf(launch, launch.session.secret, claim, job))),
     };
   }

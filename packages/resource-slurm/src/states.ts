@@ -40,9 +40,14 @@ export function endOf({ startedAtMs, endedAtMs }: ClusterJob): number | null {
   return endedAtMs;
 }
 
-/** Wall hours times allocated processors, by the cluster's figures. */
-export function coreHoursOf(job: ClusterJob, untilMs: number): number {
-  return job.startedAtMs === null ? 0 : (Math.max(0, untilMs - job.startedAtMs) / hourMs) * job.cpus;
+/** Wall hours times allocated processors and, where the cluster tells how many, times allocated GPUs, by the cluster's figures. */
+export function hoursOf(
+  { startedAtMs, cpus, gpus }: Pick<ClusterJob, 'startedAtMs' | 'cpus' | 'gpus'>,
+  untilMs: number,
+): Pick<LaunchEnd, 'coreHours' | 'gpuHours'> {
+  if (startedAtMs === null) return { coreHours: 0, gpuHours: 0 };
+  const hours = Math.max(0, untilMs - startedAtMs) / hourMs;
+  return { coreHours: hours * cpus, ...(gpus !== null && { gpuHours: hours * gpus }) };
 }
 
 /**
@@ -67,7 +72,7 @@ export function endOfJob(job: ClusterJob, wasStopped: boolean, hasOutput: boolea
     signal: isKnown && signalNumber !== 0 ? signalName(signalNumber) : null,
     cause,
     ...(reason !== undefined && { reason }),
-    coreHours: startedAtMs === null ? 0 : coreHoursOf(job, endedAtMs),
+    ...hoursOf({ ...job, startedAtMs }, endedAtMs),
   };
 }
 

@@ -21,6 +21,8 @@ export interface ClusterJob {
   /** Of a running job: when its limit ends it. */
   readonly endedAtMs: number | null;
   readonly cpus: number;
+  /** GPUs that it has, or had; `null` where the cluster does not list any for it: it counts them only where `AccountingStorageTRES` has `gres/gpu`. */
+  readonly gpus: number | null;
   /** What `wait(2)` gave for the main process. */
   readonly waitStatus: number;
   /** The node on which the main process runs. */

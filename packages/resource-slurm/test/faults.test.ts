@@ -96,13 +96,17 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     const resource = await make({ cpuPartition: 'main', gpuPartition: 'gpu' });
     const script =
       'echo "$SLURM_JOB_PARTITION $CUDA_VISIBLE_DEVICES" > gpu; while [ ! -e counted ]; do sleep 0.2; done';
-    const specification = specificationOf(world, script, { limits: { gpus: 1 } });
+    const specification = specificationOf(world, script, { limits: { gpus: 1, cpus: 2 } });
     expect(await resource.load?.()).toMatchObject({ gpus: { total: 2, free: 2 } });
     const { handle } = await resource.launch(specification);
     await until(resource, specification, 'running');
     expect(await resource.load?.()).toMatchObject({ gpus: { total: 2, free: 1 } });
+    const running = await until(resource, specification, 'running');
+    expect(running.gpuHours).toBeGreaterThan(0);
+    expect(running.coreHours).toBeCloseTo(2 * (running.gpuHours ?? 0), 12);
     await cluster.run('touch', `${workspacePath}/counted`);
-    expect(await until(resource, specification, 'ended')).toMatchObject({ exitCode: 0 });
+    const end = await until(resource, specification, 'ended');
+    expect(end).toMatchObject({ exitCode: 0, gpuHours: (end.endedAtMs - (end.startedAtMs ?? 0)) / 3_600_000 });
     expect(await readFile(`${workspacePath}/gpu`, 'utf8')).toMatch(/^gpu [01]\n$/);
     await vi.waitFor(async () => {
       const words = ['--noheader', '--parsable2', '--allocations', `--jobs=${handle}`, '--format=AllocTRES'];
@@ -113,6 +117,7 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     expect(await until(resource, tooMany, 'ended')).toMatchObject({
       cause: 'launch_failed',
       reason: expect.stringContaining('No node of the cluster has what it asks for. (BadConstraints)'),
+      gpuHours: 0,
     });
   });
 
@@ -262,9 +267,10 @@ setInterval(() => require('node:fs').existsSync('let-go') && server.close(), 50)
     }
   });
 
-  test('a job that the cluster has forgotten is looked up in its accounting', async () => {
-    const { resource, make } = world;
-    const specification = specificationOf(world, 'exit 7');
+  test('a job that the cluster has forgotten is looked up in its accounting, its core and GPU hours too', async () => {
+    const { make } = world;
+    const resource = await make({ gpuPartition: 'gpu' });
+    const specification = specificationOf(world, 'sleep 2; exit 7', { limits: { gpus: 1, cpus: 2 } });
     const { handle } = await resource.launch(specification);
     // Nobody looks until it is forgotten.
     for (let tries = 0; tries < 300; tries++) {
@@ -273,7 +279,9 @@ setInterval(() => require('node:fs').existsSync('let-go') && server.close(), 50)
       await sleep(500);
     }
     const end = await until(await make(), specification, 'ended');
-    expect(end).toMatchObject({ exitCode: 7, cause: 'exited', handle });
+    const hours = (end.endedAtMs - (end.startedAtMs ?? 0)) / 3_600_000;
+    expect(hours).toBeGreaterThan(0);
+    expect(end).toMatchObject({ exitCode: 7, cause: 'exited', handle, coreHours: hours * 2, gpuHours: hours });
   });
 
   test('a controller that is killed changes nothing; afterwards the truth is known', async () => {

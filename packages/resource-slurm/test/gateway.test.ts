@@ -49,13 +49,14 @@ describeUnless(missingForSlurm(), 'the gateway of a site', () => {
     const short = specificationOf(world, 'id -un > who; exit 3', {
       limits: { cpus: 1, memoryMb: 100, timeLimitMinutes: 2 },
     });
-    const long = specificationOf(world, 'sleep 600', { limits: { timeLimitMinutes: 2 } });
+    const long = specificationOf(world, 'sleep 600', { limits: { timeLimitMinutes: 2, cpus: 2, gpus: 1 } });
     await resource.launch(short);
     const { handle } = await resource.launch(long);
     expect(await until(resource, short, 'ended')).toMatchObject({ exitCode: 3, cause: 'exited' });
     expect(await readFile(`${world.workspacePath}/who`, 'utf8')).toBe(`${jobUser}\n`);
     const running = await until(resource, long, 'running');
     expect(running.endsAtMs).toBe(running.startedAtMs + 120_000);
+    expect(running.coreHours).toBeCloseTo(2 * (running.gpuHours ?? 0), 12);
     expect(await cluster.run('scontrol', '--oneliner', 'show', 'job', handle)).toMatch(/ Requeue=0 /);
     await expect(resource.extend(referenceTo(long), 5)).rejects.toMatchObject({ kind: 'unsupported' });
     await resource.stop(referenceTo(long), 60_000);

@@ -111,6 +111,7 @@ describe.each(versions)('%s', (version) => {
 
   test('tells of jobs', async () => {
     const rest = await open(version);
+    const held = 'cpu=2,mem=1G,node=1,billing=2';
     const exited = { status: ['ERROR'], return_code: some(3), signal: { id: none, name: '' } };
     const killed = { status: ['SIGNALED'], return_code: none, signal: { id: some(9), name: 'Killed' } };
     published.jobs = [
@@ -123,13 +124,24 @@ describe.each(versions)('%s', (version) => {
         end_time: none,
         batch_host: '',
       }),
-      job({ job_id: 2, job_state: ['FAILED'], state_reason: 'NonZeroExitCode', exit_code: exited }),
+      job({
+        job_id: 2,
+        job_state: ['FAILED'],
+        state_reason: 'NonZeroExitCode',
+        exit_code: exited,
+        tres_alloc_str: held,
+      }),
       job({ job_id: 3, job_state: ['CANCELLED', 'COMPLETING'], exit_code: killed }),
       job({ job_id: 4, job_state: ['RUNNING', 'CONFIGURING'] }),
-      job({ job_id: 5, job_state: ['NODE_FAIL', 'LAUNCH_FAILED'], exit_code: killed }),
+      job({
+        job_id: 5,
+        job_state: ['NODE_FAIL', 'LAUNCH_FAILED'],
+        exit_code: killed,
+        tres_alloc_str: `${held},gres/gpu=2`,
+      }),
       job({ job_id: 6, name: 'of somebody else' }),
     ];
-    const times = { submittedAtMs: 100_000, startedAtMs: 110_000, endedAtMs: 170_000, cpus: 2, node: 'n1' };
+    const times = { submittedAtMs: 100_000, startedAtMs: 110_000, endedAtMs: 170_000, cpus: 2, gpus: null, node: 'n1' };
     const known = { name: 'uws-a', reason: 'None', ...times };
     expect(await rest.list()).toEqual([
       { ...known, id: 4711, state: 'RUNNING', waitStatus: 0 },
@@ -146,7 +158,7 @@ describe.each(versions)('%s', (version) => {
       { ...known, id: 2, state: 'FAILED', reason: 'NonZeroExitCode', waitStatus: 768 },
       { ...known, id: 3, state: 'COMPLETING', waitStatus: 9 },
       { ...known, id: 4, state: 'CONFIGURING', waitStatus: 0 },
-      { ...known, id: 5, state: 'NODE_FAIL', waitStatus: 9 },
+      { ...known, id: 5, state: 'NODE_FAIL', waitStatus: 9, gpus: 2 },
     ]);
     expect(await rest.addresses()).toEqual(new Map([['n1', '10.0.0.1']]));
   });

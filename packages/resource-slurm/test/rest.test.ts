@@ -44,14 +44,18 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
       const { resource, workspacePath } = world;
       const short = specificationOf(world, 'exit 3', { limits: { cpus: 1, memoryMb: 100, timeLimitMinutes: 2 } });
       const long = specificationOf(world, 'trap "echo stopped > obeyed; exit 0" TERM; touch ready; sleep 600 & wait', {
-        limits: { timeLimitMinutes: 2 },
+        limits: { timeLimitMinutes: 2, cpus: 2, gpus: 1 },
         resourceDetails: { constraint: 'node2', partition: 'short' },
       });
       await resource.launch(short);
       const { handle } = await resource.launch(long);
-      expect(await until(resource, short, 'ended')).toMatchObject({ exitCode: 3, cause: 'exited', signal: null });
+      const failed = await until(resource, short, 'ended');
+      expect(failed).toMatchObject({ exitCode: 3, cause: 'exited', signal: null });
+      // Of a job without GPUs the cluster lists none.
+      expect(failed).not.toHaveProperty('gpuHours');
       const running = await until(resource, long, 'running');
       expect(running.endsAtMs).toBe(running.startedAtMs + 120_000);
+      expect(running.coreHours).toBeCloseTo(2 * (running.gpuHours ?? 0), 12);
       // What the cluster itself says of it: it may not be put back into the queue, after none of the changes.
       const job = () => cluster.run('scontrol', '--oneliner', 'show', 'job', handle);
       expect(await job()).toMatch(/ Requeue=0 .* NodeList=node2 /);
@@ -63,9 +67,11 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
       // The oldest version does not tell what is allocated.
       if (version === 'v0.0.36') expect(load?.cpus).toBeUndefined();
       else expect(load?.cpus?.free).toBeLessThan(load?.cpus?.total ?? 0);
-      if (version !== 'v0.0.36') expect(load?.gpus).toEqual({ total: 2, free: 2 });
+      if (version !== 'v0.0.36') expect(load?.gpus).toEqual({ total: 2, free: 1 });
       await resource.stop(referenceTo(long), 60_000);
-      expect(await until(resource, long, 'ended')).toMatchObject({ exitCode: 0, cause: 'stopped' });
+      const end = await until(resource, long, 'ended');
+      const hours = (end.endedAtMs - (end.startedAtMs ?? 0)) / 3_600_000;
+      expect(end).toMatchObject({ exitCode: 0, cause: 'stopped', coreHours: hours * 2, gpuHours: hours });
       expect(await readFile(`${workspacePath}/obeyed`, 'utf8')).toBe('stopped\n');
       // Of a job that has ended nothing is changed any more, and nothing is wrong with trying.
       await resource.stop(referenceTo(long), 0);

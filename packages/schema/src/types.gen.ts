@@ -1382,6 +1382,8 @@ export interface components {
             datetime_end: components["schemas"]["NullableTime"];
             /** @description 0 in the answer to a start, elsewhere a string with five decimals */
             core_hours: number | string;
+            /** @description Hours times GPUs that it had; null until it has ended, and where the resource does not tell how many it had */
+            gpu_hours: number | null;
             job_details: components["schemas"]["JobDetails"];
             /** @description Where it runs */
             resource: string;
@@ -1722,6 +1724,7 @@ export interface components {
             datetime_end: components["schemas"]["NullableTime"];
             datetime_time_limit: components["schemas"]["NullableTime"];
             core_hours: number;
+            gpu_hours: number | null;
             resource_options: {
                 [key: string]: unknown;
             };

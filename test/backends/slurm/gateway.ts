@@ -43,7 +43,12 @@ export async function startSlurmGateway(cluster: SlurmCluster): Promise<SlurmGat
     if (method === 'POST' && url === '/jobControl/') {
       const { script, job }: { script: string; job: Fields } = JSON.parse(await text(incoming));
       const { requeue, tres_per_job, ...rest } = job;
-      return hand('POST', '/job/submit', { script, job: { ...rest, ...(requeue === false && { no_requeue: true }) } });
+      const handed = {
+        ...rest,
+        ...(requeue === false && { no_requeue: true }),
+        ...(tres_per_job !== undefined && { gres: String(tres_per_job).replace(/^gres\/gpu=/, 'gpu:') }),
+      };
+      return hand('POST', '/job/submit', { script, job: handed });
     }
     if (id !== undefined && method === 'DELETE') return hand('DELETE', `/job/${id}`);
     if (id !== undefined && method === 'GET') {
@@ -96,6 +101,7 @@ function asVersion40(job: Fields): Fields {
       signal: { id: number(status & 0x7f), name: '' },
     },
     batch_host: job.batch_host,
+    tres_alloc_str: job.tres_alloc_str,
   };
 }
 

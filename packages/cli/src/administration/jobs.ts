@@ -51,7 +51,18 @@ export function jobsCommand(perform: Perform): Command {
         },
         ({ jobs, next_cursor }) =>
           renderTable(
-            ['ID', 'USER', 'WORKSPACE', 'TYPE', 'RESOURCE', 'STATUS', 'REASON', 'ASKED FOR (UTC)', 'CORE HOURS'],
+            [
+              'ID',
+              'USER',
+              'WORKSPACE',
+              'TYPE',
+              'RESOURCE',
+              'STATUS',
+              'REASON',
+              'ASKED FOR (UTC)',
+              'CORE HOURS',
+              'GPU HOURS',
+            ],
             jobs.map((job) => [
               String(job.id),
               plain(job.username),
@@ -62,6 +73,7 @@ export function jobsCommand(perform: Perform): Command {
               plain(job.status_reason ?? job.queue_reason),
               timeText(job.datetime_created),
               job.core_hours.toFixed(2),
+              job.gpu_hours?.toFixed(2) ?? '',
             ]),
           ) + more(next_cursor),
       );

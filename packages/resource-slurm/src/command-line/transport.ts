@@ -1,6 +1,6 @@
 import type { Health, ResourceLoad } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
-import { gpusOf } from '../gpus.js';
+import { allocatedGpus, gpusOf } from '../gpus.js';
 import {
   type ClusterJob,
   type JobReference,
@@ -11,6 +11,8 @@ import {
 } from '../transport.js';
 import { type CommandLineOptions, type CommandResult, lastLine, runCommand } from './run.js';
 
+/** Of the list of what a job was allocated, which has no longest. */
+const allocatedWidth = 128;
 /** Columns of `squeue`, each with a width that no value passes; the name, which others choose, comes last, and may be cut off behind the length of ours. */
 const columns = [
   'jobid:16',
@@ -22,6 +24,7 @@ const columns = [
   'numcpus:12',
   'exit_code:12',
   'batchhost:64',
+  `tres-alloc:${allocatedWidth}`,
   'name:40',
 ];
 const format = columns.map((column) => `${column}|`).join(',');
@@ -36,7 +39,7 @@ export class CommandLine implements Transport {
     const words = ['squeue', '--noheader', '--all', '--states=all', ...only, `--Format=${format}`] as const;
     const { stdout } = await this.succeed(words, signal);
     return stdout.split('\n').flatMap((line) => {
-      const [id, state, reason, submitted, started, ended, cpus, waitStatus, node, ...name] = line
+      const [id, state, reason, submitted, started, ended, cpus, waitStatus, node, allocated = '', ...name] = line
         .split('|')
         .map((text) => text.trim());
       const fullName = name.slice(0, -1).join('|');
@@ -51,6 +54,7 @@ export class CommandLine implements Transport {
           startedAtMs: timeOf(started),
           endedAtMs: timeOf(ended),
           cpus: Number(cpus),
+          gpus: allocatedGpus(allocated, allocatedWidth),
           waitStatus: Number(waitStatus),
           node: node === '' || node === 'n/a' ? null : (node ?? null),
         },
@@ -115,7 +119,7 @@ export class CommandLine implements Transport {
   }
 
   async history(ids: readonly number[], signal?: AbortSignal): Promise<readonly ClusterJob[] | null> {
-    const fields = 'JobIDRaw,State,ExitCode,Submit,Start,End,AllocCPUS,NodeList,Reason,JobName';
+    const fields = 'JobIDRaw,State,ExitCode,Submit,Start,End,AllocCPUS,AllocTRES,NodeList,Reason,JobName';
     const words = [
       'sacct',
       '--noheader',
@@ -133,7 +137,7 @@ export class CommandLine implements Transport {
     if (code === 127 && /no such file|not found/i.test(stderr)) return null;
     if (code !== 0) throw unavailable(`sacct: ${lastLine(stderr)}`);
     return stdout.split('\n').flatMap((line) => {
-      const [id, state = '', exit = '0:0', submitted, started, ended, cpus, node, reason = 'None', ...name] =
+      const [id, state = '', exit = '0:0', submitted, started, ended, cpus, allocated, node, reason = 'None', ...name] =
         line.split('|');
       const fullName = name.join('|');
       if (!fullName.startsWith(jobPrefix)) return [];
@@ -149,6 +153,7 @@ export class CommandLine implements Transport {
           startedAtMs: timeOf(started),
           endedAtMs: timeOf(ended),
           cpus: Number(cpus),
+          gpus: allocatedGpus(allocated),
           waitStatus: code * 256 + signalNumber,
           node: node === undefined || /^$|^None/.test(node) ? null : node,
         },

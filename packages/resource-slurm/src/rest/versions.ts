@@ -1,3 +1,4 @@
+import { allocatedGpus } from '../gpus.js';
 import type { ClusterJob, Submission } from '../transport.js';
 
 /** What slurmrestd says went wrong: Slurm's own number where it gives one, and its own words. */
@@ -62,6 +63,7 @@ function plain(name: string): Version {
       startedAtMs: timeOf(fields.start_time),
       endedAtMs: timeOf(fields.end_time),
       cpus: Number(fields.cpus),
+      gpus: allocatedGpus(fields.tres_alloc_str),
       waitStatus: Number(fields.exit_code),
       node: nodeOf(fields),
     }),
@@ -94,6 +96,7 @@ function structured(name: string): Version {
       startedAtMs: timeOf(numberOf(fields.start_time)),
       endedAtMs: timeOf(numberOf(fields.end_time)),
       cpus: numberOf(fields.cpus) ?? 0,
+      gpus: allocatedGpus(fields.tres_alloc_str),
       waitStatus: waitStatusOf(fields.exit_code),
       node: nodeOf(fields),
     }),

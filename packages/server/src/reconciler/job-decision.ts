@@ -197,6 +197,7 @@ export function finalChanges(row: JobRow, end: LaunchEnd, lastLogLines: readonly
     started_at_ms: row.started_at_ms ?? end.startedAtMs,
     ended_at_ms: end.endedAtMs,
     core_hours: end.coreHours,
+    gpu_hours: end.gpuHours ?? null,
     queue_reason: null,
     expected_start_at_ms: null,
     ...(row.started_at_ms === null &&

@@ -180,6 +180,7 @@ export class JobWork {
         cause: 'launch_failed',
         reason: message,
         coreHours: 0,
+        gpuHours: 0,
       } as const;
       await journal.transaction(async (transaction) => {
         await transaction.changeJob(row, { ...released, ...finalChanges(row, end, []) });

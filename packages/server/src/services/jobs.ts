@@ -136,6 +136,7 @@ export async function startJob(
         stop_reason: null,
         launch_begun: false,
         core_hours: 0,
+        gpu_hours: null,
         request_details: jobDetails,
         native_options: mapOptions(choice.entry.parameterMapping, options),
         metrics: {},

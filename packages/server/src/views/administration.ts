@@ -51,6 +51,7 @@ export function viewAdminJob(row: JobRow, username: string | null): Schema<'Admi
     datetime_end: isoTimeOrNull(row.ended_at_ms),
     datetime_time_limit: isoTimeOrNull(row.ends_at_ms),
     core_hours: row.core_hours,
+    gpu_hours: row.gpu_hours,
     resource_options: row.resource_options,
   };
 }

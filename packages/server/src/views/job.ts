@@ -62,6 +62,7 @@ export function viewJob(row: JobRow, nowMs: number, connection?: Schema<'Connect
     datetime_start: isoTimeOrNull(row.started_at_ms),
     datetime_end: isoTimeOrNull(row.ended_at_ms),
     core_hours: row.core_hours.toFixed(5),
+    gpu_hours: row.gpu_hours,
     job_details: {
       metrics: viewMetrics(row),
       request_job_details: requested,

@@ -276,6 +276,7 @@ function newJob(userId: number, workspaceId: number, key: Uint8Array): Omit<NewR
     stop_reason: null,
     launch_begun: false,
     core_hours: 0,
+    gpu_hours: null,
     request_details: {},
     resource_options: {},
     native_options: {},

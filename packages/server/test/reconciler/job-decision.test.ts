@@ -118,6 +118,20 @@ describe('how a launch ended', () => {
   });
 });
 
+test('GPU hours are those that the resource tells, and unknown where it tells none', () => {
+  const end = {
+    endedAtMs: 5_000,
+    startedAtMs: 2_000,
+    exitCode: 0,
+    signal: null,
+    cause: 'exited',
+    coreHours: 0.5,
+  } as const;
+  expect(finalChanges(running, { ...end, gpuHours: 0.25 }, []).gpu_hours).toBe(0.25);
+  expect(finalChanges(running, { ...end, gpuHours: 0 }, []).gpu_hours).toBe(0);
+  expect(finalChanges(running, end, []).gpu_hours).toBeNull();
+});
+
 describe('a job that the server itself has stopped', () => {
   const end = {
     ...observedRunning,

@@ -26,6 +26,7 @@ export const jobRow: JobRow = {
   stop_reason: null,
   launch_begun: true,
   core_hours: 0,
+  gpu_hours: null,
   request_details: {},
   resource_options: {},
   native_options: {},

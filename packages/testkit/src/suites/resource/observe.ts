@@ -72,7 +72,8 @@ export const observeGuarantees: readonly ResourceGuarantee[] = [
   },
   {
     id: 'observe.states',
-    promise: 'A launch goes from `pending` to `running` to `ended`, never back, and its times and core hours fit.',
+    promise:
+      'A launch goes from `pending` to `running` to `ended`, never back, and its times and core hours fit; GPU hours, where they are told, never shrink.',
     trial: 'A job with two processors is observed without a pause from its launch to its end.',
     timeoutMs,
     check: withJobs(async (jobs) => {
@@ -80,6 +81,7 @@ export const observeGuarantees: readonly ResourceGuarantee[] = [
       const order = ['pending', 'running', 'ended'];
       let reached = 0;
       let coreHours = 0;
+      let gpuHours = 0;
       let startedAtMs: number | undefined;
       const end = await jobs.until(async () => {
         const seen = await jobs.observe(specification);
@@ -92,7 +94,8 @@ export const observeGuarantees: readonly ResourceGuarantee[] = [
           assert.ok(seen.startedAtMs <= Date.now() + 60_000, 'The job starts in the future.');
           assert.equal(seen.startedAtMs, startedAtMs ?? seen.startedAtMs, 'The time of the start has changed.');
           assert.ok(seen.coreHours >= coreHours, 'The core hours have shrunk.');
-          ({ startedAtMs, coreHours } = seen);
+          assert.ok((seen.gpuHours ?? gpuHours) >= gpuHours, 'The GPU hours have shrunk.');
+          ({ startedAtMs, coreHours, gpuHours = gpuHours } = seen);
           await jobs.write('end');
         }
         return seen.kind === 'ended' ? seen : undefined;
@@ -100,6 +103,7 @@ export const observeGuarantees: readonly ResourceGuarantee[] = [
       assert.ok(end.startedAtMs !== null && end.endedAtMs >= end.startedAtMs, 'The job ended before it started.');
       const hours = (end.endedAtMs - end.startedAtMs) / 3_600_000;
       assert.ok(Math.abs(end.coreHours - hours * 2) < 1e-6, 'Core hours are not wall hours times processors.');
+      assert.ok((end.gpuHours ?? gpuHours) >= gpuHours, 'The GPU hours have shrunk.');
     }),
   },
   {

@@ -112,6 +112,17 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['observe.unknown'],
   },
   {
+    fault: 'tells GPU hours of a running job, and at its end that there were none',
+    open: observing((observation) =>
+      observation.kind === 'running'
+        ? { ...observation, gpuHours: 1 }
+        : observation.kind === 'ended'
+          ? { ...observation, gpuHours: 0 }
+          : observation,
+    ),
+    breaks: ['observe.states'],
+  },
+  {
     fault: 'throws when the back end cannot be asked for observations',
     open: opening((resource) => ({
       async observe(launches, signal) {
