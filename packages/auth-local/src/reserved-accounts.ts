@@ -47,6 +47,22 @@ export function createReservedAccounts(options: ReservedAccountsOptions): Accoun
   const claims = new Claims(options.directory);
   const known = new Map<string, Promise<Account>>();
 
+  /** What this process has claimed, or is about to: who comes at the same time takes the next, and does not ask the system for what others get. */
+  const taken = new Set<number>();
+
+  /** False when the uid is somebody else's. */
+  const claimUid = async (uid: number, name: string): Promise<boolean> => {
+    if (OVERFLOW_IDS.has(uid) || taken.has(uid)) return false;
+    taken.add(uid);
+    let isClaimed = false;
+    try {
+      isClaimed = !(await isIdTaken(uid)) && (await claims.claimUid(uid, name));
+      return isClaimed;
+    } finally {
+      if (!isClaimed) taken.delete(uid);
+    }
+  };
+
   const assign = async (name: string): Promise<number> => {
     const ranges = await readSubordinateRanges();
     const highest = await claims.highestUid();
@@ -55,12 +71,13 @@ export function createReservedAccounts(options: ReservedAccountsOptions): Accoun
       const lent = ranges.find(({ first, count }) => uid >= first && uid < first + count);
       if (lent) {
         uid = lent.first + lent.count;
-      } else if (OVERFLOW_IDS.has(uid) || (await isIdTaken(uid)) || !(await claims.claimUid(uid, name))) {
+      } else if (!(await claimUid(uid, name))) {
         uid += 1;
       } else if (await claims.claimName(name, uid)) {
         return uid;
       } else {
         await claims.releaseUid(uid);
+        taken.delete(uid);
         const winner = await claims.uidOf(name);
         if (winner !== undefined) return winner;
       }
