@@ -30,16 +30,15 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 
 try {
   const names = readdirSync(join(root, 'packages'));
-  const archives = names.map((name) => {
-    const [{ filename }] = JSON.parse(
-      run('npm', ['pack', '--json', '--pack-destination', work, '--workspace', `packages/${name}`]),
-    );
-    return join(work, filename);
-  });
+  const packed = JSON.parse(
+    run('npm', ['pack', '--json', '--pack-destination', work, ...names.map((name) => `--workspace=packages/${name}`)]),
+  );
+  const archives = packed.map(({ filename }) => join(work, filename));
+  if (archives.length !== names.length) throw new Error(`${archives.length} of ${names.length} packages were packed.`);
   for (const [index, archive] of archives.entries()) {
     run(bin('publint'), [archive, '--strict']);
     run(bin('attw'), [archive, '--profile', 'esm-only']);
-    console.log(`${names[index]}: packed, publint and types are fine`);
+    console.log(`${packed[index].name}: packed, publint and types are fine`);
   }
 
   const project = join(work, 'project');
