@@ -100,7 +100,8 @@ it('removes as a plain user what has no permission bits', async () => {
 });
 
 it('handles trees that are deeper than paths can be, with few open files', { timeout: 60_000 }, async () => {
-  const depth = 600;
+  // The path of the last is longer than the 4,096 bytes that the kernel takes.
+  const depth = 430;
   execFileSync('python3', [
     '-c',
     `import os, sys
@@ -121,7 +122,7 @@ open('bottom', 'w').write('12345')`,
   expect(most - before).toBeLessThan(50);
   const survey = await f.storage.survey(f.workspace);
   expect(survey.diskSpaceBytes).toBe(5);
-  expect(survey.files[0]).toMatch(/^(\/directory){600}\/bottom$/);
+  expect(survey.files[0]).toMatch(/^(\/directory){430}\/bottom$/);
   await f.storage.copy(f.workspace, f.other());
   expect((await f.storage.survey(f.other())).diskSpaceBytes).toBe(5);
   await f.storage.destroy(f.other());
@@ -165,7 +166,7 @@ it('copies what is visible, as the other account', async () => {
   await utimes(f.at('run.sh'), 1_000_000, 1_000_000);
   execFileSync('mkfifo', [f.at('fifo')]);
   await writeFile(f.at('sparse'), 'begin');
-  await truncate(f.at('sparse'), 1_000_000_000);
+  await truncate(f.at('sparse'), 200_000_000);
   await storage.copy(workspace, copy);
   const expected = ['a', 'a/b', 'a/b/c.txt', 'empty', 'run.sh', 'set', 'sparse'];
   expect(await pathsOf(storage.walk(copy, ''))).toEqual(expected);
@@ -176,7 +177,7 @@ it('copies what is visible, as the other account', async () => {
   const script = await stat(join(copy.location, 'run.sh'));
   expect([script.mode & 0o7777, script.mtimeMs]).toEqual([0o711, 1_000_000 * 1000]);
   const sparse = await stat(join(copy.location, 'sparse'));
-  expect(sparse.size).toBe(1_000_000_000);
+  expect(sparse.size).toBe(200_000_000);
   expect(sparse.blocks * 512).toBeLessThan(3_000_000);
   // Again, over other kinds of entries with the same names.
   await rm(join(copy.location, 'a'), { recursive: true });
