@@ -7,7 +7,7 @@ import { type StormOptions, seed, storm, stormPlan } from './storm/storm.js';
 
 const timeout = process.env.UWS_LONG ? 6 * 3_600_000 : 1_800_000;
 
-const onPostgres: StormOptions = { seed, database: 'postgres', replicas: 2, persons: 10, steps: 80 };
+const onPostgres: StormOptions = { seed, database: 'postgres', replicas: 2, persons: 10, steps: 50 };
 const onSqlite: StormOptions = { seed, database: 'sqlite', replicas: 1, diskMegabytes: 64, persons: 8, steps: 80 };
 
 describe('the plan of a run', () => {

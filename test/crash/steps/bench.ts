@@ -4,10 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Database, UserRow } from '@user-workspaces/contract';
 import { createSqlDatabase } from '@user-workspaces/database-sql';
+import { inOneFile } from '../../support/one-file.js';
 import { freePort, type RunningServer, startServer, temporaryDirectory } from '../../support/server.js';
 import type { Place } from '../invariants.js';
 
-const program = fileURLToPath(new URL('server.mjs', import.meta.url));
+const program = inOneFile(fileURLToPath(new URL('server.mjs', import.meta.url)), 'crash-server');
 
 /** Where the server is to die: at the n-th step of this name. */
 export interface Point {
@@ -74,7 +75,7 @@ export class Bench implements Place {
   /** Starts the server, to die at a point already while it starts if told so. */
   async start(dieAt?: Point): Promise<void> {
     const env = { CRASH_STEP: dieAt?.step ?? '', CRASH_COUNT: String(dieAt?.count ?? 1) };
-    this.#server = await startServer({ command: [program], dataDirectory: this.data, port: this.#port, env });
+    this.#server = await startServer({ command: [await program], dataDirectory: this.data, port: this.#port, env });
   }
 
   /** From now on steps are counted; the server dies at the given one. */
