@@ -2,8 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { postgres } from '../../packages/database-sql/test/support/servers.js';
 import { describeUnless } from '../support/requirements.js';
+import { faultsOf } from './storm/faults.js';
 import { missingMount } from './storm/small-disk.js';
-import { type StormOptions, seed, storm, stormPlan } from './storm/storm.js';
+import { type StormOptions, seed, seedOfCi, storm, stormPlan } from './storm/storm.js';
 
 const timeout = process.env.UWS_LONG ? 6 * 3_600_000 : 1_800_000;
 
@@ -16,6 +17,12 @@ describe('the plan of a run', () => {
       expect(stormPlan(options)).toEqual(stormPlan(options));
       expect(stormPlan({ ...options, seed: seed + 1 })).not.toEqual(stormPlan(options));
     }
+  });
+
+  test.each([onPostgres, onSqlite])('has every kind of fault in CI: $database', (options) => {
+    const { lanes } = stormPlan({ ...options, seed: seedOfCi });
+    const kinds = faultsOf(options, Boolean(process.env.UWS_LONG)).map((lane) => lane.map(({ fault }) => fault).sort());
+    expect(lanes.map((strikes) => [...new Set(strikes.map(({ fault }) => fault))].sort())).toEqual(kinds);
   });
 });
 

@@ -1,4 +1,4 @@
-import { mixed, seededRandom } from '../../simulation/random.js';
+import { mixed, type Random, seededRandom } from '../../simulation/random.js';
 import { between, oneOf, weighted } from './chance.js';
 
 /** One thing that a person is to do. Its own seed says how, so that what became of earlier ones changes no later one's choices. */
@@ -53,12 +53,23 @@ export function planOf({ seed, persons, steps, deeds, lanes }: Ingredients): Pla
     lanes: lanes.map((choices, lane) => {
       const random = seededRandom(mixed(seed, 1_000_000 + lane));
       const strikes: Strike[] = [];
+      const deal = dealer(random, choices);
       for (let after = between(random, 10, 40); after < operations; after += between(random, 10, 60)) {
-        const allowed = after < operations * deathsEnd ? choices : choices.filter(({ isDeath }) => !isDeath);
-        const choice = oneOf(random, allowed);
+        const choice = deal(({ isDeath }) => !isDeath || after < operations * deathsEnd);
         if (choice) strikes.push({ fault: choice.fault, after, seed: random.below(2 ** 32) });
       }
       return strikes;
     }),
+  };
+}
+
+/** Gives one after the other by chance, each of them before any comes again: so a short run has all kinds too. */
+function dealer<T>(random: Random, items: readonly T[]): (isAllowed: (item: T) => boolean) => T | undefined {
+  const left: T[] = [];
+  return (isAllowed) => {
+    if (!left.some(isAllowed)) left.push(...items);
+    const item = oneOf(random, left.filter(isAllowed));
+    if (item !== undefined) left.splice(left.indexOf(item), 1);
+    return item;
   };
 }
