@@ -10,6 +10,7 @@ import {
   hookTimeout,
   json,
   lay,
+  raceTimeoutMs,
   rounds,
   type Siege,
   seed,
@@ -105,7 +106,7 @@ describeWith(['python3'], 'races for files', () => {
         ),
     };
 
-    test('no request leaves the workspace', { timeout: 600_000 }, async () => {
+    test('no request leaves the workspace', { timeout: raceTimeoutMs }, async () => {
       const tried: Record<string, { done: number; refused: number }> = {};
       for (const [name, operation] of Object.entries(operations)) {
         const target = await siege.workspace();
@@ -138,7 +139,7 @@ describeWith(['python3'], 'races for files', () => {
       expect(Object.values(tried).reduce((sum, { refused }) => sum + refused, 0)).toBeGreaterThan(rounds);
     });
 
-    test('a copy holds nothing from outside, wherever the links are', { timeout: 600_000 }, async () => {
+    test('a copy holds nothing from outside, wherever the links are', { timeout: raceTimeoutMs }, async () => {
       for (let round = 0; round < rounds / 4; round += 1) {
         const target = await siege.workspace();
         await siege.during(target, await exchange(target), async () => {
@@ -149,7 +150,7 @@ describeWith(['python3'], 'races for files', () => {
       }
     });
 
-    test('a deleted workspace takes nothing else along', { timeout: 600_000 }, async () => {
+    test('a deleted workspace takes nothing else along', { timeout: raceTimeoutMs }, async () => {
       for (let round = 0; round < rounds / 4; round += 1) {
         const target = await siege.workspace();
         await siege.during(target, await exchange(target), async () => {

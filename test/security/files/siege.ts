@@ -35,6 +35,9 @@ if (!isRoot) {
 
 const isLong = process.env.UWS_LONG === '1';
 
+/** Of a race with all its rounds; many thousands of requests beside a program that never rests take long. */
+export const raceTimeoutMs = isLong ? 7_200_000 : 600_000;
+
 /** Times each race is run; many more with `UWS_LONG=1`. */
 export const rounds = isLong ? 1500 : 8;
 
