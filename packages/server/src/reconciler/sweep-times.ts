@@ -10,7 +10,7 @@ const longestMs = 30_000;
  * The part of the time that looking at a resource may take, while its jobs change and while nothing does: one with many thousands of jobs is asked less often than
  * one with ten, and one that answers slowly is left in peace.
  */
-const share = { moving: 1 / 10, quiet: 1 / 40 } as const;
+const share = { moving: 1 / 20, quiet: 1 / 40 } as const;
 
 /** When everything that runs on a resource is observed, even if nothing seems to move. */
 export class SweepTimes {
