@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,7 +97,12 @@ testAdapter({ describe, test }, jobTypeSuite, greeting);
   }
   console.log('uws-testkit printed what foreign adapters keep');
 
-  const port = 5900 + (process.pid % 1000);
+  // One that the system gives: among others there are some, such as 6000, that fetch never asks.
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
   const server = spawn(process.execPath, [join(project, 'out', 'adapters', 'main.js')], {
     cwd: project,
     env: { ...process.env, UWS_PORT: String(port), UWS_DATA_DIR: join(work, 'data') },
