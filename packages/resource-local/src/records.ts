@@ -170,11 +170,11 @@ export class Records {
     this.known.delete(launchKey);
     try {
       await rename(this.directory(launchKey), gone);
+      await rm(gone, { recursive: true, force: true });
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error;
-      return;
     }
-    await rm(gone, { recursive: true, force: true });
+    // Last, as the supervisor may leave it until its directory is gone; and also of a launch that a killed server has removed but for this.
     await rm(`${this.changes}/${launchKey}`, { force: true });
   }
 

@@ -197,7 +197,7 @@ export class LocalResource implements Resource {
   private async forgetKnown(launchKey: string): Promise<void> {
     const { records, launches, monitor, step } = this.parts;
     const launch = await launches.look(launchKey);
-    if (launch.phase === 'absent') return;
+    if (launch.phase === 'absent') return records.remove(launchKey);
     // A supervisor on its way must find the launch claimed, or it would start a job that nobody remembers.
     const removable =
       launch.phase === 'ended' ||

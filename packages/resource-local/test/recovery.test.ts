@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bundleChild } from './bundle.js';
@@ -169,7 +169,6 @@ describe('records', () => {
       await bench.resource.launch(specification);
       await ended(bench.resource, specification);
       const directory = `${bench.recordsDirectory}/${specification.launchKey}`;
-      const { rmSync } = await import('node:fs');
       for (const file of ['result', 'outcome', ...(lostClaim ? ['supervisor', 'started'] : [])])
         rmSync(`${directory}/${file}`);
       const record = JSON.parse(readFileSync(`${directory}/launch.json`, 'utf8'));
@@ -179,6 +178,17 @@ describe('records', () => {
       expect(end).toMatchObject({ cause: 'lost', exitCode: null, signal: null });
       expect(end.reason).toContain('restarted');
     }
+  });
+
+  it('of a launch that a killed server removed in part are removed whole when it is forgotten again', async () => {
+    const specification = bench.specification(['true']);
+    await bench.resource.launch(specification);
+    await ended(bench.resource, specification);
+    const mark = `${bench.recordsDirectory}/.changed/${specification.launchKey}`;
+    await until(() => existsSync(mark));
+    rmSync(`${bench.recordsDirectory}/${specification.launchKey}`, { recursive: true });
+    await bench.resource.forget(referenceTo(specification));
+    expect(existsSync(mark)).toBe(false);
   });
 
   it('that cannot be read are unknown, never absent', async () => {

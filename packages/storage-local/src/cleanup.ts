@@ -1,4 +1,4 @@
-import { rmdir } from 'node:fs/promises';
+import { rmdir, unlink } from 'node:fs/promises';
 import { type DirectoryHandle, withBelow } from './directory-handle.js';
 import { readDirectory } from './entries.js';
 import { errnoOf } from './errors.js';
@@ -17,7 +17,11 @@ export async function removeStale(layout: Layout, olderThanMs: number, signal?: 
     await makePrivate(root, stagingDirectory);
     await withBelow(root, [stagingDirectory], async (all) => {
       for await (const location of readDirectory(all, signal)) {
-        if (!location.stats.isDirectory()) continue;
+        if (!location.stats.isDirectory()) {
+          // What was written to see whether one can write here.
+          if (location.stats.ctimeMs < before) removed += await removeFile(all, location.name);
+          continue;
+        }
         await unlessGone(all, location.name, async (staging) => {
           const stale = await staleEntries(staging, before, signal);
           await removeTrash(staging, stale, signal);
@@ -72,6 +76,17 @@ async function staleEntries(staging: DirectoryHandle, before: bigint, signal?: A
     if (stats.ctimeMs < before) names.push(name);
   }
   return names;
+}
+
+/** @returns 1, or 0 where another server has removed it. */
+async function removeFile(parent: DirectoryHandle, name: Name): Promise<number> {
+  try {
+    await unlink(parent.at(name));
+    return 1;
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    return 0;
+  }
 }
 
 async function removeIfEmpty(parent: DirectoryHandle, name: Name): Promise<void> {

@@ -287,10 +287,15 @@ it('removes stale staging at the start, by the time of the last change', async (
   await writeFile(join(staging, 'trash-1/inner/x'), '');
   // A user's old modification time does not make a fresh entry stale.
   await utimes(join(staging, 'trash-1'), 1, 1);
+  // What a killed server had written to see whether it can write.
+  await writeFile(join(root, '.staging/probe-1'), 'probe');
   await createLocalStorage({ name: 't', rootDirectory: root, allowedLinkRoots: [], ownership });
-  expect(await staged(root)).toHaveLength(2);
-  expect(await removeStaleStaging(root, -60_000)).toBe(2);
-  expect(await readdir(join(root, '.staging'))).not.toContain(basename(staging));
+  expect(await readdir(staging)).toHaveLength(2);
+  expect(await readdir(join(root, '.staging'))).toContain('probe-1');
+  expect(await removeStaleStaging(root, -60_000)).toBe(3);
+  const left = await readdir(join(root, '.staging'));
+  expect(left).not.toContain(basename(staging));
+  expect(left).not.toContain('probe-1');
 });
 
 async function removesClosed({ storage, workspace, at }: Fixture): Promise<void> {
