@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, JobRow } from '@user-workspaces/contract';
@@ -171,15 +171,25 @@ async function workspaceProblems({ database }: Place, jobs: readonly JobRow[]): 
   });
 }
 
+/**
+ * What is staged, by the name that stands for its workspace. A file in place of a directory is what a killed server had written to see whether it can write: a start
+ * that finds it older than a week removes it.
+ */
+export async function stagedIn(data: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const root = join(data, 'workspaces', '.staging');
+  const staged = new Map<string, readonly string[]>();
+  for (const name of await namesIn(root)) {
+    const isDirectory = (await stat(join(root, name)).catch(() => undefined))?.isDirectory();
+    if (isDirectory) staged.set(name, await namesIn(join(root, name)));
+  }
+  return staged;
+}
+
 /** What is staged under an upload's id has its row, by which it is removed one day; staging of workspaces that are gone is gone. */
 async function stagingProblems({ data, database }: Place): Promise<string[]> {
-  const root = join(data, 'workspaces', '.staging');
   const announced = new Set((await database.find('uploads', {})).map(({ upload_id }) => upload_id));
-  const problems = (await namesIn(root)).map(async (location) => {
-    const names = (await namesIn(join(root, location))).filter((name) => /^[0-9a-f]{32}$/.test(name));
-    return names.filter((name) => !announced.has(name)).map((name) => `staged upload ${name} has no row`);
-  });
-  return (await Promise.all(problems)).flat();
+  const uploads = [...(await stagedIn(data)).values()].flat().filter((name) => /^[0-9a-f]{32}$/.test(name));
+  return uploads.filter((name) => !announced.has(name)).map((name) => `staged upload ${name} has no row`);
 }
 
 function differences(what: string, present: ReadonlySet<string>, wanted: ReadonlySet<string>): string[] {

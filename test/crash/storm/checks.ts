@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { EventRow } from '@user-workspaces/contract';
 import { launchKeys, remains } from '../../support/put-away.js';
-import { namesIn, settled, until } from '../invariants.js';
+import { namesIn, settled, stagedIn, until } from '../invariants.js';
 import type { Cluster } from './cluster.js';
 import { insistOn } from './insist.js';
 import type { Person } from './person.js';
@@ -142,10 +142,9 @@ export async function leftovers(cluster: Cluster, persons: readonly Person[]): P
     for (const name of await namesIn(join(data, 'workspaces', account)))
       problems.push(`left: workspaces/${account}/${name}`);
   }
-  for (const name of await namesIn(join(data, 'workspaces', '.staging'))) {
-    problems.push(
-      `left: workspaces/.staging/${name}: ${(await namesIn(join(data, 'workspaces', '.staging', name))).join(', ')}`,
-    );
+  // An empty directory is what a killed server had just begun with: a start that finds it older than a week removes it.
+  for (const [name, names] of await stagedIn(data)) {
+    if (names.length > 0) problems.push(`left: workspaces/.staging/${name}: ${names.join(', ')}`);
   }
   for (const name of await namesIn(join(data, 'launches'))) {
     // What a killed server had half made or half removed goes with a start that finds it older than a minute.

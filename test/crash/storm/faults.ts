@@ -177,10 +177,25 @@ async function backends(cluster: Cluster): Promise<number[]> {
   return pids.map(Number);
 }
 
+/** PostgreSQL may still recover from the fault before. */
+async function untilStarted<T>(ask: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isStarting = error instanceof Error && /starting up|recovery|not yet accepting/.test(error.message);
+      if (!isStarting || attempt === 100) throw error;
+      await delay(100);
+    }
+  }
+}
+
 /** One column of a query, asked over a connection of its own. */
 async function ask({ postgres }: Cluster, sql: string): Promise<string[]> {
   if (!postgres) return [];
-  const { stdout } = await run('psql', ['-X', '-A', '-t', '-c', sql, String(postgres.options.connection)]);
+  const { stdout } = await untilStarted(() =>
+    run('psql', ['-X', '-A', '-t', '-c', sql, String(postgres.options.connection)]),
+  );
   return stdout.split('\n').filter((line) => line !== '');
 }
 
