@@ -1,4 +1,4 @@
-import { rmdir, unlink } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import { type DirectoryHandle, withBelow } from './directory-handle.js';
 import { readDirectory } from './entries.js';
 import { errnoOf } from './errors.js';
@@ -19,7 +19,9 @@ export async function removeStale(layout: Layout, olderThanMs: number, signal?: 
       for await (const location of readDirectory(all, signal)) {
         if (!location.stats.isDirectory()) {
           // What was written to see whether one can write here.
-          if (location.stats.ctimeMs < before) removed += await removeFile(all, location.name);
+          if (location.stats.ctimeMs >= before) continue;
+          await removeTrash(all, [location.name], signal);
+          removed += 1;
           continue;
         }
         await unlessGone(all, location.name, async (staging) => {
@@ -76,17 +78,6 @@ async function staleEntries(staging: DirectoryHandle, before: bigint, signal?: A
     if (stats.ctimeMs < before) names.push(name);
   }
   return names;
-}
-
-/** @returns 1, or 0 where another server has removed it. */
-async function removeFile(parent: DirectoryHandle, name: Name): Promise<number> {
-  try {
-    await unlink(parent.at(name));
-    return 1;
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    return 0;
-  }
 }
 
 async function removeIfEmpty(parent: DirectoryHandle, name: Name): Promise<void> {
