@@ -16,24 +16,18 @@ export class LongWaits {
     this.#context = context;
   }
 
-  look(rows: readonly JobRow[], nowMs: number): void {
-    const waiting = new Map<string, JobRow[]>();
-    for (const row of rows) {
-      if (row.status !== 'pending') this.#told.delete(row.id);
-      else if (!this.#told.has(row.id)) {
-        const limitMs = this.#context.resources.get(row.resource)?.pendingWarningMs ?? pendingWarningMs;
-        if (nowMs - row.created_at_ms < limitMs) continue;
-        this.#told.add(row.id);
-        const others = waiting.get(row.resource);
-        if (others) others.push(row);
-        else waiting.set(row.resource, [row]);
-      }
-    }
-    // A start finds all that wait at once.
-    for (const [resource, jobs] of waiting) {
-      const jobIds = jobs.slice(0, namedAtMost).map(({ id }) => id);
-      const found = { resource, jobs: jobs.length, jobIds, reason: jobs[0]?.queue_reason };
-      this.#context.log.error(found, 'jobs wait too long');
-    }
+  /** @param rows Jobs of one resource. A start finds all that wait at once, so that they are told in one line. */
+  look(resource: string, rows: readonly JobRow[], nowMs: number): void {
+    const { resources, log } = this.#context;
+    const limitMs = resources.get(resource)?.pendingWarningMs ?? pendingWarningMs;
+    for (const { id, status } of rows) if (status !== 'pending') this.#told.delete(id);
+    const jobs = rows.filter(
+      ({ id, status, created_at_ms }) =>
+        status === 'pending' && nowMs - created_at_ms >= limitMs && !this.#told.has(id),
+    );
+    if (jobs.length === 0) return;
+    for (const { id } of jobs) this.#told.add(id);
+    const jobIds = jobs.slice(0, namedAtMost).map(({ id }) => id);
+    log.error({ resource, jobs: jobs.length, jobIds, reason: jobs[0]?.queue_reason }, 'jobs wait too long');
   }
 }

@@ -136,7 +136,7 @@ export class Reconciler {
 
   async #passJobs(nowMs: number, signal: AbortSignal): Promise<void> {
     for (const [resource, due] of await this.#due.find(nowMs, this.#isFree)) {
-      this.#longWaits.look(due.rows, nowMs);
+      this.#longWaits.look(resource, due.rows, nowMs);
       if (this.#isFree(resource)) this.#begin(resource, due, signal);
       else this.#passedOver.add(resource);
     }
