@@ -32,8 +32,8 @@ export function auditCommand(perform: Perform): Command {
       const subject = subjectOf(options.subject, command);
       return perform(
         options,
-        async ({ context, rules }) => {
-          return rules.listAudit(context, {
+        async ({ context, rules }) =>
+          rules.listAudit(context, {
             limit,
             ...subject,
             ...(user !== undefined && { actor_user_id: await rules.findUserId(context, user) }),
@@ -42,8 +42,7 @@ export function auditCommand(perform: Perform): Command {
             ...(from !== undefined && { from }),
             ...(until !== undefined && { until }),
             ...(cursor !== undefined && { cursor }),
-          });
-        },
+          }),
         ({ entries, next_cursor }) => entriesTable(entries) + more(next_cursor),
       );
     });

@@ -41,9 +41,8 @@ export function clientsCommand(perform: Perform, begin: Perform): Command {
     .action((name: string, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, actor, rules }) => {
-          return rules.rotateClient(context, actor, await rules.findClientId(context, name));
-        },
+        async ({ context, actor, rules }) =>
+          rules.rotateClient(context, actor, await rules.findClientId(context, name)),
         ({ client_token }) => `${client_token}\n`,
       ),
     );
@@ -76,9 +75,7 @@ export function tokensCommand(perform: Perform): Command {
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, rules }) => {
-          return rules.listUserTokens(context, await rules.findUserId(context, username));
-        },
+        async ({ context, rules }) => rules.listUserTokens(context, await rules.findUserId(context, username)),
         ({ tokens }) =>
           renderTable(
             ['ID', 'MADE BY', 'MADE (UTC)', 'EXPIRES (UTC)', 'LAST USED (UTC)'],

@@ -38,8 +38,8 @@ export function jobsCommand(perform: Perform): Command {
       const { user, status, resource, jobType, limit, cursor } = options;
       return perform(
         options,
-        async ({ context, rules }) => {
-          return rules.listAllJobs(context, {
+        async ({ context, rules }) =>
+          rules.listAllJobs(context, {
             order: '-id',
             limit,
             ...(user !== undefined && { user_id: await rules.findUserId(context, user) }),
@@ -47,8 +47,7 @@ export function jobsCommand(perform: Perform): Command {
             ...(resource !== undefined && { resource }),
             ...(jobType !== undefined && { job_type: jobType }),
             ...(cursor !== undefined && { cursor }),
-          });
-        },
+          }),
         ({ jobs, next_cursor }) =>
           renderTable(
             [
@@ -102,13 +101,12 @@ export function workspacesCommand(perform: Perform): Command {
       const { user, limit, cursor } = options;
       return perform(
         options,
-        async ({ context, rules }) => {
-          return rules.listAllWorkspaces(context, {
+        async ({ context, rules }) =>
+          rules.listAllWorkspaces(context, {
             limit,
             ...(user !== undefined && { user_id: await rules.findUserId(context, user) }),
             ...(cursor !== undefined && { cursor }),
-          });
-        },
+          }),
         ({ workspaces, next_cursor }) =>
           renderTable(
             ['ID', 'USER', 'NAME', 'STATUS', 'DISK', 'LAST JOB (UTC)'],

@@ -75,9 +75,7 @@ function showCommand(perform: Perform): Command {
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, rules }) => {
-          return rules.getUser(context, await rules.findUserId(context, username));
-        },
+        async ({ context, rules }) => rules.getUser(context, await rules.findUserId(context, username)),
         userText,
       ),
     );
@@ -119,14 +117,8 @@ function deactivateCommand(perform: Perform): Command {
     .action((username: string, options: CommonOptions & { readonly stopJobs?: true }) =>
       perform(
         options,
-        async ({ context, actor, rules }) => {
-          return rules.deactivateUser(
-            context,
-            actor,
-            await rules.findUserId(context, username),
-            options.stopJobs ?? false,
-          );
-        },
+        async ({ context, actor, rules }) =>
+          rules.deactivateUser(context, actor, await rules.findUserId(context, username), options.stopJobs ?? false),
         userText,
       ),
     );
@@ -139,9 +131,8 @@ function reactivateCommand(perform: Perform): Command {
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, actor, rules }) => {
-          return rules.reactivateUser(context, actor, await rules.findUserId(context, username));
-        },
+        async ({ context, actor, rules }) =>
+          rules.reactivateUser(context, actor, await rules.findUserId(context, username)),
         userText,
       ),
     );
@@ -173,9 +164,8 @@ function quotaCommand(perform: Perform): Command {
       if (Object.keys(changes).length === 0) command.error('error: name at least one quota to set');
       return perform(
         options,
-        async ({ context, actor, rules }) => {
-          return rules.setQuotas(context, actor, await rules.findUserId(context, username), changes);
-        },
+        async ({ context, actor, rules }) =>
+          rules.setQuotas(context, actor, await rules.findUserId(context, username), changes),
         userText,
       );
     });
@@ -194,9 +184,8 @@ function roleCommand(perform: Perform): Command {
     .action((username: string, role: Schema<'Role'>, options: CommonOptions) =>
       perform(
         options,
-        async ({ context, actor, rules }) => {
-          return rules.setRole(context, actor, await rules.findUserId(context, username), role);
-        },
+        async ({ context, actor, rules }) =>
+          rules.setRole(context, actor, await rules.findUserId(context, username), role),
         userText,
       ),
     );
