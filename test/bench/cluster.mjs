@@ -38,6 +38,8 @@ export async function startCluster() {
     keyFile,
     /** Process id of the scheduler. */
     controller: Number(readFileSync(`${directory}/run/slurmctld/slurmctld.pid`, 'utf8')),
+    /** Process id of slurmrestd. */
+    restDaemon: Number(readFileSync(`${directory}/run/rest/slurmrestd.pid`, 'utf8')),
     run: (file, ...words) =>
       execFileSync(file, words, { env: { ...process.env, SLURM_CONF: slurmConf }, encoding: 'utf8' }),
     submit: (jobs) => submit(tokenOf(readFileSync(keyFile)), jobs),

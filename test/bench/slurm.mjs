@@ -72,14 +72,28 @@ function configured() {
 }
 
 async function costOfBoth() {
-  const [events, scheduler, startMs] = [await eventCount(), cpuOf(cluster.controller), performance.now()];
+  const daemons = [
+    ['slurmctld', cluster.controller],
+    ...(transport === 'slurmrestd' ? [['slurmrestd', cluster.restDaemon]] : []),
+  ];
+  const [events, before, startMs] = [await eventCount(), daemons.map(([, pid]) => cpuOf(pid).ownMs), performance.now()];
   const cost = await costOf(server, seconds);
-  const spentMs = cpuOf(cluster.controller).ownMs - scheduler.ownMs;
+  const tookMs = performance.now() - startMs;
   return {
     ...cost,
     'events written': (await eventCount()) - events,
-    'slurmctld, %': Number(((spentMs / (performance.now() - startMs)) * 100).toFixed(1)),
+    ...Object.fromEntries(
+      daemons.flatMap(([name, pid], index) => [
+        [`${name}, %`, Number((((cpuOf(pid).ownMs - before[index]) / tookMs) * 100).toFixed(1))],
+        [`${name}, MB`, memoryOf(pid)],
+      ]),
+    ),
   };
+}
+
+function memoryOf(pid) {
+  const [, kilobytes] = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Math.round(Number(kilobytes) / 1000);
 }
 
 /** As batchspawner asks, by one command for each job, every 30 s: the CPU of some of the commands, times the number of jobs. */

@@ -46,7 +46,7 @@ export interface Transport {
    * Jobs, those that ended not long ago included: all whose name begins with {@link jobPrefix}, by one request, however many; or, where jobs can be asked for only one by
    * one, those that are wanted.
    *
-   * @param names Where only a few are looked for: jobs of other names may be left out.
+   * @param names Where only a few are looked for: jobs of other names may be left out, and, until the next whole list, within about a minute, such as bear a name but are not wanted.
    */
   list(
     wanted: () => Promise<readonly JobReference[]>,

@@ -269,19 +269,27 @@ setInterval(() => require('node:fs').existsSync('let-go') && server.close(), 50)
 
   test('a job that the cluster has forgotten is looked up in its accounting, its core and GPU hours too', async () => {
     const { make } = world;
-    const resource = await make({ gpuPartition: 'gpu' });
-    const specification = specificationOf(world, 'sleep 2; exit 7', { limits: { gpus: 1, cpus: 2 } });
-    const { handle } = await resource.launch(specification);
-    // Nobody looks until it is forgotten.
-    for (let tries = 0; tries < 300; tries++) {
+    const rest = { url: 'http://127.0.0.1:6820', keyFile: `${cluster.directory}/keys/jwt.key` };
+    // By commands and by slurmrestd.
+    const ways = [{ gpuPartition: 'gpu' }, { gpuPartition: 'gpu', rest }];
+    const launched = await Promise.all(
+      ways.map(async (way) => {
+        const specification = specificationOf(world, 'sleep 2; exit 7', { limits: { gpus: 1, cpus: 2 } });
+        const { handle } = await (await make(way)).launch(specification);
+        return { way, specification, handle };
+      }),
+    );
+    // Nobody looks until they are forgotten.
+    await vi.waitFor(async () => {
       const left = await cluster.run('squeue', '--noheader', '--states=all', '--format=%A');
-      if (!left.split('\n').includes(handle)) break;
-      await sleep(500);
+      expect(left.split('\n').filter((id) => launched.some(({ handle }) => handle === id))).toEqual([]);
+    }, 150_000);
+    for (const { way, specification, handle } of launched) {
+      const end = await until(await make(way), specification, 'ended');
+      const hours = (end.endedAtMs - (end.startedAtMs ?? 0)) / 3_600_000;
+      expect(hours).toBeGreaterThan(0);
+      expect(end).toMatchObject({ exitCode: 7, cause: 'exited', handle, coreHours: hours * 2, gpuHours: hours });
     }
-    const end = await until(await make(), specification, 'ended');
-    const hours = (end.endedAtMs - (end.startedAtMs ?? 0)) / 3_600_000;
-    expect(hours).toBeGreaterThan(0);
-    expect(end).toMatchObject({ exitCode: 7, cause: 'exited', handle, coreHours: hours * 2, gpuHours: hours });
   });
 
   test('a controller that is killed changes nothing; afterwards the truth is known', async () => {

@@ -9,7 +9,8 @@ import { type PublishedRest, startPublishedRest } from './published-rest.js';
 const some = (number: number) => ({ set: true, infinite: false, number });
 const none = { set: false, infinite: false, number: 0 };
 const account = { name: 'alice', uid: 1, gid: 1 };
-const reference = { id: 4711, name: 'uws-a' };
+const reference = { id: 4711, name: 'uws-a', account };
+const wanted = async () => [reference];
 
 const versions = (await readdir(new URL('published', import.meta.url))).map((name) => name.replace('.json', ''));
 
@@ -143,7 +144,7 @@ describe.each(versions)('%s', (version) => {
     ];
     const times = { submittedAtMs: 100_000, startedAtMs: 110_000, endedAtMs: 170_000, cpus: 2, gpus: null, node: 'n1' };
     const known = { name: 'uws-a', reason: 'None', ...times };
-    expect(await rest.list()).toEqual([
+    expect(await rest.list(wanted)).toEqual([
       { ...known, id: 4711, state: 'RUNNING', waitStatus: 0 },
       {
         ...known,
@@ -161,6 +162,29 @@ describe.each(versions)('%s', (version) => {
       { ...known, id: 5, state: 'NODE_FAIL', waitStatus: 9, gpus: 2 },
     ]);
     expect(await rest.addresses()).toEqual(new Map([['n1', '10.0.0.1']]));
+  });
+
+  test('asks for a few among many alone', async () => {
+    const rest = await open(version);
+    const others = Array.from({ length: 19 }, (_, index) => job({ job_id: index + 1, name: 'of somebody else' }));
+    const look = () => rest.list(wanted, undefined, [reference.name]);
+    const askedFor = () => published.asked.at(-1)?.[1].replace(`/slurm/${version}`, '');
+    published.jobs = [job({}), ...others];
+    const listed = await look();
+    expect(askedFor()).toBe('/jobs/');
+    expect(await look()).toEqual(listed);
+    expect(askedFor()).toBe('/job/4711');
+    published.jobs = others;
+    expect(await look()).toEqual([]);
+    expect(askedFor()).toBe('/job/4711');
+    published.failure = [500, JSON.stringify({ jobs: [], errors: [] })];
+    await expect(look()).rejects.toMatchObject({ kind: 'unavailable' });
+    published.failure = [200, JSON.stringify({ jobs: [] })];
+    await expect(look()).rejects.toMatchObject({ kind: 'unavailable' });
+    // Of nineteen it is no longer worth it.
+    await rest.list(wanted);
+    await look();
+    expect(askedFor()).toBe('/jobs/');
   });
 
   test('changes jobs, and takes no harm from those that are gone', async () => {
@@ -198,15 +222,15 @@ describe.each(versions)('%s', (version) => {
       [200, '{}'],
     ] as const) {
       published.failure = failure;
-      await expect(rest.list(), failure.join(' ')).rejects.toMatchObject({ kind: 'unavailable' });
+      await expect(rest.list(wanted), failure.join(' ')).rejects.toMatchObject({ kind: 'unavailable' });
     }
-    expect(await rest.list()).toEqual([]);
+    expect(await rest.list(wanted)).toEqual([]);
   });
 });
 
 test('a version without evidence is refused by name', async () => {
   const rest = await open('v0.0.45', 'v0.0.99');
-  await expect(rest.list()).rejects.toMatchObject({
+  await expect(rest.list(wanted)).rejects.toMatchObject({
     kind: 'misconfigured',
     message: expect.stringMatching(/ speaks v0\.0\.99, which this resource was not tried with; it knows v0\.0\.45, /),
   });

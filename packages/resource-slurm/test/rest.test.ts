@@ -10,6 +10,7 @@ import {
 } from '../../../test/backends/slurm/cluster.js';
 import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
+import { Rest } from '../src/rest/transport.js';
 import { until } from './launches.js';
 import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
 
@@ -76,6 +77,40 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
       // Of a job that has ended nothing is changed any more, and nothing is wrong with trying.
       await resource.stop(referenceTo(long), 0);
       await expect(resource.extend(referenceTo(long), 9)).rejects.toMatchObject({ kind: 'not_found' });
+    });
+
+    test('a few jobs among many are asked for alone, and once a minute all are listed', async () => {
+      const rest = new Rest(
+        { url: `http://127.0.0.1:${daemon.port}`, keyFile: `${cluster.directory}/keys/jwt.key` },
+        { history: async () => null },
+      );
+      const name = `uws-${randomBytes(16).toString('hex')}`;
+      const submit = async (jobName: string) => {
+        const words = ['--parsable', '--hold', `--uid=${jobUser}`, `--job-name=${jobName}`, '--chdir=/', '--wrap=true'];
+        return Number(await cluster.run('sbatch', '--output=/dev/null', ...words));
+      };
+      const submitted = [await submit(name)];
+      onTestFinished(async () => {
+        await cluster.run('scancel', ...submitted.map(String));
+      });
+      const [id = 0] = submitted;
+      for (let others = 1; others < 20; others++) submitted.push(await submit('other'));
+      const gone = { id: 4_000_000, name: 'uws-gone', account: world.account };
+      const look = async () => {
+        const jobs = await rest.list(async () => [{ id, name, account: world.account }, gone], undefined, [name]);
+        return jobs.filter((job) => job.name === name);
+      };
+      const [whole, ...more] = await look();
+      expect(whole).toMatchObject({ id, state: 'PENDING', reason: 'JobHeldUser' });
+      expect(more).toEqual([]);
+      const second = await submit(name);
+      submitted.push(second);
+      // The oldest version cannot be asked for a job that may be gone.
+      if (version === 'v0.0.36') return expect(await look()).toHaveLength(2);
+      expect(await look()).toEqual([whole]);
+      const now = performance.now.bind(performance);
+      vi.spyOn(performance, 'now').mockImplementation(() => now() + 60_000);
+      expect(new Set((await look()).map((job) => job.id))).toEqual(new Set([id, second]));
     });
 
     test('what cannot be run is refused with the reason of the scheduler', async () => {

@@ -12,9 +12,18 @@ import {
 import { RestClient, type RestOptions } from './client.js';
 import { type Fields, isFields, isPast, type RestError, slurmErrors } from './versions.js';
 
-/** Talks to a cluster by slurmrestd. Each look reads the whole list of jobs. */
+/** To ask for one job costs slurmrestd and us about as much as so many jobs of the whole list. */
+const listedForOne = 20;
+/** For so long a few jobs are asked for alone: a second job under the name of one of them is only seen in the whole list. */
+const aloneMs = 60_000;
+/** Jobs that are asked for alone at the same time. */
+const aloneAtOnce = 8;
+
+/** Talks to a cluster by slurmrestd, whose list has every job of everybody: a few jobs among many are asked for one by one. */
 export class Rest implements Transport {
   private readonly client: RestClient;
+  /** How many jobs of everybody the whole list had, 0 where none may be asked for alone, and when it was read, by `performance.now()`. */
+  private lastList = { jobs: 0, atMs: Number.NEGATIVE_INFINITY };
 
   /** @param accounting Knows of jobs that the cluster has forgotten: slurmrestd's own accounting gives wrong exit codes. */
   constructor(
@@ -24,14 +33,18 @@ export class Rest implements Transport {
     this.client = new RestClient(options);
   }
 
-  async list(_wanted?: unknown, signal?: AbortSignal): Promise<readonly ClusterJob[]> {
-    const { version, elements } = await this.read('/jobs/', 'jobs', signal);
-    // Most of a cluster's jobs are others': they are not looked at further.
-    return elements.filter(({ name }) => String(name).startsWith(jobPrefix)).map((job) => version.job(job));
+  async list(
+    wanted: () => Promise<readonly JobReference[]>,
+    signal?: AbortSignal,
+    names: readonly string[] = [],
+  ): Promise<readonly ClusterJob[]> {
+    const { jobs, atMs } = this.lastList;
+    const areFew = names.length > 0 && names.length * listedForOne <= jobs;
+    return areFew && performance.now() - atMs < aloneMs ? this.each(await wanted(), signal) : this.whole(signal);
   }
 
   async named(name: string): Promise<readonly ClusterJob[]> {
-    return (await this.list()).filter((job) => job.name === name);
+    return (await this.whole()).filter((job) => job.name === name);
   }
 
   async submit(submission: Submission): Promise<number> {
@@ -58,10 +71,8 @@ export class Rest implements Transport {
   }
 
   async withdraw(reference: JobReference): Promise<void> {
-    const { version, body, refusal } = await this.client.ask(this.client.operator, 'GET', `/job/${reference.id}`);
-    tolerate(refusal);
-    const [job] = (Array.isArray(body.jobs) ? body.jobs : []).filter(isFields);
-    if (job && version.job(job).state === 'PENDING') await this.signal(reference, 'KILL');
+    const job = await this.one(reference.id);
+    if (job?.state === 'PENDING') await this.signal(reference, 'KILL');
   }
 
   async setTimeLimit({ id, name }: JobReference, minutes: number): Promise<void> {
@@ -115,6 +126,32 @@ export class Rest implements Transport {
       ...(total !== undefined && allocated !== undefined && { cpus: { total, free: total - allocated } }),
       ...(gres.length === able.length && { gpus: gpusOf(gres) }),
     };
+  }
+
+  private async whole(signal?: AbortSignal): Promise<readonly ClusterJob[]> {
+    const { version, elements } = await this.read('/jobs/', 'jobs', signal);
+    this.lastList = { jobs: version.tellsMissing ? elements.length : 0, atMs: performance.now() };
+    // Most of a cluster's jobs are others': they are not looked at further.
+    return elements.filter(({ name }) => String(name).startsWith(jobPrefix)).map((job) => version.job(job));
+  }
+
+  private async each(wanted: readonly JobReference[], signal?: AbortSignal): Promise<readonly ClusterJob[]> {
+    const jobs: (ClusterJob | undefined)[] = [];
+    for (let first = 0; first < wanted.length; first += aloneAtOnce) {
+      const some = wanted.slice(first, first + aloneAtOnce);
+      jobs.push(...(await Promise.all(some.map(({ id }) => this.one(id, signal)))));
+    }
+    return jobs.filter((job) => job !== undefined);
+  }
+
+  /** The job of this number, whatever its name; nothing where the cluster has none. */
+  private async one(id: number, signal?: AbortSignal): Promise<ClusterJob | undefined> {
+    const { version, body, refusal } = await this.client.ask(this.client.operator, 'GET', `/job/${id}`, { signal });
+    tolerate(refusal);
+    if (refusal) return undefined;
+    const [job] = (Array.isArray(body.jobs) ? body.jobs : []).filter(isFields);
+    if (!job) throw unavailable(`slurmrestd gave no job ${id}`);
+    return version.job(job);
   }
 
   private async read(path: string, key: string, signal?: AbortSignal) {

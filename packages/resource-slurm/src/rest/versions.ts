@@ -20,6 +20,8 @@ export const slurmErrors = {
 export interface Version {
   /** Such as `v0.0.38`. */
   readonly name: string;
+  /** Whether it tells a job that is not there from a question that cannot be answered. v0.0.36 calls a job unknown when the token is bad, too, or the scheduler away. */
+  readonly tellsMissing: boolean;
   /** A job that is held, belongs to no batch of others and is never put back into the queue. */
   submission(submission: Submission): object;
   /** Changes of a job of this name; what is not named stays as it is. */
@@ -36,6 +38,7 @@ const path = '/usr/local/bin:/usr/bin:/bin';
 function plain(name: string): Version {
   return {
     name,
+    tellsMissing: name !== 'v0.0.36',
     submission: ({ name: jobName, script, options }) => ({
       script,
       job: {
@@ -74,6 +77,7 @@ function plain(name: string): Version {
 function structured(name: string): Version {
   return {
     name,
+    tellsMissing: true,
     submission: ({ name: jobName, script, options }) => ({
       script,
       job: {
