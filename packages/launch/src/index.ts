@@ -1,3 +1,4 @@
+export { hoursOf, signalName } from './ending.js';
 export { environmentOf } from './environment.js';
 export { answering, hasCode, unlessMissing } from './errors.js';
 export { jobDirectoryOf, withJobDirectory } from './job-directory.js';

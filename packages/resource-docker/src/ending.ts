@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import type { LaunchEnd } from '@user-workspaces/contract';
+import { hoursOf } from '@user-workspaces/launch';
 import type Docker from 'dockerode';
 import { words } from './start-script.js';
 
@@ -31,7 +32,7 @@ export function endOf({ state, cpus, gpus, endsAtMs, isStopped, ownWords }: Endi
     startedAtMs,
     exitCode: signal === null ? code : null,
     signal,
-    ...hoursOf(startedAtMs ?? endedAtMs, endedAtMs, cpus, gpus),
+    ...hoursOf({ startedAtMs, cpus, gpus }, endedAtMs),
   };
   const failure = code === 125 ? failureOf(ownWords) : undefined;
   if (failure !== undefined) return { ...common, cause: 'launch_failed', reason: failure };
@@ -43,17 +44,6 @@ export function endOf({ state, cpus, gpus, endsAtMs, isStopped, ownWords }: Endi
     return { ...common, exitCode: null, cause: 'lost', reason };
   }
   return { ...common, cause: 'exited' };
-}
-
-/** Wall hours times processors and, where it is known how many, times GPUs. */
-export function hoursOf(
-  fromMs: number,
-  toMs: number,
-  cpus: number,
-  gpus: number | null,
-): Pick<LaunchEnd, 'coreHours' | 'gpuHours'> {
-  const hours = Math.max(0, toMs - fromMs) / 3_600_000;
-  return { coreHours: hours * cpus, ...(gpus !== null && { gpuHours: hours * gpus }) };
 }
 
 /** GPUs that a container was given. `null` where the engine does not say how many: one may ask for all that there are, or for some by their names. */

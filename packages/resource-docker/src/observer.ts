@@ -1,6 +1,6 @@
 import type { LaunchEnd, LaunchReference, Observation } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
-import { isLaunchKey } from '@user-workspaces/launch';
+import { hoursOf, isLaunchKey } from '@user-workspaces/launch';
 import {
   hasEnded,
   isRunning,
@@ -9,7 +9,7 @@ import {
   listLaunches,
   timeLimitOf,
 } from './containers.js';
-import { endOf, gpusOf, highestPlainCode, hoursOf, timeOf } from './ending.js';
+import { endOf, gpusOf, highestPlainCode, timeOf } from './ending.js';
 import type { Engine } from './engine.js';
 import type { Logs } from './logs.js';
 import type { StopMarks } from './marks.js';
@@ -118,7 +118,7 @@ export class Observer {
       resourceJobId: numberOf(job.id),
       startedAtMs,
       endsAtMs,
-      ...hoursOf(startedAtMs, Date.now(), cpusOf(job), gpus),
+      ...hoursOf({ startedAtMs, cpus: cpusOf(job), gpus }, Date.now()),
       ...session,
     };
   }

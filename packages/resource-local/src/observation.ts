@@ -1,10 +1,8 @@
-import { constants } from 'node:os';
 import type { LaunchEnd, Observation } from '@user-workspaces/contract';
+import { hoursOf, signalName } from '@user-workspaces/launch';
 import type { Launch } from './launches.js';
 import type { Records } from './records.js';
 import type { LaunchState } from './state.js';
-
-const hourMs = 3_600_000;
 
 /** The resource's own name and number of a launch: its supervisor's process. */
 export function nameOf(state: LaunchState): { readonly handle: string; readonly resourceJobId: number } {
@@ -20,7 +18,9 @@ export async function observationOf(launch: Launch, records: Records): Promise<O
   const { state, record } = launch;
   if (launch.phase === 'pending') return { kind: 'pending', ...nameOf(state) };
   const limitSeconds = await limitSecondsOf(state, records);
-  const coreHours = (fromMs: number, toMs: number) => (Math.max(0, toMs - fromMs) / hourMs) * (record.cpus ?? 1);
+  const startedAtMs = state.started?.startedAtMs ?? null;
+  const coreHoursUntil = (untilMs: number) =>
+    hoursOf({ startedAtMs, cpus: record.cpus ?? 1, gpus: null }, untilMs).coreHours;
   if (launch.phase === 'running') {
     const { startedAtMs } = launch.started;
     return {
@@ -28,11 +28,10 @@ export async function observationOf(launch: Launch, records: Records): Promise<O
       ...nameOf(state),
       startedAtMs,
       endsAtMs: limitSeconds === null ? null : startedAtMs + limitSeconds * 1000,
-      coreHours: coreHours(startedAtMs, Date.now()),
+      coreHours: coreHoursUntil(Date.now()),
     };
   }
   const { code, bySignal, cause, endedAtMs } = launch.result;
-  const startedAtMs = state.started?.startedAtMs ?? null;
   const reason = await reasonOf(launch, limitSeconds, records);
   return {
     kind: 'ended',
@@ -43,7 +42,7 @@ export async function observationOf(launch: Launch, records: Records): Promise<O
     signal: bySignal && code !== null ? signalName(code - 128) : null,
     cause,
     ...(reason !== undefined && { reason }),
-    coreHours: startedAtMs === null ? 0 : coreHours(startedAtMs, endedAtMs),
+    coreHours: coreHoursUntil(endedAtMs),
   };
 }
 
@@ -78,9 +77,4 @@ async function reasonOf(
     default:
       return undefined;
   }
-}
-
-function signalName(number: number): string {
-  const name = Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
-  return name ?? (number >= 34 ? `SIGRTMIN+${number - 34}` : `signal ${number}`);
 }

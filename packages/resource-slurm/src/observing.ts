@@ -1,12 +1,12 @@
 import type { LaunchEnd, LaunchReference, Observation, SessionAddress } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
-import { isLaunchKey } from '@user-workspaces/launch';
+import { hoursOf, isLaunchKey } from '@user-workspaces/launch';
 import { claimOf, type JobClaim, launchedOf, wantedOf } from './claims.js';
 import type { SlurmResourceParts } from './parts.js';
 import type { Claim } from './records.js';
 import { outputName } from './script.js';
 import { findSession } from './sessions.js';
-import { endOf, endOfJob, hoursOf, impossible, phaseOf, reasonInWords } from './states.js';
+import { endOf, endOfJob, impossible, phaseOf, reasonInWords } from './states.js';
 import { type ClusterJob, type JobReference, jobNameOf } from './transport.js';
 import { openJobFile } from './workspace-files.js';
 

@@ -1,10 +1,9 @@
-import { constants } from 'node:os';
 import type { LaunchEnd } from '@user-workspaces/contract';
+import { hoursOf, signalName } from '@user-workspaces/launch';
 import type { ClusterJob } from './transport.js';
 
-const hourMs = 3_600_000;
 /** Where limits are enforced a job without one gets a year. */
-const noLimitMs = 365 * 24 * hourMs;
+const noLimitMs = 365 * 24 * 3_600_000;
 
 const waiting = new Set([
   'PENDING',
@@ -38,16 +37,6 @@ export function phaseOf({ state, startedAtMs }: ClusterJob): 'waiting' | 'runnin
 export function endOf({ startedAtMs, endedAtMs }: ClusterJob): number | null {
   if (startedAtMs === null || endedAtMs === null || endedAtMs - startedAtMs >= noLimitMs) return null;
   return endedAtMs;
-}
-
-/** Wall hours times allocated processors and, where the cluster tells how many, times allocated GPUs, by the cluster's figures. */
-export function hoursOf(
-  { startedAtMs, cpus, gpus }: Pick<ClusterJob, 'startedAtMs' | 'cpus' | 'gpus'>,
-  untilMs: number,
-): Pick<LaunchEnd, 'coreHours' | 'gpuHours'> {
-  if (startedAtMs === null) return { coreHours: 0, gpuHours: 0 };
-  const hours = Math.max(0, untilMs - startedAtMs) / hourMs;
-  return { coreHours: hours * cpus, ...(gpus !== null && { gpuHours: hours * gpus }) };
 }
 
 /**
@@ -148,9 +137,4 @@ export function reasonInWords(reason: string): string {
   if (/Limit/.test(reason))
     return `A limit of the cluster for its user, account or quality of service is reached. (${reason})`;
   return `The scheduler's reason: ${reason}.`;
-}
-
-function signalName(number: number): string {
-  const name = Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
-  return name ?? (number >= 34 ? `SIGRTMIN+${number - 34}` : `signal ${number}`);
 }
