@@ -26,18 +26,30 @@ const retry = process.env.CI ? 2 : 0;
 
 /** Files that take minutes, the longest first: begun last, one of them would leave the other workers without work at the end. */
 const longest = [
-  'test/crash/kill.test.ts',
   'test/crash/storm.test.ts',
+  'test/crash/kill.test.ts',
   'packages/resource-slurm/test/suite.test.ts',
   'packages/resource-docker/test/suite.test.ts',
   'packages/storage-local/test/races.test.ts',
+  'test/specification/drift.test.ts',
+  'packages/testkit/test/mutants/resource/resource.test.ts',
+  'packages/database-sql/test/mariadb.test.ts',
+  'packages/database-sql/test/postgres.test.ts',
+  'packages/resource-local/test/suite.test.ts',
+  // The files of a cluster wait for each other: one that begins while another is at work holds a worker for nothing.
   'packages/resource-slurm/test/rest.test.ts',
   'test/crash/pause.test.ts',
+  'test/end-to-end/three-resources.test.ts',
+  'test/end-to-end/administration.test.ts',
+  'test/end-to-end/sessions.test.ts',
   'test/compatibility/faults-reliability.test.ts',
+  'packages/job-types/test/jupyter-lab.test.ts',
+  'packages/resource-local/test/limits.test.ts',
+  'packages/storage-local/test/conformance.test.ts',
   'packages/resource-slurm/test/faults.test.ts',
   'test/security/fuzz/fuzz.test.ts',
-  'packages/storage-local/test/conformance.test.ts',
-  'packages/testkit/test/mutants/resource/resource.test.ts',
+  'test/end-to-end/limits.test.ts',
+  'test/end-to-end/slurm.test.ts',
 ].map((name) => root + name);
 
 class LongestFirst extends BaseSequencer {

@@ -122,7 +122,6 @@ export class Cluster implements Place {
       const dataDirectory = join(data, `server-${index}`);
       return new Replica(port, (killed) => startServer({ port, dataDirectory, env, ...(killed && { killed }) }));
     });
-    await Promise.all(replicas.map((replica) => replica.start()));
     let turn = 0;
     const target = (): number => {
       turn += 1;
@@ -139,6 +138,11 @@ export class Cluster implements Place {
     const link = await openBreakingLink(target, { fuse });
     const rows = createSqlDatabase(server ? server.options : { client: 'sqlite', file: sqliteFile });
     return new Cluster(root, data, starts, replicas, link, mail, rows, disk, server, sqliteFile);
+  }
+
+  /** Starts the servers. Also when one does not start {@link remove} is the caller's. */
+  async start(): Promise<void> {
+    await Promise.all(this.replicas.map((replica) => replica.start()));
   }
 
   get postgresPort(): number | undefined {

@@ -46,6 +46,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
   const plan = stormPlan(options);
   const cluster = await Cluster.open(options);
   try {
+    await cluster.start();
     const persons = plan.steps.map((_, index) => new Person(`person${index}`, cluster.link.baseUrl));
     for (const person of persons) person.others = persons.filter((other) => other !== person);
     await Promise.all(persons.map((person) => person.signIn(clientToken)));
