@@ -88,7 +88,8 @@ export async function startServer(
     output: () => output,
     async stop(signal = 'SIGTERM') {
       if (child.exitCode !== null || child.signalCode !== null) return;
-      const exited = once(child, 'exit');
+      // `once` of node:events would throw what an abort at this moment tells as an error.
+      const exited = new Promise((resolve) => child.once('exit', resolve));
       child.kill(signal);
       await exited;
     },

@@ -230,10 +230,16 @@ export async function disturb(
         counts.set(fault, (counts.get(fault) ?? 0) + 1);
       } catch (error) {
         problems.push(`${fault}, after ${after} operations: ${error instanceof Error ? error.message : String(error)}`);
+        // Without a server nobody would ever come to the next fault.
+        await startDead(cluster);
       }
     }
   };
   await Promise.all(lanes.map(follow));
-  for (const replica of cluster.replicas) if (!replica.isAlive) await replica.start();
+  await startDead(cluster);
   return { counts, problems };
+}
+
+async function startDead({ replicas }: Cluster): Promise<void> {
+  for (const replica of replicas) if (!replica.isAlive) await replica.start();
 }
