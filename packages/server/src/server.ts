@@ -92,6 +92,8 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
         throw error;
       }
     },
+    checkHead: (request) => context.admission.checkHead(request),
+    onLimit: (name) => metrics.limitRefused(name),
     signingKey: await signingKey(database, clock),
     now: clock.now,
     prefix,

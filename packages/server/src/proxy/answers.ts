@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { ApiError } from '../http/api-error.js';
 import type { HttpRequest, HttpResponse } from './options.js';
 import { hasBody } from './request-head.js';
 
@@ -9,8 +10,16 @@ export interface OwnAnswer {
   readonly code: string;
   /** A sentence for a person: what is wrong and what to do next. */
   readonly message: string;
+  /** Facts for a program, such as the numbers of a limit. */
+  readonly details?: ApiError['details'];
   /** Time after which asking again makes sense; a page asks by itself. */
   readonly retryAfterSeconds?: number;
+}
+
+/** The answer that an error of the server asks for. */
+export function answerOf({ status, code, message, details, headers }: ApiError): OwnAnswer {
+  const retryAfter = headers['Retry-After'];
+  return { status, code, message, details, ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }) };
 }
 
 const forgettableBytes = 1024 * 1024;
@@ -20,6 +29,7 @@ const titles: Readonly<Record<number, string>> = {
   401: 'Please open the session again',
   403: 'This session is not open to you',
   404: 'There is no such session',
+  413: 'The request is too large',
   429: 'Too much at once',
   502: 'The session does not answer',
   503: 'The server is full',
@@ -61,8 +71,12 @@ export function answer(request: HttpRequest, response: HttpResponse, own: OwnAns
   if (page) response.setHeader('Content-Security-Policy', policy);
   if (own.retryAfterSeconds !== undefined) response.setHeader('Retry-After', String(own.retryAfterSeconds));
   // A small body is read and forgotten, as ending the connection in the middle of it could lose the answer; a large one is not worth it.
-  // Where a bad request ends is nothing to rely on.
-  if (own.status === 400 || (hasBody(request) && !(Number(request.headers['content-length']) <= forgettableBytes))) {
+  // Where a bad request ends, or one of whose head a part is unknown, is nothing to rely on.
+  if (
+    own.status === 400 ||
+    own.status === 413 ||
+    (hasBody(request) && !(Number(request.headers['content-length']) <= forgettableBytes))
+  ) {
     response.setHeader('Connection', 'close');
   }
   response.end(body);
@@ -75,8 +89,8 @@ function isNavigation(request: HttpRequest): boolean {
 }
 
 function envelopeOf(own: OwnAnswer, requestId: string): string {
-  const { message, code } = own;
-  return JSON.stringify({ success: false, message, error: { code }, request_id: requestId });
+  const { message, code, details } = own;
+  return JSON.stringify({ success: false, message, error: { code, details }, request_id: requestId });
 }
 
 function pageOf(own: OwnAnswer, requestId: string, homeUrl: string): string {

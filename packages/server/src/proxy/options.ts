@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SessionTraffic } from '@user-workspaces/contract';
+import type { LimitName } from '../limits/limits.js';
 
 /** Where one running job serves its session, as recorded by its resource. */
 export interface SessionRoute {
@@ -64,6 +65,10 @@ export interface SessionProxyOptions {
   readonly routes: SessionRoutes;
   /** The user of an API token, or `undefined` when it is unknown, expired, revoked or its user deactivated. */
   readonly authenticate: (token: string) => Promise<number | undefined>;
+  /** What the server asks of the head of every request. @throws ApiError, which is the answer. */
+  readonly checkHead: (request: HttpRequest) => void;
+  /** A request was refused as it was beyond this limit. */
+  readonly onLimit: (name: LimitName) => void;
   /** At least 32 secret bytes; the same on all replicas, or a ticket of one is refused by the others. */
   readonly signingKey: Uint8Array;
   /** Wall clock in Unix milliseconds. */

@@ -1,6 +1,8 @@
 import { Socket } from 'node:net';
+import { ApiError } from '../http/api-error.js';
+import { limitOf } from '../limits/limits.js';
 import { applicationPath, findTarget, joinAddress, type SessionTarget, takeTicket } from './addresses.js';
-import { answer, type OwnAnswer } from './answers.js';
+import { answer, answerOf, type OwnAnswer } from './answers.js';
 import { judge, sessionCookieFor } from './credentials.js';
 import { Exchange } from './exchange.js';
 import {
@@ -59,10 +61,29 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
   };
   const homeUrl = (): string => `${options.publicOrigin().replace(/\/+$/, '')}${options.prefix}/`;
 
+  const refusalOf = (request: HttpRequest): OwnAnswer | undefined => {
+    try {
+      options.checkHead(request);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return told(error);
+    }
+  };
+
+  const told = (error: ApiError): OwnAnswer => {
+    const limit = limitOf(error);
+    if (limit) options.onLimit(limit);
+    return answerOf(error);
+  };
+
   const visitOf = (request: HttpRequest): Visit | OwnAnswer | undefined => {
     const visitor = visitorOf(options, request);
     const target = findTarget(options, request.url ?? '', visitor?.host ?? '');
     if (target === undefined) return undefined;
+    // Before anything else is believed of it: of a head with too many headers the rest is missing.
+    const tooMuch = refusalOf(request);
+    if (tooMuch) return tooMuch;
     const fault = visitor ? ambiguity(request) : 'A request needs a Host.';
     if (!visitor || fault !== undefined) return { status: 400, code: 'invalid_field', message: fault ?? '' };
     if (target === 'unknown') return gone;

@@ -71,6 +71,8 @@ export async function startFront(
       byLabel: (label) => [...known.values()].find(({ host, port }) => sessionLabel(host, port) === label),
     },
     authenticate: async (token) => tokens.get(token),
+    checkHead: () => undefined,
+    onLimit: () => undefined,
     signingKey: Buffer.alloc(32, 7),
     now: () => clock.now,
     prefix: '',

@@ -1,0 +1,114 @@
+// What a caller may send to sessions and open there: refused by the server with its numbers, before the application sees any of it.
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { application, type Echo } from '../../support/application.js';
+import { writeTestConfiguration } from '../../support/configuration.js';
+import { putAway } from '../../support/put-away.js';
+import { type RunningServer, startServer, temporaryDirectory } from '../../support/server.js';
+import { signIn, startSession, type User } from '../../support/users.js';
+import { visit } from '../../support/visit.js';
+
+let server: RunningServer;
+let user: User;
+/** Address of the session, with a slash, and its cookie. */
+let base: string;
+let cookie: string;
+
+beforeAll(async () => {
+  const root = await temporaryDirectory();
+  await mkdir(join(root, 'data'), { mode: 0o755 });
+  server = await startServer({
+    dataDirectory: join(root, 'data'),
+    env: { UWS_CONFIG: await writeTestConfiguration(root) },
+  });
+  user = await signIn(server);
+  const { session } = await startSession(user, { job_type: 'web_app' }, application);
+  const opened = await visit(session.url);
+  ({ cookie } = opened);
+  base = opened.url;
+  expect(await opened.response.json()).toMatchObject({ method: 'GET' });
+});
+
+afterAll(async () => {
+  expect(await putAway(server, [user])).toEqual([]);
+});
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+/** One request, or the opening of a WebSocket, with its headers as they are given. */
+function ask(path: string, options: RequestOptions, body = ''): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = request(new URL(path, base), { agent: false, ...options });
+    const answered = async (answer: IncomingMessage): Promise<void> =>
+      resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: await text(answer) });
+    asked.on('response', (answer) => void answered(answer).catch(reject));
+    asked.on('upgrade', (answer, socket) => {
+      socket.destroy();
+      resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: '' });
+    });
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+const host = (): string[] => ['Host', new URL(base).host];
+const many = (count: number): string[] => Array.from({ length: count }, (_, index) => [`X-${index}`, 'y']).flat();
+const upgrade = (): string[] => [
+  ...['Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13'],
+  ...['Sec-WebSocket-Key', randomBytes(16).toString('base64')],
+];
+
+/** What reached the application since it was last asked. */
+async function seen(): Promise<unknown> {
+  return JSON.parse((await ask('log?clear', { headers: { cookie } })).body);
+}
+
+function errorOf({ body }: Answer): unknown {
+  return JSON.parse(body).error;
+}
+
+describe('the head of a request', () => {
+  test('with more headers than allowed is refused, not cut: neither its body nor its origin is lost on the way', async () => {
+    await seen();
+    const credentials = [...host(), 'Cookie', cookie];
+    const headers = [...credentials, ...many(260), 'Content-Length', '4', 'Origin', 'https://evil.example'];
+    const post = await ask('x', { method: 'POST', headers }, 'body');
+    expect(post.status, post.body).toBe(413);
+    expect(errorOf(post)).toMatchObject({ code: 'too_large', details: { name: 'headers', limit: 200 } });
+    const opening = await ask('ws', { headers: [...credentials, ...upgrade(), ...many(260)] });
+    expect(opening.status, opening.body).toBe(413);
+    expect(errorOf(opening)).toMatchObject({ code: 'too_large', details: { name: 'headers', limit: 200 } });
+    expect(await seen()).toEqual([]);
+    const figures = await (await fetch(`${server.baseUrl}/metrics`)).text();
+    expect(figures).toContain('uws_limit_refusals_total{name="headers"} 2\n');
+  });
+
+  test('with as many headers as allowed passes whole', async () => {
+    const headers = [...host(), 'Cookie', cookie, 'Connection', 'close', ...many(196), 'Content-Length', '4'];
+    expect(headers.length / 2).toBe(200);
+    const answer = await ask('x', { method: 'POST', headers }, 'body');
+    expect(answer.status, answer.body).toBe(200);
+    const echo: Echo = JSON.parse(answer.body);
+    expect(echo).toMatchObject({ method: 'POST', bytes: 4, headers: { 'x-0': 'y', 'x-195': 'y' } });
+  });
+
+  test('with a longer address than allowed is refused; a person is shown a page', async () => {
+    const long = `x?${'y'.repeat(17_000)}`;
+    const answer = await ask(long, { headers: { cookie } });
+    expect([answer.status, errorOf(answer)]).toEqual([
+      413,
+      { code: 'too_large', details: { name: 'url_bytes', limit: 16_384, requested: expect.any(Number) } },
+    ]);
+    const page = await ask(long, { headers: { cookie, accept: 'text/html' } });
+    expect([page.status, page.headers['content-type']]).toEqual([413, 'text/html; charset=utf-8']);
+    expect(page.body).toContain('more than the limit of 16384 bytes (url_bytes)');
+  });
+});
