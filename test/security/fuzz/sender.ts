@@ -1,3 +1,4 @@
+import { AuthenticationError } from '@user-workspaces/client';
 import type { Database } from '@user-workspaces/contract';
 import type { RunningServer } from '../../support/server.js';
 import { signIn, type User } from '../../support/users.js';
@@ -101,9 +102,17 @@ export class Sender {
     const { server, database, secrets } = this.#run;
     const { username } = this.#user;
     const role = username === administrator ? 'administrator' : 'user';
-    await database.transaction((rows) => rows.update('users', { username }, { is_active: true, role }));
-    this.#user = await signIn(server, username);
-    secrets.add(this.#user.token);
+    let user: User | undefined;
+    for (let attempt = 1; user === undefined; attempt++) {
+      await database.transaction((rows) => rows.update('users', { username }, { is_active: true, role }));
+      user = await signIn(server, username).catch((error: unknown) => {
+        // An administrator has deactivated the user again, in between.
+        if (error instanceof AuthenticationError && attempt < 10) return undefined;
+        throw error;
+      });
+    }
+    this.#user = user;
+    secrets.add(user.token);
   }
 }
 
