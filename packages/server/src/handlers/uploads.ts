@@ -1,4 +1,4 @@
-import type { DatabaseTransaction, UploadRow } from '@user-workspaces/contract';
+import type { DatabaseTransaction, UploadRow, UserRow } from '@user-workspaces/contract';
 import type { Answer, Schema } from '@user-workspaces/schema';
 import { appendChunk } from '../files/append-chunk.js';
 import { DiskAllowance } from '../files/disk-allowance.js';
@@ -14,6 +14,7 @@ import type { Caller, Handlers } from '../http/handler.js';
 import { tooLarge, tooMany } from '../limits/limits.js';
 import type { ServerContext } from '../server-context.js';
 import { changeFiles } from '../services/pending-changes.js';
+import { checkQuotas, lockUser } from '../services/quotas.js';
 import type { OpenWorkspace } from '../services/workspace-access.js';
 
 type UploadOperations = 'createUpload' | 'getUpload' | 'appendUpload' | 'abandonUpload' | 'uploadFiles';
@@ -59,11 +60,9 @@ export function uploadHandlers(
       const isExpected = expected && present && matchesStrongly(expected, present.etag);
       const isWanted = if_match === undefined || (if_match === null ? !present : isExpected);
       if (!isWanted) throw preconditionFailed(filePath, present);
-      const allowance = new DiskAllowance(context, caller.user);
-      await allowance.replace(open, filePath, signal);
-      allowance.check(size_bytes);
       const row = await context.database.transaction(async (rows) => {
-        await checkOpenUploads(context, rows, caller);
+        const user = await lockUser(rows, caller.user.id);
+        await checkOpenUploads(context, rows, user, Math.max(0, size_bytes - (present?.sizeBytes ?? 0)));
         return rows.insert('uploads', {
           upload_id: Buffer.from(context.clock.random(16)).toString('hex'),
           user_id: caller.user.id,
@@ -122,12 +121,26 @@ export function uploadHandlers(
 /** So long that programs do not wait by themselves: what is unfinished is seldom finished soon. */
 const uploadsRetrySeconds = 120;
 
-/** @throws ApiError `rate_limited` */
-async function checkOpenUploads({ limits }: ServerContext, rows: DatabaseTransaction, { user }: Caller): Promise<void> {
-  const used = await rows.count('uploads', { user_id: user.id, finished_etag: null });
-  if (used < limits.open_uploads) return;
-  const message = 'You have too many unfinished uploads. Finish some, or give them up.';
-  throw tooMany(limits, 'open_uploads', message, uploadsRetrySeconds);
+/**
+ * Whether one more may begin: by its number, and by the bytes that all of them have declared, since no survey sees those that have arrived.
+ *
+ * @param user Locked by {@link lockUser}.
+ * @throws ApiError `rate_limited`, `quota_exceeded`
+ */
+async function checkOpenUploads(
+  context: ServerContext,
+  rows: DatabaseTransaction,
+  user: UserRow,
+  requestedBytes: number,
+): Promise<void> {
+  const { limits } = context;
+  const unfinished = await rows.find('uploads', { where: { user_id: user.id, finished_etag: null } });
+  if (unfinished.length >= limits.open_uploads) {
+    const message = 'You have too many unfinished uploads. Finish some, or give them up.';
+    throw tooMany(limits, 'open_uploads', message, uploadsRetrySeconds);
+  }
+  const disk_space = unfinished.reduce((sum, { size_bytes }) => sum + size_bytes, requestedBytes);
+  if (disk_space > 0) await checkQuotas(context, rows, user, { disk_space });
 }
 
 /** Kept in `if_match` where a file may only be made: no etag, as etags have no blank. */

@@ -272,6 +272,18 @@ describe('disk space', () => {
     expect((await upload(1_001)).answer.error?.details).toMatchObject({ scope: 'disk_space', requested: 1_001 });
     expect((await upload(1_000)).status).toBe(200);
 
+    // What it has declared is no longer free for a further one, at the same time neither, until it is given up.
+    expect((await upload(1)).answer.error?.details).toEqual({
+      scope: 'disk_space',
+      limit: 1_000,
+      used: 0,
+      requested: 1_001,
+    });
+    const big = await fixture.database.findOne('uploads', { path: 'big' });
+    expect((await call(`/workspaces/${id}/uploads/${big?.upload_id}/`, 'DELETE')).status).toBe(200);
+    const atOnce = await Promise.all([400, 400, 400, 400].map(upload));
+    expect(atOnce.map(({ status }) => status).sort()).toEqual([200, 200, 429, 429]);
+
     const form = (...sizes: number[]) => {
       const data = new FormData();
       for (const [index, size] of sizes.entries()) data.append(`f${index}`, new Blob(['x'.repeat(size)]), `f${index}`);
