@@ -99,6 +99,12 @@ async function findReceivers(
   return receivers;
 }
 
+/** @throws ApiError `conflict` */
+function checkShareable({ id, status }: WorkspaceRow): void {
+  if (status !== 'deleting' && status !== 'error') return;
+  throw new ApiError('conflict', `Workspace ${id} cannot be shared while its status is ${status}.`);
+}
+
 async function insertShare(
   context: ServerContext,
   storage: Storage,
@@ -188,18 +194,20 @@ export async function createShares(
   if (requested > limits.shares_per_request) {
     throw tooLarge(limits, 'shares_per_request', 'shared_user_ids', requested, 'shared_user_ids');
   }
-  const { row: original, storage } = await openWorkspace(context, caller, Number(body.original_workspace_id));
-  if (original.status === 'deleting' || original.status === 'error') {
-    throw new ApiError('conflict', `Workspace ${original.id} cannot be shared while its status is ${original.status}.`);
-  }
+  const { row: found, storage } = await openWorkspace(context, caller, Number(body.original_workspace_id));
+  checkShareable(found);
   const receivers = await findReceivers(context, caller, body.shared_user_ids, signal);
   const [lastJob] = await context.database.find('jobs', {
-    where: { workspace_id: original.id },
+    where: { workspace_id: found.id },
     orderBy: [['id', 'desc']],
     limit: 1,
   });
   const shares = await context.journal.transaction(async (transaction) => {
     const sender = await lockUser(transaction.rows, caller.user.id);
+    // It may have been deleted while the receivers' accounts were looked up. From here on its removal sees the shares, and waits for them.
+    const original = await transaction.rows.lock('workspaces', found.id);
+    if (!original) throw new ApiError('not_found', `Workspace ${found.id} not found for user.`);
+    checkShareable(original);
     const waiting = await waitingBytes(transaction.rows, caller.user.id);
     const disk_space = waiting + original.disk_space_bytes * receivers.length;
     await checkQuotas(context, transaction.rows, sender, { ...(disk_space > 0 && { disk_space }) });

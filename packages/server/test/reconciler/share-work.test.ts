@@ -1,4 +1,4 @@
-import type { ShareRow } from '@user-workspaces/contract';
+import type { Identity, ShareRow } from '@user-workspaces/contract';
 import { pino } from 'pino';
 import { afterEach, expect, it } from 'vitest';
 import { workOnShare } from '../../src/reconciler/share-work.js';
@@ -50,4 +50,21 @@ it('a share that is cancelled while it is copied is no failure, and is looked at
   expect(lines.filter((line) => line.includes('failed'))).toEqual([]);
   await workOnShare(context, left, new AbortController().signal);
   expect(await database.find('shares', {})).toEqual([]);
+});
+
+it('a workspace that is deleted while its receivers are looked up is not shared', async () => {
+  fixture = await startFixture();
+  const { context, database, workspace } = fixture;
+  const { user: receiver } = await fixture.addUser('bob');
+  Object.assign(context.accounts, {
+    resolve: async ({ username }: Identity) => {
+      if (username === 'bob') await fixture.call(`/workspaces/${workspace.id}/`, { method: 'DELETE' });
+      return { name: username, uid: null, gid: null };
+    },
+  });
+  const body = JSON.stringify({ original_workspace_id: workspace.id, shared_user_ids: [receiver.id] });
+  const refused = await fixture.call('/shared_workspaces/', { method: 'POST', body });
+  expect([refused.status, (await refused.json()).error.code]).toEqual([409, 'conflict']);
+  expect(await database.find('shares', {})).toEqual([]);
+  expect((await database.find('workspaces', {})).map(({ status }) => status)).toEqual(['deleting']);
 });
