@@ -26,6 +26,7 @@ export class DueJobs {
   readonly #again = new Map<number, number>();
   /** Launch keys that a resource says have changed. */
   readonly #changed = new Set<string>();
+  #lastMs = 0;
 
   constructor(context: ServerContext) {
     this.#context = context;
@@ -71,6 +72,8 @@ export class DueJobs {
    */
   async find(nowMs: number, isFree: IsFree): Promise<ReadonlyMap<string, Due>> {
     const { database } = this.#context;
+    if (nowMs < this.#lastMs) this.#clockWentBack(nowMs);
+    this.#lastMs = nowMs;
     const found = new Set<number>();
     const add = (rows: readonly JobRow[]): void => {
       this.#known.take(rows);
@@ -86,6 +89,12 @@ export class DueJobs {
     if (ids.length > 0) add(await database.find('jobs', { where: { id: { in: ids } } }));
     for (const id of ids) if (this.#known.resourceOf(id) === undefined) this.#again.delete(id);
     return this.#byResource(found, swept);
+  }
+
+  /** What was to be looked at soon may be hours away now: all of it is due at once. */
+  #clockWentBack(nowMs: number): void {
+    this.#sweeps.startAnew();
+    for (const id of this.#again.keys()) this.#again.set(id, nowMs);
   }
 
   /** They are being looked at. */

@@ -26,6 +26,11 @@ export function awaitsSession(row: JobRow): boolean {
   return row.session_base_path !== null && row.session_host === null;
 }
 
+/** Where a session is that was ready before. It may move, as containers do whose engine was restarted: at the old place there may be somebody else's by now. */
+function addressOf({ host, port, path }: NonNullable<RunningObservation['session']>): JobChanges {
+  return { session_host: host, session_port: port, session_path: path };
+}
+
 /** Leaves out what is as it was, so that nothing is written and no event sent without a change. */
 function changed(row: JobRow, changes: JobChanges): JobChanges {
   return Object.fromEntries(
@@ -59,6 +64,7 @@ function decideRunning(row: JobRow, observation: RunningObservation): Decision {
     ...(awaitsSession(row) && {
       current_details: { ...row.current_details, message: observation.sessionProblem ?? waitingMessage },
     }),
+    ...(row.session_host !== null && observation.session && addressOf(observation.session)),
   });
   if (row.status === 'stopping') return { do: 'stop', changes };
   if (awaitsSession(row) && observation.session) return { do: 'probe', changes, session: observation.session };

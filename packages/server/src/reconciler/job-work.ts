@@ -57,10 +57,8 @@ export class JobWork {
    */
   async step(row: JobRow, observation: Observation | undefined, signal: AbortSignal): Promise<number | null> {
     if (!isActive(row)) return null;
-    if (!row.launch_begun || !observation) {
-      if (row.status !== 'pending') return null;
-      return this.#launch(row, signal);
-    }
+    if (!row.launch_begun) return row.status === 'pending' ? this.#launch(row, signal) : null;
+    if (!observation) return this.#in(1_000);
     const decision = this.#decide(row, observation);
     switch (decision.do) {
       case 'nothing':

@@ -103,7 +103,7 @@ export class Reconciler {
       const wake = AbortSignal.any([signal, this.#wake.signal]);
       try {
         await this.#pass(signal);
-        await this.#wait(clock.now() + idleMs, wake);
+        await this.#wait(wake);
       } catch (error) {
         if (signal.aborted) break;
         log.error({ err: error }, 'the reconciler could not read the rows, will try again');
@@ -112,14 +112,14 @@ export class Reconciler {
     }
   }
 
-  /** Until something is due, at the latest at this time. */
-  async #wait(latestMs: number, signal: AbortSignal): Promise<void> {
+  /** Until something is due, and no longer than that: by a clock that nobody sets back. */
+  async #wait(signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
-    let waitMs = Math.max(10, Math.min(latestMs, this.#due.nextMs(this.#isFree)) - clock.now());
-    while (waitMs > 0 && !signal.aborted) {
+    const latest = clock.elapsed() + idleMs;
+    const leftMs = (): number => Math.min(latest - clock.elapsed(), this.#due.nextMs(this.#isFree) - clock.now());
+    for (let waitMs = Math.max(10, leftMs()); waitMs > 0 && !signal.aborted; waitMs = leftMs()) {
       this.#waitAnew = new AbortController();
       await clock.sleep(waitMs, AbortSignal.any([signal, this.#waitAnew.signal]));
-      waitMs = Math.min(latestMs, this.#due.nextMs(this.#isFree)) - clock.now();
     }
   }
 
@@ -160,8 +160,11 @@ export class Reconciler {
     this.#work.set(resource, work);
   }
 
-  async #workOnJobs(resource: string, { rows, isSweep }: Due, signal: AbortSignal): Promise<void> {
+  async #workOnJobs(resource: string, { rows: found, isSweep }: Due, signal: AbortSignal): Promise<void> {
     const startedAt = performance.now();
+    // What was begun on a resource that is not configured any more may well run, but can be neither asked for nor stopped: it stays as it is until the resource is back.
+    const isConfigured = this.#context.resources.has(resource);
+    const rows = isConfigured ? found : found.filter(({ launch_begun }) => !launch_begun);
     const observations = await this.#observe(resource, rows, isSweep, signal);
     const changed = rows.filter((row) => !this.#jobs.isAsBefore(row, observations.get(row.launch_key)));
     await eachLimited(changed, concurrency, async (row) => {

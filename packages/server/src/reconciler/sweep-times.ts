@@ -34,6 +34,12 @@ export class SweepTimes {
     return due;
   }
 
+  /** Everything is to be swept at once: the times that were kept mean nothing any more. */
+  startAnew(): void {
+    this.#lastMs.clear();
+    this.#nextMs.clear();
+  }
+
   /** How long a resource took to answer for all its jobs. */
   took(name: string, tookMs: number): void {
     this.#tookMs.set(name, tookMs);

@@ -66,6 +66,17 @@ describe('a running launch', () => {
     expect(decide(stopping, observedRunning, 5_000, false)).toEqual({ do: 'stop', changes: {} });
   });
 
+  test('whose session has moved takes its traffic along', () => {
+    const ready: JobRow = { ...running, session_base_path: 'strip', session_host: '127.0.0.1', session_port: 4000 };
+    const at = (port: number): Observation => ({ ...observedRunning, session: { host: '127.0.0.1', port, path: '/' } });
+    const known = { ...ready, session_path: '/' };
+    expect(decide(known, at(4000), 5_000, false)).toEqual({ do: 'nothing' });
+    expect(decide(known, at(4001), 5_000, false)).toEqual({ do: 'change', changes: { session_port: 4001 } });
+    // Why it does not answer at present is no address.
+    const silent: Observation = { ...observedRunning, sessionProblem: 'Nobody listens.' };
+    expect(decide(known, silent, 5_000, false)).toEqual({ do: 'nothing' });
+  });
+
   test('with a reported session is probed until the session answers', () => {
     const session = { host: '127.0.0.1', port: 4000, path: '/' };
     const awaiting: JobRow = {
@@ -78,7 +89,7 @@ describe('a running launch', () => {
       changes: {},
       session,
     });
-    const ready: JobRow = { ...awaiting, session_host: '127.0.0.1', session_port: 4000 };
+    const ready: JobRow = { ...awaiting, session_host: '127.0.0.1', session_port: 4000, session_path: '/' };
     expect(decide(ready, { ...observedRunning, session }, 5_000, false)).toEqual({ do: 'nothing' });
   });
 

@@ -132,3 +132,45 @@ test('a resource that does not answer holds up its own jobs alone, and what is t
   answer();
   await vi.waitUntil(() => asked.silent?.length === 2, { timeout: 10_000 });
 });
+
+test('a job that may run on a resource that is not configured any more stays as it is, until the resource is back', async () => {
+  const asked: number[] = [];
+  fixture = await startFixture({ resource: queue((launches) => asked.push(...launches.map(({ jobId }) => jobId))) });
+  const { context, database } = fixture;
+  const due = { resource: 'gone', due_at_ms: 0 } as const;
+  const begun = await fixture.addJob({ ...due, launch_begun: true });
+  const stopping = await fixture.addJob({ ...due, launch_begun: true, status: 'stopping', launch_key: 'e'.repeat(32) });
+  const neverBegun = await fixture.addJob({ ...due, launch_begun: false, launch_key: 'f'.repeat(32) });
+  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler.start();
+  await vi.waitUntil(async () => (await database.findOne('jobs', { id: neverBegun.id }))?.status === 'failed', {
+    timeout: 10_000,
+  });
+  expect(await database.findOne('jobs', { id: begun.id })).toEqual(begun);
+  expect(await database.findOne('jobs', { id: stopping.id })).toEqual(stopping);
+  await reconciler.stop();
+  const [entry] = context.resources.values();
+  Object.assign(context, { resources: new Map([...context.resources, ['gone', entry]]) });
+  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler.start();
+  await vi.waitUntil(async () => (await database.findOne('jobs', { id: begun.id }))?.queue_reason === 'It waits.', {
+    timeout: 10_000,
+  });
+});
+
+test('a clock that is set back holds up no look', async () => {
+  let nowMs = Date.now();
+  const asked: number[] = [];
+  fixture = await startFixture({
+    resource: queue((launches) => asked.push(launches.length)),
+    clock: { now: () => nowMs },
+  });
+  const { context } = fixture;
+  await fixture.addJob({ launch_begun: true, due_at_ms: null, created_at_ms: nowMs });
+  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler.start();
+  await vi.waitUntil(() => asked.length > 0, { timeout: 10_000 });
+  const before = asked.length;
+  nowMs -= 3_600_000;
+  await vi.waitUntil(() => asked.length > before, { timeout: 10_000 });
+});
