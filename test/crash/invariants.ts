@@ -173,7 +173,7 @@ async function workspaceProblems({ database }: Place, jobs: readonly JobRow[]): 
 
 /**
  * What is staged, by the name that stands for its workspace. A file in place of a directory is what a killed server had written to see whether it can write: a start
- * that finds it older than a week removes it.
+ * that finds it older than ninety days removes it.
  */
 export async function stagedIn(data: string): Promise<ReadonlyMap<string, readonly string[]>> {
   const root = join(data, 'workspaces', '.staging');

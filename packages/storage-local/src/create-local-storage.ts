@@ -6,8 +6,11 @@ import { LinkTargets } from './links.js';
 import { LocalStorage } from './local-storage.js';
 import { checkSettings, findConfinement, prepareRoot } from './startup.js';
 
-/** What a crash or an abandoned upload left is removed after this time, at the next start. */
-const staleAfterMs = 7 * 24 * 60 * 60 * 1000;
+/**
+ * What a crash left, and nobody else knows of, is removed after this time, at the next start. Longer than any server is down: what was accepted and not yet put in place
+ * waits for that start, too.
+ */
+const staleAfterMs = 90 * 24 * 60 * 60 * 1000;
 
 /** How {@link createLocalStorage} is set up. */
 export interface LocalStorageOptions {
@@ -31,7 +34,7 @@ export interface LocalStorageOptions {
  * Opens a storage that keeps workspaces in `<rootDirectory>/<account name>/<workspace id>`.
  *
  * Proves first that the file system does what the guarantees rest on, and removes what unfinished work of more than
- * seven days ago left behind.
+ * ninety days ago left behind.
  *
  * @throws AdapterError `misconfigured`, with the option in `field`, when the settings or the file system will not do.
  *
@@ -57,7 +60,7 @@ export async function openLocalStorage(options: LocalStorageOptions, confinement
 
 /**
  * Removes what crashed writes, broken removals and abandoned uploads left in the staging directories of a storage, if it was not
- * touched for the given time, and returns how many entries that were. {@link createLocalStorage} does it with seven days.
+ * touched for the given time, and returns how many entries that were. {@link createLocalStorage} does it with ninety days.
  */
 export async function removeStaleStaging(
   rootDirectory: string,

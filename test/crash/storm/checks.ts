@@ -142,7 +142,7 @@ export async function leftovers(cluster: Cluster, persons: readonly Person[]): P
     for (const name of await namesIn(join(data, 'workspaces', account)))
       problems.push(`left: workspaces/${account}/${name}`);
   }
-  // An empty directory is what a killed server had just begun with: a start that finds it older than a week removes it.
+  // An empty directory is what a killed server had just begun with: a start that finds it older than ninety days removes it.
   for (const [name, names] of await stagedIn(data)) {
     if (names.length > 0) problems.push(`left: workspaces/.staging/${name}: ${names.join(', ')}`);
   }

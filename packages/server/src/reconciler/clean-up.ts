@@ -1,3 +1,4 @@
+import type { UploadRow } from '@user-workspaces/contract';
 import type { ServerContext } from '../server-context.js';
 import { idempotencyLifetimeMs } from '../services/idempotency.js';
 import { storageOf } from '../services/workspace-access.js';
@@ -12,7 +13,7 @@ const uploadLifetimeMs = 7 * day;
 
 /** Removes what has outlived its use: old events and entries of the audit log, tokens, idempotency keys, abandoned uploads. */
 export async function cleanUp(context: ServerContext, signal: AbortSignal): Promise<void> {
-  const { database, clock } = context;
+  const { database, clock, log } = context;
   const nowMs = clock.now();
   await database.transaction(async (rows) => {
     await rows.remove('events', { created_at_ms: { lt: nowMs - eventLifetimeMs } });
@@ -22,14 +23,27 @@ export async function cleanUp(context: ServerContext, signal: AbortSignal): Prom
   });
   const uploads = await database.find('uploads', {
     where: { created_at_ms: { lt: nowMs - uploadLifetimeMs } },
+    // Such as cannot be removed are the oldest in time, and must not be all that is ever read.
+    orderBy: [['id', 'desc']],
     limit: 100,
   });
   for (const upload of uploads) {
-    const workspace = await database.findOne('workspaces', { id: upload.workspace_id });
-    if (workspace) {
-      const { storage, directory } = storageOf(context, workspace);
-      await storage.abandonUpload(directory, upload.upload_id, signal);
+    try {
+      await abandon(context, upload, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      // One that cannot be removed keeps its row, and holds up no other.
+      log.warn({ err: error, uploadId: upload.upload_id }, 'an old upload could not be removed, will be tried again');
     }
-    await database.transaction((rows) => rows.remove('uploads', { id: upload.id }));
   }
+}
+
+async function abandon(context: ServerContext, upload: UploadRow, signal: AbortSignal): Promise<void> {
+  const { database } = context;
+  const workspace = await database.findOne('workspaces', { id: upload.workspace_id });
+  if (workspace) {
+    const { storage, directory } = storageOf(context, workspace);
+    await storage.abandonUpload(directory, upload.upload_id, signal);
+  }
+  await database.transaction((rows) => rows.remove('uploads', { id: upload.id }));
 }
