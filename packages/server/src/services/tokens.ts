@@ -7,6 +7,7 @@ import type { Caller } from '../http/handler.js';
 import { type Actor, actorOf, noOrigin, type Origin } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 import { isoTime, isoTimeOrNull } from '../views/time.js';
+import { admitOnlyFirstUser } from './only-user.js';
 
 const challenge = { 'WWW-Authenticate': 'Token' } as const;
 
@@ -33,12 +34,13 @@ export function tokenOfHeaders(headers: IncomingHttpHeaders): string | undefined
   return token;
 }
 
-/** Who a token belongs to. @throws ApiError `invalid_token` when it is unknown, expired or revoked, or its user deactivated. */
+/** Who a token belongs to. @throws ApiError `invalid_token` when it is unknown, expired or revoked, or its user deactivated, `permission_denied` for all but an only user. */
 export async function callerOfToken(context: ServerContext, token: string, origin = noOrigin): Promise<Caller> {
   const nowMs = context.clock.now();
   const row = await context.database.findOne('tokens', { token_hash: hashToken(token), expires_at_ms: { gt: nowMs } });
   const user = row && (await context.database.findOne('users', { id: row.user_id, is_active: true }));
   if (!row || !user) throw new ApiError('invalid_token', 'Invalid token provided.', { headers: challenge });
+  await admitOnlyFirstUser(context, context.database, user);
   if ((row.last_used_at_ms ?? 0) < nowMs - lastUsedPrecisionMs) {
     await context.database.transaction((rows) => rows.update('tokens', { id: row.id }, { last_used_at_ms: nowMs }));
   }

@@ -3,6 +3,7 @@ import { ApiError } from '../http/api-error.js';
 import { identityOfUser } from '../options.js';
 import type { ServerContext } from '../server-context.js';
 import { readDirectory } from './administration/directory.js';
+import { admitOnlyFirstUser } from './only-user.js';
 import { signInFailed } from './tokens.js';
 
 function searchTextOf(identity: Identity): string {
@@ -23,19 +24,16 @@ export async function userOfIdentity(context: ServerContext, identity: Identity)
       if (present.email.toLowerCase() !== email.toLowerCase() || !present.is_active) {
         throw signInFailed();
       }
+      await admitOnlyFirstUser(context, rows, present);
       const names = { first_name: firstName || present.first_name, last_name: lastName || present.last_name };
       if (names.first_name === present.first_name && names.last_name === present.last_name) return present;
       const search_text = searchTextOf({ ...identity, firstName: names.first_name, lastName: names.last_name });
       await rows.update('users', { id: present.id }, { ...names, search_text });
       return { ...present, ...names, search_text };
     }
-    if (context.settings.singleUser && (await rows.count('users', {})) > 0) {
-      throw new ApiError(
-        'permission_denied',
-        'This server runs all jobs under one operating-system account, so only its first user may sign in. The operator can set allow_shared_account, or run the server as root.',
-      );
-    }
-    return rows.insert('users', newUserRow(identity, context.clock.now()));
+    const made = await rows.insert('users', newUserRow(identity, context.clock.now()));
+    await admitOnlyFirstUser(context, rows, made);
+    return made;
   });
 }
 
