@@ -3,6 +3,7 @@ import type { RequestBody } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import { asJson, type ResourceEntry } from '../options.js';
+import { released, takeLease } from '../reconciler/lease.js';
 import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
@@ -244,6 +245,32 @@ export async function stopJob(context: ServerContext, caller: Caller, jobId: num
   );
 }
 
+/** How long an extension waits for another one of the same job. */
+const leasePatienceMs = 10_000;
+const leasePauseMs = 50;
+
+function notRunning({ status }: JobRow): ApiError {
+  return new ApiError('job_not_active', 'Only a running job can be extended.', { details: { status } });
+}
+
+/** The job's row under a lease of its own: of two extensions at once the second sees what the first did. @throws ApiError `job_not_active`, `conflict` when that takes too long. */
+async function leaseJob(context: ServerContext, caller: Caller, jobId: number, signal: AbortSignal): Promise<JobRow> {
+  const { clock } = context;
+  const deadlineMs = clock.elapsed() + leasePatienceMs;
+  for (;;) {
+    const row = await findJob(context, caller, jobId);
+    if (row.status !== 'running') throw notRunning(row);
+    const lease = await takeLease(context, 'jobs', row);
+    if (lease) return { ...row, ...lease };
+    if (clock.elapsed() >= deadlineMs) {
+      throw new ApiError('conflict', `Job ${jobId} is being changed by another request. Try again later.`, {
+        headers: { 'Retry-After': '5' },
+      });
+    }
+    await clock.sleep(leasePauseMs, signal);
+  }
+}
+
 /** Raises a running job's time limit, counted from its start. */
 export async function extendJob(
   context: ServerContext,
@@ -252,11 +279,25 @@ export async function extendJob(
   timeLimitMinutes: number,
   signal: AbortSignal,
 ): Promise<JobRow> {
-  const row = await findJob(context, caller, jobId);
-  const entry = context.resources.get(row.resource);
-  if (row.status !== 'running' || !entry || row.started_at_ms === null) {
-    throw new ApiError('job_not_active', 'Only a running job can be extended.', { details: { status: row.status } });
+  const row = await leaseJob(context, caller, jobId, signal);
+  try {
+    return await extendLeased(context, caller, row, timeLimitMinutes, signal);
+  } finally {
+    const { id, lease_fence } = row;
+    await context.database.transaction((rows) => rows.update('jobs', { id, lease_fence }, released));
   }
+}
+
+async function extendLeased(
+  context: ServerContext,
+  caller: Caller,
+  row: JobRow,
+  timeLimitMinutes: number,
+  signal: AbortSignal,
+): Promise<JobRow> {
+  const jobId = row.id;
+  const entry = context.resources.get(row.resource);
+  if (!entry || row.started_at_ms === null) throw notRunning(row);
   const name = Object.keys(entry.parameterMapping).find((key) => entry.parameterMapping[key] === 'time_limit');
   const options = checkOptions(
     context.parameters.filter((parameter) => parameter.variable_name === name),
@@ -270,7 +311,7 @@ export async function extendJob(
       details: { present: now ?? null },
     });
   }
-  // Longer by so much; extensions at the same time do not see each other.
+  // Longer by so much; extensions of other jobs at the same time are not seen.
   const longer = { ...row, resource_options: { ...row.resource_options, ...options } };
   const core_hours = promisedCoreHours(context, longer) - promisedCoreHours(context, row);
   if (core_hours > 0) {
