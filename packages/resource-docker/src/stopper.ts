@@ -7,7 +7,7 @@ import { containerName } from './names.js';
 
 /** Asks jobs to end. */
 export class Stopper {
-  /** Some programs take a second TERM for impatience: each job gets one, or one more after a crash of the server. */
+  /** Some programs take a second TERM for impatience: each job gets one, or one more after a crash of the server or an answer that was lost. */
   private readonly terminated = new Set<string>();
 
   constructor(
@@ -36,7 +36,13 @@ export class Stopper {
     }
     if (this.terminated.has(found.Id)) return;
     this.terminated.add(found.Id);
-    await this.step('stop.signal', () => this.terminate(found.Id, account, signal));
+    try {
+      await this.step('stop.signal', () => this.terminate(found.Id, account, signal));
+    } catch (error) {
+      // Nobody knows whether it was delivered: the next call does it again.
+      this.terminated.delete(found.Id);
+      throw error;
+    }
   }
 
   /** TERM to every process of the job, by one that is its account's: the engine itself would only reach process 1. */

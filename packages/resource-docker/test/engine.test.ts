@@ -8,18 +8,9 @@ import { observe, referenceTo, specificationOf } from '../../../test/support/lau
 import { describeUnless } from '../../../test/support/requirements.js';
 import { ended, outputOf, until } from './jobs.js';
 import { Registry } from './registry.js';
-import { type DockerWorld, openDockerWorld, stopSharedEngine } from './world.js';
+import { inWorld, stopSharedEngine } from './world.js';
 
 const busybox = { defaults: { image: busyboxImage } } as const;
-/** Runs a test in a world of its own. */
-async function inWorld(run: (world: DockerWorld) => Promise<void>, options = {}): Promise<void> {
-  const world = await openDockerWorld(options);
-  try {
-    await run(world);
-  } finally {
-    await world.close();
-  }
-}
 
 describeUnless(whatEngineNeeds(), 'a container engine', () => {
   afterAll(stopSharedEngine);
@@ -36,6 +27,21 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
         expect(await readFile(`${world.workspacePath}/starts-${index}`, 'utf8')).toBe('started\n');
       }
     }));
+
+  test('the answer to the order to deliver TERM is lost: it is delivered by the next call', () =>
+    inWorld(async (world) => {
+      const specification = specificationOf(
+        world,
+        "trap 'exit 9' TERM; echo ready > ready; while :; do sleep 0.1; done",
+      );
+      await world.resource.launch(specification);
+      await until(async () => readFile(`${world.workspacePath}/ready`, 'utf8').catch(() => undefined));
+      world.link.loseNext(/^POST .*\/containers\/.*\/exec/);
+      const stop = () => world.resource.stop(referenceTo(specification), 600_000);
+      await expect(stop()).rejects.toMatchObject({ kind: 'unavailable' });
+      await stop();
+      expect(await ended(world.resource, specification)).toMatchObject({ exitCode: 9, cause: 'stopped' });
+    }, busybox));
 
   test("the engine is the configured one, whatever the server's environment says", () =>
     inWorld(async (world) => {

@@ -87,6 +87,19 @@ export async function openDockerWorld(options: Partial<DockerResourceOptions> = 
   };
 }
 
+/** Runs a test in a world of its own. */
+export async function inWorld(
+  run: (world: DockerWorld) => Promise<void>,
+  options: Partial<DockerResourceOptions> = {},
+): Promise<void> {
+  const world = await openDockerWorld(options);
+  try {
+    await run(world);
+  } finally {
+    await world.close();
+  }
+}
+
 export const dockerResource: AdapterUnderTest<ResourceWorld, ResourceCapability> = {
   name: 'resource-docker',
   open: () => openDockerWorld(),
