@@ -54,6 +54,12 @@ export class Engine {
     return this.answered(asked, signal);
   }
 
+  /** What time it is there, in milliseconds since 1970: this machine's clock may be another. `NaN` when the engine does not say. */
+  async nowMs(signal?: AbortSignal): Promise<number> {
+    const info = await this.ask((docker) => docker.info(), signal);
+    return Date.parse(String(info.SystemTime));
+  }
+
   /** Asks for something that may not be there. */
   async find<T>(request: (docker: Docker) => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
     try {

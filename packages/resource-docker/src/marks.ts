@@ -52,9 +52,8 @@ export class StopMarks {
   private async ageMs(launchKey: string, signal?: AbortSignal): Promise<number> {
     const volume = await this.find(launchKey, signal);
     if (volume?.Labels?.[labels.maker] === this.maker) return 0;
-    const info = await this.engine.ask((docker) => docker.info(), signal);
     const madeAt = volume && 'CreatedAt' in volume ? Date.parse(String(volume.CreatedAt)) : Number.NaN;
-    const ageMs = Date.parse(String(info.SystemTime)) - madeAt - 1000;
+    const ageMs = (await this.engine.nowMs(signal)) - madeAt - 1000;
     return Number.isFinite(ageMs) ? Math.max(0, ageMs) : 0;
   }
 }

@@ -108,7 +108,7 @@ export class Observer {
     const minutes = timeLimitOf(launch);
     const endsAtMs = minutes === undefined ? null : startedAtMs + minutes * 60_000;
     this.limits.keep({ launchKey, containerId: job.id, startedAtMs }, launch);
-    if (this.condemned.has(job.id) || (endsAtMs !== null && Date.now() > endsAtMs + overdueMs)) {
+    if (this.condemned.has(job.id) || (endsAtMs !== null && (await this.isOverdue(endsAtMs, signal)))) {
       await this.engine.find((docker) => docker.getContainer(job.id).kill({ signal: 'SIGKILL' }), signal);
     }
     const session = reference.session && (await this.sessions.find(job, reference));
@@ -121,6 +121,12 @@ export class Observer {
       ...hoursOf({ startedAtMs, cpus: cpusOf(job), gpus }, Date.now()),
       ...session,
     };
+  }
+
+  /** By the engine's clock, which alone counts; it is asked only once this machine's says so. */
+  private async isOverdue(endsAtMs: number, signal?: AbortSignal): Promise<boolean> {
+    const latestMs = endsAtMs + overdueMs;
+    return Date.now() > latestMs && (await this.engine.nowMs(signal)) > latestMs;
   }
 
   private async startOf(job: ListedContainer, signal?: AbortSignal): Promise<Start> {

@@ -116,7 +116,8 @@ export class DockerResource implements Resource {
     const found = job && (await engine.find((docker) => docker.getContainer(job.id).inspect(), signal));
     const startedAtMs = timeOf(found?.State.Running ? found.State.StartedAt : '');
     const before = launch && timeLimitOf(launch);
-    const isEnding = startedAtMs !== null && before !== undefined && Date.now() >= startedAtMs + before * 60_000;
+    const isEnding =
+      startedAtMs !== null && before !== undefined && (await engine.nowMs(signal)) >= startedAtMs + before * 60_000;
     if (!launch || !job || startedAtMs === null || isEnding) {
       throw new AdapterError('not_found', 'The job is not running any more, so its time limit cannot be changed.');
     }
