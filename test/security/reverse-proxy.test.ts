@@ -1,7 +1,7 @@
 // The configurations of docs/reverse-proxy/ in the real programs, in front of real servers: everything that a browser needs passes.
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -119,6 +119,15 @@ describeWith(['nginx', 'haproxy', 'caddy', 'openssl'], 'reverse proxies', () => 
         expect(response.statusCode).toBe(200);
         const seen: Echo = JSON.parse(await textOf(response));
         return seen;
+      }
+
+      // The others write no log of requests as they are configured here.
+      if (program === 'nginx') {
+        test('its log has who asked for what, and no ticket', async () => {
+          const log = await readFile(join(directory, 'nginx-access.log'), 'utf8');
+          expect(log).toMatch(/^127\.0\.0\.77 - .* "GET \/\S+ HTTP\/[\d.]+" 302 /m);
+          expect(log).not.toMatch(/[?&]|uws_ticket/);
+        });
       }
 
       test('paths pass byte for byte, and the application learns who asks, whatever they say of themselves', async () => {
