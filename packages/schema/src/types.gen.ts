@@ -1930,7 +1930,7 @@ export interface components {
             shares_per_request: number;
             /** @description Requests of a user or, without a good token, of an address; after a quiet minute so many at once, too */
             requests_per_minute: number;
-            /** @description Sign-ins from one address that fail; a portal signs all its users in from one */
+            /** @description Sign-ins from one address that fail, and likewise wrong tokens from one address sent to sessions, each counted by themselves; a portal signs all its users in from one */
             failed_sign_ins_per_minute: number;
             /** @description Requests of a user under way at once, streams and archives included; those to sessions are not */
             open_requests: number;

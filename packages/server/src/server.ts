@@ -7,6 +7,7 @@ import type { Middleware } from 'koa';
 import { pino } from 'pino';
 import { createEventStreams, createJobSockets, Readers, WelcomeWatch } from './events/index.js';
 import { createHandlers } from './handlers/index.js';
+import { ApiError } from './http/api-error.js';
 import { createApplication } from './http/application.js';
 import { addressesWithin, clientAddress, isAddressRange } from './http/client-address.js';
 import { pages } from './http/pages.js';
@@ -84,11 +85,12 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const directory = new SessionDirectory((jobId) => proxy.closeJob(jobId));
   const proxy = createSessionProxy({
     routes: directory,
-    authenticate: async (token) => {
+    authenticate: async (token, request) => {
       try {
-        return (await callerOfToken(context, token)).user.id;
+        const caller = await context.admission.lookUpToken(request, () => callerOfToken(context, token));
+        return caller.user.id;
       } catch (error) {
-        if (error instanceof Error && error.name === 'ApiError') return undefined;
+        if (error instanceof ApiError && error.code === 'invalid_token') return undefined;
         throw error;
       }
     },

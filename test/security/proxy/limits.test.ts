@@ -23,7 +23,7 @@ beforeAll(async () => {
   await mkdir(join(root, 'data'), { mode: 0o755 });
   server = await startServer({
     dataDirectory: join(root, 'data'),
-    env: { UWS_CONFIG: await writeTestConfiguration(root) },
+    env: { UWS_CONFIG: await writeTestConfiguration(root), UWS_LIMIT_FAILED_SIGN_INS_PER_MINUTE: '5' },
   });
   user = await signIn(server);
   const { session } = await startSession(user, { job_type: 'web_app' }, application);
@@ -111,4 +111,28 @@ describe('the head of a request', () => {
     expect([page.status, page.headers['content-type']]).toEqual([413, 'text/html; charset=utf-8']);
     expect(page.body).toContain('more than the limit of 16384 bytes (url_bytes)');
   });
+});
+
+test('wrong tokens of an address are refused after a while without being looked up; tickets and cookies, sign-ins and the API go on', async () => {
+  const withToken = (token: string): Promise<Answer> =>
+    ask('x', { headers: { 'uws-authorization': `Token ${token}` } });
+  expect((await withToken(user.token)).status).toBe(200);
+  let wrong = 0;
+  let refused = await withToken('wrong');
+  for (; refused.status === 401 && wrong < 50; wrong += 1) refused = await withToken(`wrong${wrong}`);
+  expect([refused.status, wrong >= 5]).toEqual([429, true]);
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+  const error = {
+    code: 'rate_limited',
+    details: { name: 'failed_sign_ins_per_minute', limit: 5, used: 5, requested: 1 },
+  };
+  expect(errorOf(refused)).toEqual(error);
+  const opening = await ask('ws', {
+    headers: [...host(), ...upgrade(), 'Sec-WebSocket-Protocol', 'uws, uws.token.wrong'],
+  });
+  expect([opening.status, errorOf(opening)]).toEqual([429, error]);
+  expect((await ask('x', { headers: { cookie } })).status).toBe(200);
+  expect((await user.client.me()).username).toBe(user.username);
+  const again = await signIn(server);
+  expect((await again.client.me()).username).toBe(user.username);
 });

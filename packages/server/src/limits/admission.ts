@@ -30,6 +30,7 @@ export class Admission {
   readonly #addressOf: (request: IncomingMessage) => string;
   readonly #requests: TokenBuckets;
   readonly #failedSignIns: TokenBuckets;
+  readonly #wrongTokens: TokenBuckets;
   /** By user and holding; those without any are not kept. */
   readonly #held = new Map<string, number>();
 
@@ -38,6 +39,7 @@ export class Admission {
     this.#addressOf = (request) => networkOf(addressOf(request));
     this.#requests = new TokenBuckets(limits.requests_per_minute, now);
     this.#failedSignIns = new TokenBuckets(limits.failed_sign_ins_per_minute, now);
+    this.#wrongTokens = new TokenBuckets(limits.failed_sign_ins_per_minute, now);
   }
 
   /** Refuses a request by its head. @throws ApiError `too_large`, `invalid_field` */
@@ -85,6 +87,27 @@ export class Admission {
       throw error;
     } finally {
       if (!failed) this.#failedSignIns.giveBack(address);
+    }
+  }
+
+  /**
+   * Has a token looked up that came to a session, where no requests are counted: only a wrong one counts, and nothing is looked up for an address
+   * that sent too many. Counted afterwards, as a program with a good token may ask hundreds of times at once.
+   *
+   * @throws ApiError `rate_limited`, and what the look-up throws.
+   */
+  async lookUpToken<R>(request: IncomingMessage, lookUp: () => Promise<R>): Promise<R> {
+    const address = this.#addressOf(request);
+    const waitMs = this.#wrongTokens.waitMs(address);
+    if (waitMs > 0) {
+      const message = 'Too many wrong tokens came from this address.';
+      throw tooMany(this.#limits, 'failed_sign_ins_per_minute', message, secondsOf(waitMs));
+    }
+    try {
+      return await lookUp();
+    } catch (error) {
+      if (error instanceof ApiError && error.code === 'invalid_token') this.#wrongTokens.owe(address);
+      throw error;
     }
   }
 

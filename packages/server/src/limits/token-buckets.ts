@@ -31,15 +31,30 @@ export class TokenBuckets {
   /** Takes one; returns 0, or the milliseconds until there is one again. */
   take(key: string): number {
     const bucket = this.#refilled(key);
-    if (bucket.tokens < 1) return Math.ceil(((1 - bucket.tokens) * minuteMs) / this.#perMinute);
-    bucket.tokens -= 1;
-    return 0;
+    const waitMs = this.#waitMs(bucket);
+    if (waitMs === 0) bucket.tokens -= 1;
+    return waitMs;
+  }
+
+  /** How many milliseconds `take` would return; takes none. */
+  waitMs(key: string): number {
+    return this.#buckets.has(key) ? this.#waitMs(this.#refilled(key)) : 0;
+  }
+
+  /** Takes one whether or not it is there, for what is known only afterwards to count; what is owed is a minute's number at most. */
+  owe(key: string): void {
+    const bucket = this.#refilled(key);
+    bucket.tokens = Math.max(-this.#perMinute, bucket.tokens - 1);
   }
 
   /** Gives one back that turned out not to count. */
   giveBack(key: string): void {
     const bucket = this.#buckets.get(key);
     if (bucket) bucket.tokens = Math.min(this.#perMinute, bucket.tokens + 1);
+  }
+
+  #waitMs({ tokens }: Bucket): number {
+    return tokens < 1 ? Math.ceil(((1 - tokens) * minuteMs) / this.#perMinute) : 0;
   }
 
   #refilled(key: string): Bucket {

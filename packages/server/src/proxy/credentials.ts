@@ -21,7 +21,7 @@ export type Verdict =
 const granted: Verdict = { kind: 'granted', ownAuthorization: false };
 
 export interface CredentialOptions {
-  readonly authenticate: (token: string) => Promise<number | undefined>;
+  readonly authenticate: (token: string, request: HttpRequest) => Promise<number | undefined>;
   readonly allowedOrigins?: readonly string[];
 }
 
@@ -42,7 +42,7 @@ export async function judge(
   if (header !== undefined && own === undefined) {
     return refused(401, 'not_authenticated', 'UWS-Authorization must be "Token <token>" or "Bearer <token>".');
   }
-  if (own !== undefined) return judgeToken(options, target, own, false);
+  if (own !== undefined) return judgeToken(options, request, target, own, false);
 
   if (ticket !== undefined && seals.isTicket(ticket, target.route)) return granted;
 
@@ -60,7 +60,7 @@ export async function judge(
   }
 
   const token = tokenIn(request.headers.authorization);
-  if (token !== undefined) return judgeToken(options, target, token, true);
+  if (token !== undefined) return judgeToken(options, request, target, token, true);
   const message =
     ticket === undefined
       ? 'The session needs a ticket, its cookie or a token. Open it again from the list of workspaces.'
@@ -70,11 +70,12 @@ export async function judge(
 
 async function judgeToken(
   options: CredentialOptions,
+  request: HttpRequest,
   target: SessionTarget,
   token: string,
   ownAuthorization: boolean,
 ): Promise<Verdict> {
-  const userId = await options.authenticate(token);
+  const userId = await options.authenticate(token, request);
   if (userId === undefined)
     return refused(401, 'invalid_token', 'The token is unknown, expired or revoked. Sign in again.');
   if (userId !== target.route.userId) return refused(403, 'permission_denied', 'The session belongs to another user.');

@@ -63,8 +63,12 @@ export const defaultLimits: SessionProxyLimits = {
 
 export interface SessionProxyOptions {
   readonly routes: SessionRoutes;
-  /** The user of an API token, or `undefined` when it is unknown, expired, revoked or its user deactivated. */
-  readonly authenticate: (token: string) => Promise<number | undefined>;
+  /**
+   * The user of an API token that a request brought, or `undefined` when it is unknown, expired, revoked or its user deactivated.
+   *
+   * @throws ApiError, which is the answer.
+   */
+  readonly authenticate: (token: string, request: HttpRequest) => Promise<number | undefined>;
   /** What the server asks of the head of every request. @throws ApiError, which is the answer. */
   readonly checkHead: (request: HttpRequest) => void;
   /** A request was refused as it was beyond this limit. */

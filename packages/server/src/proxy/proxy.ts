@@ -208,8 +208,12 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     });
   };
 
-  /** What is asked of the server around us, such as whose token it is, may fail. */
+  /** What is asked of the server around us, such as whose token it is, may be refused, or fail. */
   const broken = (request: HttpRequest, response: HttpResponse, visit: Visit, error: unknown): void => {
+    if (error instanceof ApiError) {
+      refuse(request, response, told(error));
+      return;
+    }
     options.log.warn({ err: error, jobId: visit.target.route.jobId }, 'A request to a session failed.');
     const message = 'Whether you may use the session could not be found out. Try again in a moment.';
     answer(request, response, { status: 503, code: 'unavailable', message, retryAfterSeconds: 10 }, homeUrl());

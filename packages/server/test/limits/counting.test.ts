@@ -33,6 +33,20 @@ describe('a count per minute', () => {
     expect(buckets.take('a')).toBe(0);
   });
 
+  it('may be owed for what counts only afterwards, a minute of it at most', () => {
+    let nowMs = 0;
+    const buckets = new TokenBuckets(60, () => nowMs);
+    expect(buckets.waitMs('a')).toBe(0);
+    expect(buckets.size).toBe(0);
+    for (let index = 0; index < 61; index += 1) buckets.owe('a');
+    expect(buckets.waitMs('a')).toBe(2_000);
+    for (let index = 0; index < 1_000; index += 1) buckets.owe('a');
+    expect(buckets.waitMs('a')).toBe(61_000);
+    nowMs += 61_000;
+    expect([buckets.waitMs('a'), buckets.take('a')]).toEqual([0, 0]);
+    expect(buckets.waitMs('a')).toBe(1_000);
+  });
+
   it('remembers only so many keys, and forgets those first that were quiet for the longest time', () => {
     const buckets = new TokenBuckets(1, () => 0, 100);
     buckets.take('loud');
