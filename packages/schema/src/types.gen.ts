@@ -1906,7 +1906,7 @@ export interface components {
             };
         };
         Limits: {
-            /** @description The head of a request */
+            /** @description The head of a request; the extensions of the chunks of a body have 16 KiB at most */
             header_bytes: number;
             /** @description Headers of a request */
             headers: number;
@@ -1942,6 +1942,12 @@ export interface components {
             open_archives: number;
             /** @description Uploads that a user began and neither finished nor gave up */
             open_uploads: number;
+            /** @description Requests to one session under way at once */
+            open_session_requests: number;
+            /** @description WebSockets to one session that are open at once */
+            open_session_sockets: number;
+            /** @description WebSockets to all sessions together that are open at once; more are answered 503 */
+            all_session_sockets: number;
             /** @description Time for the head of a request */
             header_seconds: number;
             /** @description Time for a JSON body */

@@ -96,6 +96,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     },
     checkHead: (request) => context.admission.checkHead(request),
     onLimit: (name) => metrics.limitRefused(name),
+    limits,
     signingKey: await signingKey(database, clock),
     now: clock.now,
     prefix,

@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { application, type Echo } from '../../support/application.js';
 import { writeTestConfiguration } from '../../support/configuration.js';
@@ -23,7 +25,13 @@ beforeAll(async () => {
   await mkdir(join(root, 'data'), { mode: 0o755 });
   server = await startServer({
     dataDirectory: join(root, 'data'),
-    env: { UWS_CONFIG: await writeTestConfiguration(root), UWS_LIMIT_FAILED_SIGN_INS_PER_MINUTE: '5' },
+    env: {
+      UWS_CONFIG: await writeTestConfiguration(root),
+      UWS_LIMIT_FAILED_SIGN_INS_PER_MINUTE: '5',
+      UWS_LIMIT_REQUESTS_PER_MINUTE: '300',
+      UWS_LIMIT_OPEN_SESSION_REQUESTS: '3',
+      UWS_LIMIT_OPEN_SESSION_SOCKETS: '2',
+    },
   });
   user = await signIn(server);
   const { session } = await startSession(user, { job_type: 'web_app' }, application);
@@ -71,6 +79,13 @@ async function seen(): Promise<unknown> {
   return JSON.parse((await ask('log?clear', { headers: { cookie } })).body);
 }
 
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; !(await holds()); attempt += 1) {
+    if (attempt > 100) throw new Error('It did not come to that.');
+    await delay(100);
+  }
+}
+
 function errorOf({ body }: Answer): unknown {
   return JSON.parse(body).error;
 }
@@ -111,6 +126,60 @@ describe('the head of a request', () => {
     expect([page.status, page.headers['content-type']]).toEqual([413, 'text/html; charset=utf-8']);
     expect(page.body).toContain('more than the limit of 16384 bytes (url_bytes)');
   });
+});
+
+describe('what is open at once', () => {
+  test('is bounded for requests to a session, with the numbers that are advertised', async () => {
+    expect(await user.client.catalogue.limits()).toMatchObject({
+      open_session_requests: 3,
+      open_session_sockets: 2,
+      all_session_sockets: 20_000,
+    });
+    const streams = Array.from({ length: 3 }, () =>
+      request(new URL('stream', base), { agent: false, headers: { cookie } }),
+    );
+    for (const stream of streams) {
+      stream.on('error', () => undefined);
+      await new Promise((resolve) => stream.once('response', resolve).end());
+    }
+    const refused = await ask('x', { headers: { cookie } });
+    expect([refused.status, refused.headers['retry-after'], errorOf(refused)]).toEqual([
+      429,
+      '5',
+      { code: 'rate_limited', details: { name: 'open_session_requests', limit: 3, used: 3, requested: 1 } },
+    ]);
+    for (const stream of streams) stream.destroy();
+    await eventually(async () => (await ask('x', { headers: { cookie } })).status === 200);
+  });
+
+  test('is bounded for WebSockets to a session', async () => {
+    const headers = (): string[] => [...host(), 'Cookie', cookie, ...upgrade()];
+    const sockets: Duplex[] = [];
+    for (let index = 0; index < 2; index += 1) {
+      const opening = request(new URL('hold', base), { agent: false, headers: headers() });
+      sockets.push(
+        await new Promise<Duplex>((resolve, reject) => {
+          opening.once('upgrade', (_, socket) => resolve(socket));
+          opening.once('response', (answer) => reject(new Error(`The WebSocket was answered ${answer.statusCode}.`)));
+          opening.once('error', reject);
+          opening.end();
+        }),
+      );
+    }
+    const refused = await ask('hold', { headers: headers() });
+    expect([refused.status, refused.headers['retry-after'], errorOf(refused)]).toEqual([
+      429,
+      '5',
+      { code: 'rate_limited', details: { name: 'open_session_sockets', limit: 2, used: 2, requested: 1 } },
+    ]);
+    for (const socket of sockets) socket.destroy();
+    await eventually(async () => (await ask('hold', { headers: headers() })).status === 101);
+  });
+});
+
+test('requests to a session are as many as its pages like: those of the API, to which a minute has fewer, are not counted with them', async () => {
+  for (let index = 0; index < 400; index += 1) expect((await ask('x', { headers: { cookie } })).status).toBe(200);
+  expect((await user.client.me()).username).toBe(user.username);
 });
 
 test('wrong tokens of an address are refused after a while without being looked up; tickets and cookies, sign-ins and the API go on', async () => {

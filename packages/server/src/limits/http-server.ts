@@ -46,13 +46,16 @@ export function createHttpServer(listener: RequestListener, limits: Partial<Limi
   return http;
 }
 
+/** Node's own bound, which cannot be set. */
+const chunkExtensionBytes = 16_384;
+
 /** What a request that the parser gave up on is told. */
 function refusalOf({ code }: NodeJS.ErrnoException, limits: Limits): ApiError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return tooLarge(limits, 'header_bytes', 'The head of the request');
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new ApiError('too_large', 'The chunk extensions of the body are too large.');
+      return tooLarge({ ...limits, header_bytes: chunkExtensionBytes }, 'header_bytes', 'The extensions of a chunk');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new ApiError('request_timeout', 'The head of the request came too slowly.');
     default:

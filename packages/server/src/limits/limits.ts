@@ -1,7 +1,7 @@
 import { AdapterError } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import specification from '@user-workspaces/schema/openapi.json' with { type: 'json' };
-import { ApiError } from '../http/api-error.js';
+import { ApiError, type ErrorCode } from '../http/api-error.js';
 
 /** Bounds of what a caller may send, open and ask, by their names in the specification, where each is explained. */
 export type Limits = Schema<'Limits'>;
@@ -35,6 +35,9 @@ export const defaultLimits: Limits = {
   open_job_sockets: 100,
   open_archives: 8,
   open_uploads: 2_000,
+  open_session_requests: 256,
+  open_session_sockets: 256,
+  all_session_sockets: 20_000,
   header_seconds: 30,
   json_seconds: 300,
   idle_seconds: 60,
@@ -78,16 +81,39 @@ export function tooLarge(limits: Limits, name: LimitName, what: string, requeste
   });
 }
 
-/** The limit that an error tells of, if it is one of {@link tooLarge} or {@link tooMany}. */
+const refusing: ReadonlySet<ErrorCode> = new Set(['too_large', 'rate_limited', 'unavailable']);
+
+/** The limit that an error tells of, if it is one of {@link tooLarge}, {@link tooMany} or {@link full}. */
 export function limitOf({ code, details }: ApiError): LimitName | undefined {
-  const name = code === 'too_large' || code === 'rate_limited' ? details?.name : undefined;
+  const name = refusing.has(code) ? details?.name : undefined;
   return typeof name === 'string' && isLimitName(name) ? name : undefined;
 }
 
+/** Bounds of which an error needs one only. */
+type LimitsWith<N extends LimitName> = Readonly<Record<N, number>>;
+
 /** The error for a caller who has, or asks, too much at a time. `message` says what, and what to do. */
-export function tooMany(limits: Limits, name: LimitName, message: string, retryAfterSeconds: number): ApiError {
-  const limit = limits[name];
-  return new ApiError('rate_limited', `${message} The limit is ${limit} (${name}).`, {
+export function tooMany<N extends LimitName>(
+  limits: LimitsWith<N>,
+  name: N,
+  message: string,
+  retryAfterSeconds: number,
+): ApiError {
+  return beyond('rate_limited', limits[name], name, message, retryAfterSeconds);
+}
+
+/** The error when all callers together have so much that there is no room for one more. */
+export function full<N extends LimitName>(
+  limits: LimitsWith<N>,
+  name: N,
+  message: string,
+  retryAfterSeconds: number,
+): ApiError {
+  return beyond('unavailable', limits[name], name, message, retryAfterSeconds);
+}
+
+function beyond(code: ErrorCode, limit: number, name: LimitName, message: string, retryAfterSeconds: number): ApiError {
+  return new ApiError(code, `${message} The limit is ${limit} (${name}).`, {
     details: { name, limit, used: limit, requested: 1 },
     headers: { 'Retry-After': String(retryAfterSeconds) },
   });

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { SessionTraffic } from '@user-workspaces/contract';
-import type { LimitName } from '../limits/limits.js';
+import { type LimitName, type Limits, defaultLimits as limitsOfServer } from '../limits/limits.js';
 
 /** Where one running job serves its session, as recorded by its resource. */
 export interface SessionRoute {
@@ -27,14 +27,11 @@ export interface SessionRoutes {
 /** What passed: a session opened with a ticket, or traffic of one of the kinds that job types tell apart. */
 export type TrafficKind = 'openings' | SessionTraffic;
 
+/** Bounds of what callers open, which an operator sets. */
+type OpenLimits = Readonly<Pick<Limits, 'open_session_requests' | 'open_session_sockets' | 'all_session_sockets'>>;
+
 /** Bounds of the proxy; every one keeps a caller or an application from using up the server. */
-export interface SessionProxyLimits {
-  /** HTTP requests of one job at the same time; more are answered 429. @default 256 */
-  readonly requestsPerJob: number;
-  /** WebSockets of one job at the same time; more are answered 429. @default 256 */
-  readonly socketsPerJob: number;
-  /** WebSockets of all jobs together; more are answered 503. @default 20_000 */
-  readonly sockets: number;
+export interface SessionProxyLimits extends OpenLimits {
   /** Largest head of an application's answer. @default 65_536 */
   readonly responseHeadBytes: number;
   /** Time to reach an application. @default 10_000 */
@@ -50,9 +47,9 @@ export interface SessionProxyLimits {
 }
 
 export const defaultLimits: SessionProxyLimits = {
-  requestsPerJob: 256,
-  socketsPerJob: 256,
-  sockets: 20_000,
+  open_session_requests: limitsOfServer.open_session_requests,
+  open_session_sockets: limitsOfServer.open_session_sockets,
+  all_session_sockets: limitsOfServer.all_session_sockets,
   responseHeadBytes: 65_536,
   connectTimeoutMs: 10_000,
   answerTimeoutMs: 300_000,

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { ApiError } from '../http/api-error.js';
-import { limitOf } from '../limits/limits.js';
+import { full, limitOf, tooMany } from '../limits/limits.js';
 import { applicationPath, findTarget, joinAddress, type SessionTarget, takeTicket } from './addresses.js';
 import { answer, answerOf, type OwnAnswer } from './answers.js';
 import { judge, sessionCookieFor } from './credentials.js';
@@ -27,6 +27,10 @@ interface Visit {
   readonly url: string;
   readonly ticket: string | undefined;
 }
+
+/** What is open may end at any moment; of a full server many wait. */
+const openRetrySeconds = 5;
+const fullRetrySeconds = 10;
 
 const gone: OwnAnswer = {
   status: 404,
@@ -130,8 +134,10 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       return redirect(response, visitor, `${target.base}/${url.slice(target.base.length)}`, undefined);
     }
     const session = table.at(target.route);
-    if (session.requests >= limits.requestsPerJob)
-      return refuse(request, response, tooMany('requests', limits.requestsPerJob));
+    if (session.requests >= limits.open_session_requests) {
+      const message = 'The session has too many requests under way. Wait for some to end.';
+      throw tooMany(limits, 'open_session_requests', message, openRetrySeconds);
+    }
     response.once('close', table.begin(session, 'requests'));
     totals.requestsTotal += 1;
     const kind = safe ? 'reads' : 'writes';
@@ -166,10 +172,13 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     if (verdict.kind === 'refused') return decline(verdict);
     if (!stillRuns(target)) return decline(gone);
     const session = table.at(target.route);
-    if (session.sockets >= limits.socketsPerJob) return decline(tooMany('WebSockets', limits.socketsPerJob));
-    if (table.open.sockets >= limits.sockets) {
+    if (session.sockets >= limits.open_session_sockets) {
+      const message = 'The session has too many WebSockets open. Close some.';
+      throw tooMany(limits, 'open_session_sockets', message, openRetrySeconds);
+    }
+    if (table.open.sockets >= limits.all_session_sockets) {
       const message = 'The server has as many WebSockets open as it can. Try again in a moment.';
-      return decline({ status: 503, code: 'unavailable', message, retryAfterSeconds: 10 });
+      throw full(limits, 'all_session_sockets', message, fullRetrySeconds);
     }
     const closed = table.begin(session, 'sockets');
     totals.socketsTotal += 1;
@@ -268,11 +277,6 @@ function cutUnreadBody(request: HttpRequest, patienceMs: number): void {
 /** The base path without a slash: for a browser it is a page of the directory that holds all sessions of the host. */
 function isOutside(url: string, { base }: SessionTarget): boolean {
   return !url.startsWith('/', base.length);
-}
-
-function tooMany(what: string, limit: number): OwnAnswer {
-  const message = `The session has ${limit} ${what} open at once, which is the limit. Close some, or try again in a moment.`;
-  return { status: 429, code: 'rate_limited', message, retryAfterSeconds: 5 };
 }
 
 /** To the same address on the same host, absolute because a path may begin with `//`. */

@@ -46,7 +46,7 @@ export class Session {
 async function openPool({ host, port }: SessionRoute, limits: SessionProxyLimits): Promise<Pool> {
   const { Pool } = await import('undici');
   return new Pool(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, {
-    connections: limits.requestsPerJob,
+    connections: limits.open_session_requests,
     pipelining: 1,
     allowH2: false,
     // A stream may be silent for hours; what bounds it is the end of either side, or of the job.

@@ -94,6 +94,25 @@ describe('what is too large is refused', () => {
     expect(body.error).toEqual({ code: 'too_large', details: { name: 'header_bytes', limit: 1_024 } });
   });
 
+  it('the extensions of a chunk after the answer; before it, the connection is cut', async () => {
+    await start({});
+    const { socket, text } = open();
+    socket.write('POST /nothing/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+    await until(() => text().includes('}'));
+    expect(text()).toMatch(/^HTTP\/1\.1 404 /);
+    const before = text().length;
+    socket.write(`1;x=${'y'.repeat(20_000)}\r\n{`);
+    await until(() => text().slice(before).includes('}'));
+    expect(text().slice(before)).toMatch(/^HTTP\/1\.1 413 /);
+    const body = schemas.answers.getMe.default.parse(JSON.parse(text().slice(before).split('\r\n\r\n')[1] ?? ''));
+    expect(body.error).toEqual({ code: 'too_large', details: { name: 'header_bytes', limit: 16_384 } });
+    const cut = open();
+    const headers = `Host: x\r\nAuthorization: Token ${server.token}\r\nTransfer-Encoding: chunked\r\n`;
+    cut.socket.write(`PUT ${at('/')} HTTP/1.1\r\n${headers}\r\n1;x=${'y'.repeat(20_000)}\r\n{`);
+    await new Promise((resolve) => cut.socket.once('close', resolve));
+    expect(cut.text()).toBe('');
+  });
+
   it('a file in every way of sending one, and nothing of it stays', async () => {
     await start({ file_bytes: 10, chunk_bytes: 5 });
     const long = 'x'.repeat(11);

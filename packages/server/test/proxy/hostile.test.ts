@@ -208,13 +208,17 @@ test('a kept connection that the application closed is replaced where asking twi
 test('requests beyond the limit of a job are refused with a time to come back', async () => {
   const app = await startApp((_request, response) => void response.writeHead(200).write('begun'));
   const route = routeTo(app.port);
-  const front = await startFront([route], { limits: { requestsPerJob: 3 } });
+  const front = await startFront([route], { limits: { open_session_requests: 3 } });
   const headers = { cookie: await openSession(front, route) };
   const open = Array.from({ length: 3 }, () => ask(front, `${basePathOf(route)}/`, { headers }).catch(() => 'ended'));
   await eventually('three are open', () => app.sockets.size === 3);
   const refused = await ask(front, `${basePathOf(route)}/`, { headers });
   expect(refused.status).toBe(429);
   expect(refused.headers['retry-after']).toBe('5');
+  expect(JSON.parse(refused.body).error).toEqual({
+    code: 'rate_limited',
+    details: { name: 'open_session_requests', limit: 3, used: 3, requested: 1 },
+  });
   front.proxy.closeJob(7);
   expect(await Promise.all(open)).toEqual(['ended', 'ended', 'ended']);
 });

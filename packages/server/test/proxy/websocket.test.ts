@@ -431,13 +431,19 @@ test.each([
 test('sockets beyond the limits are refused with a time to come back', async () => {
   const app = await echo();
   const [first, second] = [routeTo(app.port), routeTo(app.port, { jobId: 8 })];
-  const front = await startFront([first, second], { limits: { socketsPerJob: 2, sockets: 3 } });
+  const limits: string[] = [];
+  const onLimit = (name: string): void => void limits.push(name);
+  const front = await startFront([first, second], {
+    onLimit,
+    limits: { open_session_sockets: 2, all_session_sockets: 3 },
+  });
   const tokens = { 'uws-authorization': 'Token owner-token' };
   const open = (route: typeof first) => connect(front, `${basePathOf(route)}/ws`, tokens);
   await Promise.all([open(first), open(first)]);
   await expect(open(first)).rejects.toThrow('answered 429');
   const third = await open(second);
   await expect(open(second)).rejects.toThrow('answered 503');
+  expect(limits).toEqual(['open_session_sockets', 'all_session_sockets']);
   third.terminate();
   await eventually('one is closed', () => front.proxy.metrics().openSockets === 2);
   await open(second);
@@ -446,7 +452,7 @@ test('sockets beyond the limits are refused with a time to come back', async () 
 test('of 1,000 WebSockets that end in every way none is left', async () => {
   const app = await echo();
   const route = routeTo(app.port);
-  const front = await startFront([route], { limits: { socketsPerJob: 2_000, lingerMs: 500 } });
+  const front = await startFront([route], { limits: { open_session_sockets: 2_000, lingerMs: 500 } });
   const cookie = await openSession(front, route);
   const descriptors = process.getActiveResourcesInfo().length;
   for (let batch = 0; batch < 10; batch++) {
