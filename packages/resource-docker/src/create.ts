@@ -51,7 +51,7 @@ export function createDockerResource(options: DockerResourceOptions): Resource {
   const limits = new TimeLimits(engine, owner);
   const logs = new Logs(engine);
   const sessions = new Sessions(sessionHost);
-  const observer = new Observer(engine, logs, marks, sessions, limits);
+  const observer = new Observer(engine, logs, marks, sessions, limits, owner);
   const settings = { owner, publishAddress, sessionHost, pidsLimit };
   const remains = new Remains(engine, marks, owner, keptDays);
   remains.begin();
@@ -60,10 +60,11 @@ export function createDockerResource(options: DockerResourceOptions): Resource {
     sessionHost,
     defaults,
     gpus,
+    owner,
     engine,
     launcher: new Launcher(engine, images, marks, limits, defaults, settings, step),
     observer,
-    stopper: new Stopper(engine, marks, step),
+    stopper: new Stopper(engine, marks, owner, step),
     limits,
     logs,
     marks,

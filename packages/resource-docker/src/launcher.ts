@@ -11,6 +11,7 @@ import { type Engine, Refusal } from './engine.js';
 import type { Images } from './images.js';
 import type { StopMarks } from './marks.js';
 import { containerName, labels, numberOf } from './names.js';
+import { requireOwn } from './owners.js';
 import { startMarkName } from './start-script.js';
 import type { TimeLimits } from './time-limit.js';
 
@@ -46,6 +47,7 @@ export class Launcher {
     for (let tries = 0; tries < mostTries; tries += 1) {
       const found = (await this.find(launchKey, signal)) ?? (await this.make(plan, launchKey, details, signal));
       if (!found) continue;
+      requireOwn(this.settings.owner, { labels: found.Config.Labels });
       if (hasRun(found)) return nameOf(found);
       if (found.Config.Labels[labels.specification] !== plan.hash) {
         await this.step('launch.remove', () => this.remove(found.Id, signal));

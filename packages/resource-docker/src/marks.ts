@@ -24,7 +24,7 @@ export class StopMarks {
     await this.engine.ask(
       (docker) =>
         docker.createVolume({
-          Name: stopMarkName(launchKey),
+          Name: stopMarkName(launchKey, this.owner),
           Labels: { [labels.key]: launchKey, [labels.owner]: this.owner, [labels.maker]: this.maker },
         }),
       signal,
@@ -41,11 +41,11 @@ export class StopMarks {
 
   async remove(launchKey: string, signal?: AbortSignal): Promise<void> {
     this.askedAt.delete(launchKey);
-    await this.engine.find((docker) => docker.getVolume(stopMarkName(launchKey)).remove(), signal);
+    await this.engine.find((docker) => docker.getVolume(stopMarkName(launchKey, this.owner)).remove(), signal);
   }
 
   private find(launchKey: string, signal?: AbortSignal) {
-    return this.engine.find((docker) => docker.getVolume(stopMarkName(launchKey)).inspect(), signal);
+    return this.engine.find((docker) => docker.getVolume(stopMarkName(launchKey, this.owner)).inspect(), signal);
   }
 
   /** Both times are the engine's own; it tells that of the mark in whole seconds, so the age may be a second less than it seems. */

@@ -14,6 +14,7 @@ import type { Engine } from './engine.js';
 import type { Logs } from './logs.js';
 import type { StopMarks } from './marks.js';
 import { labels, numberOf } from './names.js';
+import { isOf } from './owners.js';
 import type { Sessions } from './sessions.js';
 import type { TimeLimits } from './time-limit.js';
 
@@ -40,6 +41,7 @@ export class Observer {
     private readonly marks: StopMarks,
     private readonly sessions: Sessions,
     private readonly limits: TimeLimits,
+    private readonly owner: string,
   ) {}
 
   /** What is left of this container's job is ended when it is looked at, again and again until it is gone. */
@@ -107,9 +109,12 @@ export class Observer {
     const { startedAtMs, gpus } = await this.startOf(job, signal);
     const minutes = timeLimitOf(launch);
     const endsAtMs = minutes === undefined ? null : startedAtMs + minutes * 60_000;
-    this.limits.keep({ launchKey, containerId: job.id, startedAtMs }, launch);
-    if (this.condemned.has(job.id) || (endsAtMs !== null && (await this.isOverdue(endsAtMs, signal)))) {
-      await this.engine.find((docker) => docker.getContainer(job.id).kill({ signal: 'SIGKILL' }), signal);
+    // Of another owner's job it is told what becomes of it, and no more.
+    if (isOf(this.owner, job)) {
+      this.limits.keep({ launchKey, containerId: job.id, startedAtMs }, launch);
+      if (this.condemned.has(job.id) || (endsAtMs !== null && (await this.isOverdue(endsAtMs, signal)))) {
+        await this.engine.find((docker) => docker.getContainer(job.id).kill({ signal: 'SIGKILL' }), signal);
+      }
     }
     const session = reference.session && (await this.sessions.find(job, reference));
     return {

@@ -20,8 +20,9 @@ import type { EngineEvents } from './events.js';
 import type { Launcher, Step } from './launcher.js';
 import type { Logs } from './logs.js';
 import type { StopMarks } from './marks.js';
-import { containerName, labels } from './names.js';
+import { labels } from './names.js';
 import type { Observer } from './observer.js';
+import { isOf, requireOwn } from './owners.js';
 import type { Remains } from './remains.js';
 import type { Stopper } from './stopper.js';
 import type { TimeLimits } from './time-limit.js';
@@ -33,6 +34,7 @@ export interface DockerResourceParts {
   readonly sessionHost: string;
   readonly defaults: ContainerDetails | undefined;
   readonly gpus: boolean;
+  readonly owner: string;
   readonly engine: Engine;
   readonly launcher: Launcher;
   readonly observer: Observer;
@@ -110,9 +112,10 @@ export class DockerResource implements Resource {
   }
 
   private async moveLimit(launchKey: string, minutes: number, signal?: AbortSignal): Promise<void> {
-    const { engine, limits, step } = this.parts;
+    const { owner, engine, limits, step } = this.parts;
     const launch = await this.listed(launchKey, signal);
     const job = launch?.job;
+    if (job) requireOwn(owner, job);
     const found = job && (await engine.find((docker) => docker.getContainer(job.id).inspect(), signal));
     const startedAtMs = timeOf(found?.State.Running ? found.State.StartedAt : '');
     const before = launch && timeLimitOf(launch);
@@ -127,12 +130,7 @@ export class DockerResource implements Resource {
     await step('extend.set', () =>
       limits.set({ launchKey, containerId: job.id, startedAtMs }, minutes, number, signal),
     );
-    await step('extend.remove', () =>
-      limits.removeAll(
-        launch.limits.map(({ id }) => id),
-        signal,
-      ),
-    );
+    await step('extend.remove', () => limits.removeAll(launch.limits, signal));
   }
 
   async *logs(reference: LaunchReference, range: LogRange, signal?: AbortSignal): AsyncGenerator<LogChunk> {
@@ -144,16 +142,18 @@ export class DockerResource implements Resource {
     if (isLaunchKey(reference.launchKey)) await answering(() => this.forgetKnown(reference.launchKey, signal));
   }
 
+  /** What another owner keeps under this key stays: of this one there is nothing. */
   private async forgetKnown(launchKey: string, signal?: AbortSignal): Promise<void> {
-    const { engine, limits, marks, stopper, watch, step } = this.parts;
+    const { owner, engine, limits, marks, stopper, watch, step } = this.parts;
     const launch = await this.listed(launchKey, signal);
-    const job = launch?.job;
+    const job = launch?.job && isOf(owner, launch.job) ? launch.job : undefined;
     if (job && isRunning(job)) {
       throw new AdapterError('conflict', 'The job has not ended: stop it before what is kept of it is removed.');
     }
-    await limits.removeAll(launch?.limits.map(({ id }) => id) ?? [], signal);
-    const name = containerName(launchKey);
-    await step('forget.remove', () => engine.find((docker) => docker.getContainer(name).remove({ v: true }), signal));
+    await limits.removeAll(launch?.limits ?? [], signal);
+    await step('forget.remove', async () => {
+      if (job) await engine.find((docker) => docker.getContainer(job.id).remove({ v: true }), signal);
+    });
     await step('forget.mark', () => marks.remove(launchKey, signal));
     stopper.forget(job?.id);
     watch.settle(launchKey);

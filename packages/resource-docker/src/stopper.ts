@@ -4,6 +4,7 @@ import { type Engine, Refusal } from './engine.js';
 import type { Step } from './launcher.js';
 import type { StopMarks } from './marks.js';
 import { containerName } from './names.js';
+import { requireOwn } from './owners.js';
 
 /** Asks jobs to end. */
 export class Stopper {
@@ -13,6 +14,7 @@ export class Stopper {
   constructor(
     private readonly engine: Engine,
     private readonly marks: StopMarks,
+    private readonly owner: string,
     private readonly step: Step,
   ) {}
 
@@ -78,8 +80,11 @@ export class Stopper {
     if (containerId !== undefined) this.terminated.delete(containerId);
   }
 
-  private find(launchKey: string, signal?: AbortSignal) {
-    return this.engine.find((docker) => docker.getContainer(containerName(launchKey)).inspect(), signal);
+  private async find(launchKey: string, signal?: AbortSignal): Promise<Docker.ContainerInspectInfo | undefined> {
+    const name = containerName(launchKey);
+    const found = await this.engine.find((docker) => docker.getContainer(name).inspect(), signal);
+    if (found) requireOwn(this.owner, { labels: found.Config.Labels });
+    return found;
   }
 }
 

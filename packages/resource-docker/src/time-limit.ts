@@ -1,9 +1,10 @@
 import type Docker from 'dockerode';
 import type { ContainerDetails } from './configuration.js';
 import { confinement } from './container.js';
-import { isRunning, type ListedLaunch, numberOfLimit, timeLimitOf } from './containers.js';
+import { isRunning, type ListedContainer, type ListedLaunch, numberOfLimit, timeLimitOf } from './containers.js';
 import { type Engine, Refusal } from './engine.js';
 import { labels, limitName } from './names.js';
+import { isOf } from './owners.js';
 
 /** Between TERM and KILL. */
 const graceSeconds = 10;
@@ -66,13 +67,14 @@ export class TimeLimits {
     const work = async () => {
       const number = last ? numberOfLimit(last) : 0;
       if (!last || !isRunning(last)) await this.set(job, minutes, number);
-      await this.removeAll(launch.limits.slice(0, -1).map(({ id }) => id));
+      await this.removeAll(launch.limits.slice(0, -1));
     };
     this.inBackground(job.launchKey, work);
   }
 
-  async removeAll(ids: readonly string[], signal?: AbortSignal): Promise<void> {
-    for (const id of ids) {
+  /** Of these, those of this owner. */
+  async removeAll(limits: readonly ListedContainer[], signal?: AbortSignal): Promise<void> {
+    for (const { id } of limits.filter((limit) => isOf(this.owner, limit))) {
       await this.engine.find((docker) => docker.getContainer(id).remove({ force: true, v: true }), signal);
     }
   }

@@ -170,29 +170,6 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
     }
   });
 
-  test('what has ended long ago is removed, of this owner alone', () =>
-    inWorld(async (world) => {
-      const own = specificationOf(world, 'exit 0');
-      const running = specificationOf(world, 'sleep 60');
-      const others = specificationOf(world, 'exit 0');
-      const other = world.make({ owner: `${world.owner}-other` });
-      for (const each of [own, running]) await world.resource.launch(each);
-      await other.launch(others);
-      const foreign = await world.engine.create({
-        Image: busyboxImage,
-        Cmd: ['true'],
-        Labels: { 'someone.else': 'yes' },
-      });
-      for (const each of [own, others]) await ended(world.resource, each);
-      const sweeping = world.make({ keptDays: 1e-9 });
-      await until(async () => (await observe(sweeping, own)).kind === 'absent' || undefined);
-      expect((await observe(sweeping, running)).kind).toBe('running');
-      expect((await observe(sweeping, others)).kind).toBe('ended');
-      expect(await world.engine.ask('GET', `/containers/${foreign}/json`)).toContain('someone.else');
-      await world.engine.ask('DELETE', `/containers/${foreign}`);
-      await other.forget(referenceTo(others));
-    }, busybox));
-
   test('kill -9 of the daemon: nothing is known until it is back, then everything is as it was', () =>
     inWorld(async (world) => {
       const goesOn = specificationOf(world, 'while :; do echo beat >> beats; sleep 0.2; done');

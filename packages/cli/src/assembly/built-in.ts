@@ -82,11 +82,17 @@ function createContainers(
   const { defaults = {}, ...options } = dockerOptionsOf(name, entry);
   const isHere = options.address.url.startsWith('unix:');
   const mounts = [...(isHere ? [{ source: layout.runtime }] : []), ...(defaults.read_only_mounts ?? [])];
-  // Replicas share a database, and with it their containers.
-  const server = createHash('sha256').update(configuration.database_url ?? instanceName(layout.root));
   return createDockerResource({
-    owner: `${server.digest('hex').slice(0, 16)}.${name}`,
+    owner: `${databaseName(configuration, layout)}.${name}`,
     ...options,
     defaults: { ...defaults, read_only_mounts: mounts },
   });
+}
+
+/** Replicas share a database, and with it their containers; these stay theirs when its password changes. */
+function databaseName({ database_url }: Configuration, layout: DataLayout): string {
+  const address = database_url === undefined ? undefined : new URL(database_url);
+  if (address) [address.username, address.password] = ['', ''];
+  const whole = createHash('sha256').update(address?.href ?? instanceName(layout.root));
+  return whole.digest('hex').slice(0, 16);
 }
