@@ -9,7 +9,10 @@ interface Pull {
   readonly done: Promise<void>;
   /** Bytes so far and in all, by layer. */
   readonly layers: Map<string, { readonly current: number; readonly total: number }>;
+  /** Launches that were told to wait for it and have not come back. */
+  readonly waiting: Set<string>;
   status: string;
+  isDone: boolean;
   failure?: unknown;
 }
 
@@ -18,7 +21,6 @@ export class Images {
   private readonly pulls = new Map<string, Pull>();
   /** Launches for which an image was fetched though the engine had one: once is enough. */
   private readonly refreshed = new Set<string>();
-  private readonly waiting = new Map<string, Set<string>>();
 
   /** @param ready Called with the launch keys that waited for an image. */
   constructor(
@@ -42,7 +44,10 @@ export class Images {
    * @throws AdapterError `unavailable` with the progress while it is fetched, `invalid` when the registry does not give it.
    */
   async fetch(image: string, launchKey: string): Promise<void> {
-    const pull = this.pulls.get(image) ?? this.begin(image);
+    const known = this.pulls.get(image);
+    // What was fetched for others may be out of date by now, and what could not be fetched may be there.
+    const isOwn = known && (!known.isDone || known.waiting.has(launchKey));
+    const pull = isOwn ? known : this.begin(image);
     let timer: NodeJS.Timeout | undefined;
     const pause = new Promise<false>((resolve) => {
       timer = setTimeout(resolve, patienceMs, false);
@@ -50,25 +55,24 @@ export class Images {
     const isDone = await Promise.race([pull.done.then(() => true), pause]);
     clearTimeout(timer);
     if (!isDone) {
-      const keys = this.waiting.get(image) ?? new Set();
-      this.waiting.set(image, keys.add(launchKey));
+      pull.waiting.add(launchKey);
       throw new AdapterError('unavailable', `The image ${image} is being fetched${progressOf(pull)}.`);
     }
-    if (this.pulls.get(image) === pull) this.pulls.delete(image);
+    pull.waiting.delete(launchKey);
+    if (pull.waiting.size === 0 && this.pulls.get(image) === pull) this.pulls.delete(image);
     if (pull.failure !== undefined) throw failureOf(image, pull.failure);
     this.refreshed.add(launchKey);
   }
 
   private begin(image: string): Pull {
-    const pull: Pull = { done: Promise.resolve(), layers: new Map(), status: '' };
+    const pull: Pull = { done: Promise.resolve(), layers: new Map(), waiting: new Set(), status: '', isDone: false };
     const done = this.follow(image, pull)
       .catch((error: unknown) => {
         pull.failure = error;
       })
       .finally(() => {
-        const keys = this.waiting.get(image);
-        this.waiting.delete(image);
-        if (keys) this.ready([...keys]);
+        pull.isDone = true;
+        if (pull.waiting.size > 0) this.ready([...pull.waiting]);
       });
     const begun = Object.assign(pull, { done });
     this.pulls.set(image, begun);

@@ -170,6 +170,33 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
     }
   });
 
+  test('an image that was fetched for a launch which did not come back is fetched anew for the next one', async () => {
+    const registry = await Registry.open(busyboxArchive('old'));
+    try {
+      await inWorld(async (world) => {
+        const resourceDetails = { image: `${registry.address}/one:1`, pull_policy: 'always' };
+        const left = specificationOf(world, 'true', { resourceDetails });
+        const watching = new AbortController();
+        const ready = new Promise<void>((resolve) => {
+          world.resource.watch((keys) => keys.includes(left.launchKey) && resolve(), watching.signal);
+        });
+        const isFetching = { kind: 'unavailable', message: expect.stringContaining('is being fetched') };
+        await expect(world.resource.launch(left)).rejects.toMatchObject(isFetching);
+        registry.release();
+        await ready;
+        watching.abort();
+        registry.replace(busyboxArchive('new'));
+        const next = specificationOf(world, 'cat /version', { resourceDetails });
+        await launchUntilKnown(world.resource, next);
+        await ended(world.resource, next);
+        expect(await outputOf(world.resource, next)).toBe('new\n');
+      }, busybox);
+    } finally {
+      registry.release();
+      registry.close();
+    }
+  });
+
   test('kill -9 of the daemon: nothing is known until it is back, then everything is as it was', () =>
     inWorld(async (world) => {
       const goesOn = specificationOf(world, 'while :; do echo beat >> beats; sleep 0.2; done');
@@ -217,9 +244,9 @@ async function launchUntilKnown(resource: Resource, specification: LaunchSpecifi
   });
 }
 
-/** The files of an image: a shell, in one program. */
-function busyboxArchive(): Buffer {
+/** The files of an image: a shell, in one program, and its version. */
+function busyboxArchive(version = ''): Buffer {
   const script =
-    'd=$(mktemp -d); mkdir -p $d/bin $d/tmp; cp /usr/bin/busybox $d/bin/busybox; for a in $(busybox --list); do [ $a = busybox ] || ln -s busybox $d/bin/$a; done; tar -C $d -cf - --numeric-owner --owner=0 --group=0 .; rm -rf $d';
-  return execFileSync('/bin/sh', ['-c', script], { maxBuffer: 64 * 1024 * 1024 });
+    'd=$(mktemp -d); mkdir -p $d/bin $d/tmp; cp /usr/bin/busybox $d/bin/busybox; for a in $(busybox --list); do [ $a = busybox ] || ln -s busybox $d/bin/$a; done; echo "$1" > $d/version; tar -C $d -cf - --numeric-owner --owner=0 --group=0 .; rm -rf $d';
+  return execFileSync('/bin/sh', ['-c', script, 'archive', version], { maxBuffer: 64 * 1024 * 1024 });
 }
