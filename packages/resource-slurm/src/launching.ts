@@ -21,10 +21,11 @@ export class Launching {
 
   /** @throws AdapterError `conflict` when the key was stopped before. */
   async launch(specification: LaunchSpecification, options: Submission['options']): Promise<JobClaim> {
-    const { records, transport, step } = this.parts;
+    const { records, transport, ports, step } = this.parts;
     const { launchKey } = specification;
     const claim = (await records.claim(launchKey)) ?? (await this.submit(specification, options));
     if (claim.kind === 'never') {
+      await ports.free(launchKey);
       throw new AdapterError('conflict', 'The job was stopped before it was launched.');
     }
     if (!(await records.isReleased(launchKey))) {
@@ -41,7 +42,7 @@ export class Launching {
     const { records, transport, ports, addresses, step } = this.parts;
     const { launchKey, account } = specification;
     const name = jobNameOf(launchKey);
-    const port = specification.session ? await ports.assign(launchKey) : null;
+    const port = specification.session ? await step('launch.port', () => ports.assign(launchKey)) : null;
     const isFirst = await step('launch.intend', () => records.intend(launchKey));
     // In doubt the cluster is asked before anything is submitted again.
     const found = isFirst ? [] : await step('launch.find', () => transport.named(name));
@@ -54,8 +55,7 @@ export class Launching {
         try {
           return await transport.submit({ name, account, script, options });
         } catch (error) {
-          // Slurm keeps some of what it refuses in its queue.
-          if (AdapterError.is(error, 'invalid')) await this.withdrawAll(specification);
+          if (AdapterError.is(error, 'invalid')) await this.giveUp(specification);
           if (error instanceof NothingSubmitted) await records.unintend(launchKey);
           throw error;
         }
@@ -73,17 +73,28 @@ export class Launching {
     const claim = await records.claim(launchKey);
     if (claim) return claim;
     const sinceMs = await records.intendedSinceMs(launchKey);
-    if (sinceMs < doubtMs) throw new AdapterError('unavailable', 'The job is being submitted; its answer is awaited.');
+    if (sinceMs === undefined || sinceMs < doubtMs)
+      throw new AdapterError('unavailable', 'The job is being submitted; its answer is awaited.');
     const message =
       'The answer to the submission of the job was lost, and the cluster cannot be asked for it: it is not submitted again. Should it run all the same, it ends at its time limit.';
     throw new AdapterError('invalid', message);
   }
 
-  /** Takes what waits under a name, and shall not run, out of the queue. */
-  private async withdrawAll({ launchKey, account }: LaunchSpecification): Promise<void> {
-    const { records, transport } = this.parts;
-    const jobs = await transport.named(jobNameOf(launchKey));
-    if (jobs === null) return records.unintend(launchKey);
+  /** Whether a launch of this key, in whatever process, may yet claim it. */
+  async isUnderWay(launchKey: string): Promise<boolean> {
+    const sinceMs = await this.parts.records.intendedSinceMs(launchKey);
+    return sinceMs !== undefined && sinceMs < doubtMs;
+  }
+
+  /** After a refusal: nothing waits under the name, and nothing is kept for it. */
+  private async giveUp({ launchKey, account }: LaunchSpecification): Promise<void> {
+    const { records, transport, ports } = this.parts;
+    // Slurm keeps some of what it refuses in its queue.
+    const jobs = (await transport.named(jobNameOf(launchKey))) ?? [];
     for (const job of jobs.filter((each) => phaseOf(each) === 'waiting')) await transport.withdraw({ ...job, account });
+    // Unless another call has got further meanwhile.
+    if ((await records.claim(launchKey))?.kind === 'job') return;
+    await ports.free(launchKey);
+    await records.unintend(launchKey);
   }
 }

@@ -100,11 +100,11 @@ export class Observing {
   }
 
   private async observationOf(launch: LaunchReference, claim: JobClaim, job: ClusterJob): Promise<Observation> {
-    const { records, transport } = this.parts;
+    const { records, transport, ports } = this.parts;
     const { launchKey } = launch;
     const named = launchedOf(claim);
     const phase = phaseOf(job);
-    if (phase === 'ended') return { kind: 'ended', ...named, ...(await this.finish(launch, claim, job)) };
+    if (phase === 'ended') return { kind: 'ended', ...named, ...(await this.finish(launch, job)) };
     if (phase === 'waiting') {
       const reason = reasonInWords(job.reason);
       if (impossible.has(job.reason)) {
@@ -119,7 +119,9 @@ export class Observing {
           coreHours: 0,
           gpuHours: 0,
         };
-        return { kind: 'ended', ...named, ...(await records.endOnce(launchKey, end)) };
+        const first = await records.endOnce(launchKey, end);
+        await ports.free(launchKey);
+        return { kind: 'ended', ...named, ...first };
       }
       return {
         kind: 'pending',
@@ -150,7 +152,7 @@ export class Observing {
   }
 
   /** Writes down for ever how a job ended. */
-  private async finish(launch: LaunchReference, claim: JobClaim, job: ClusterJob): Promise<LaunchEnd> {
+  private async finish(launch: LaunchReference, job: ClusterJob): Promise<LaunchEnd> {
     const { records, ports } = this.parts;
     const { launchKey } = launch;
     const [stop, output] = await Promise.all([
@@ -161,7 +163,7 @@ export class Observing {
     const hasOutput = output !== 'is not there yet';
     if (typeof output === 'object') await output.close();
     const end = await records.endOnce(launchKey, endOfJob(job, stop !== undefined, hasOutput));
-    if (claim.port !== null) await ports.free(claim.port, launchKey);
+    await ports.free(launchKey);
     this.forget(launchKey);
     return end;
   }
@@ -173,7 +175,7 @@ export class Observing {
   ): Promise<ReadonlyMap<string, Observation>> {
     const answers = new Map<string, Observation>();
     if (missing.length === 0) return answers;
-    const { transport, step } = this.parts;
+    const { transport, ports, step } = this.parts;
     let past: readonly ClusterJob[];
     try {
       const ids = missing.map(({ claim }) => claim.id);
@@ -187,13 +189,17 @@ export class Observing {
       const { launchKey } = launch;
       const job = past.find(({ id, name }) => id === claim.id && name === jobNameOf(launchKey));
       if (job && phaseOf(job) === 'ended') {
-        answers.set(launchKey, { kind: 'ended', ...launchedOf(claim), ...(await this.finish(launch, claim, job)) });
+        answers.set(launchKey, { kind: 'ended', ...launchedOf(claim), ...(await this.finish(launch, job)) });
         continue;
       }
       const since = this.missingSince.get(launchKey) ?? performance.now();
       this.missingSince.set(launchKey, since);
       const reason = 'The cluster does not list the job, and its accounting has no end of it; it is asked once more.';
-      answers.set(launchKey, performance.now() - since >= missingMs ? { kind: 'absent' } : { kind: 'unknown', reason });
+      if (performance.now() - since < missingMs) answers.set(launchKey, { kind: 'unknown', reason });
+      else {
+        await ports.free(launchKey);
+        answers.set(launchKey, { kind: 'absent' });
+      }
     }
     return answers;
   }

@@ -35,10 +35,10 @@ export class Records {
     return this.writeOnce(join(this.root, launchKey), 'intent', '');
   }
 
-  /** Milliseconds since {@link intend}. */
-  async intendedSinceMs(launchKey: string): Promise<number> {
+  /** Milliseconds since {@link intend}; nothing where that was not noted, or was taken back. */
+  async intendedSinceMs(launchKey: string): Promise<number | undefined> {
     const intent = await unlessMissing(stat(join(this.root, launchKey, 'intent')));
-    return intent ? Math.max(0, Date.now() - intent.mtimeMs) : 0;
+    return intent && Math.max(0, Date.now() - intent.mtimeMs);
   }
 
   /** Takes {@link intend} back: the cluster surely has no job for this key. */
@@ -111,17 +111,53 @@ export class Records {
     return (await this.end(launchKey)) ?? end;
   }
 
-  /** Gives a port to a key, unless another has it. */
+  /** The port of a key's session. */
+  async port(launchKey: string): Promise<number | undefined> {
+    return this.read<number>(launchKey, 'port');
+  }
+
+  /** Makes this the port of the key's session, unless it has one; returns the one that holds. */
+  async portOnce(launchKey: string, port: number): Promise<number> {
+    await this.writeOnce(join(this.root, launchKey), 'port', JSON.stringify(port));
+    return (await this.port(launchKey)) ?? port;
+  }
+
+  /** Ports that a key has taken, or was about to take. */
+  async portsTakenBy(launchKey: string): Promise<number[]> {
+    return (await this.names(launchKey)).flatMap((name) => /^port-(\d+)$/.exec(name)?.[1] ?? []).map(Number);
+  }
+
+  /** Ports that any key has. */
+  async takenPorts(): Promise<ReadonlySet<number>> {
+    return new Set((await this.names('ports')).map(Number));
+  }
+
+  /** Gives a port to a key, unless another has it. It is noted under the key first, so that {@link freePorts} finds it whatever was broken off. */
   async takePort(port: number, launchKey: string): Promise<boolean> {
     const ports = join(this.root, 'ports');
+    await this.writeOnce(join(this.root, launchKey), `port-${port}`, 'true');
     if (await this.writeOnce(ports, String(port), JSON.stringify(launchKey))) return true;
     const holder: unknown = await readJson(join(ports, String(port)));
-    return holder === launchKey;
+    if (holder === launchKey) return true;
+    await rm(join(this.root, launchKey, `port-${port}`), { force: true });
+    return false;
   }
 
   async freePort(port: number, launchKey: string): Promise<void> {
     const path = join(this.root, 'ports', String(port));
     if ((await readJson(path)) === launchKey) await rm(path, { force: true });
+    await rm(join(this.root, launchKey, `port-${port}`), { force: true });
+  }
+
+  /** Frees all ports of a key, which has none afterwards. */
+  async freePorts(launchKey: string): Promise<void> {
+    await rm(join(this.root, launchKey, 'port'), { force: true });
+    for (const port of await this.portsTakenBy(launchKey)) await this.freePort(port, launchKey);
+  }
+
+  /** Whether anything is kept of a key. */
+  async knows(launchKey: string): Promise<boolean> {
+    return (await unlessMissing(stat(join(this.root, launchKey)))) !== undefined;
   }
 
   async remove(launchKey: string): Promise<void> {
@@ -129,6 +165,10 @@ export class Records {
     const away = join(this.root, `removed-${launchKey}-${randomBytes(4).toString('hex')}`);
     await unlessMissing(rename(join(this.root, launchKey), away));
     await rm(away, { recursive: true, force: true });
+  }
+
+  private async names(directory: string): Promise<readonly string[]> {
+    return (await unlessMissing(readdir(join(this.root, directory)))) ?? [];
   }
 
   private async read<T>(launchKey: string, name: string): Promise<T | undefined> {

@@ -134,8 +134,12 @@ export class SlurmResource implements Resource {
     const { records, ports, step } = this.parts;
     const { launchKey } = launch;
     const claim = await records.claim(launchKey);
-    if (!claim) return;
-    if (claim.kind === 'job' && !(await records.end(launchKey))) {
+    if (!(await records.knows(launchKey))) return;
+    // What is kept of it keeps that launch from starting a job that nobody follows.
+    if (claim?.kind !== 'job' && (await this.launching.isUnderWay(launchKey))) {
+      throw new AdapterError('unavailable', 'The job may still be on its way to the cluster; its answer is awaited.');
+    }
+    if (claim?.kind === 'job' && !(await records.end(launchKey))) {
       const seen = (await this.observe([launch], signal)).get(launchKey);
       if (seen?.kind === 'unknown') throw new AdapterError('unavailable', seen.reason);
       if (seen?.kind === 'pending' || seen?.kind === 'running') {
@@ -143,7 +147,7 @@ export class SlurmResource implements Resource {
       }
     }
     await step('forget.output', () => removeJobFile(launch, outputName));
-    if (claim.kind === 'job' && claim.port !== null) await ports.free(claim.port, launchKey);
+    await ports.free(launchKey);
     await step('forget.records', () => records.remove(launchKey));
     this.observing.forget(launchKey);
   }

@@ -7,17 +7,17 @@ import { jobNameOf } from './transport.js';
 
 /** Stops jobs: one that waits is taken out of the queue; one that runs gets a TERM first, and a KILL when it was first asked to stop long enough ago. */
 export class Stopping {
-  constructor(private readonly parts: Pick<SlurmResourceParts, 'records' | 'transport' | 'step'>) {}
+  constructor(private readonly parts: Pick<SlurmResourceParts, 'records' | 'transport' | 'ports' | 'step'>) {}
 
   async stop(launch: LaunchReference, graceMs: number): Promise<void> {
-    const { records, transport, step } = this.parts;
+    const { records, transport, ports, step } = this.parts;
     const { launchKey } = launch;
-    const known = await records.claim(launchKey);
+    let known = await records.claim(launchKey);
     if (!known && launch.handle === null) {
-      const claim = await step('stop.never', () => records.claimOnce(launchKey, { kind: 'never' }));
-      if (claim.kind === 'never') return;
+      known = await step('stop.never', () => records.claimOnce(launchKey, { kind: 'never' }));
     }
-    if (known?.kind === 'never' || (await records.end(launchKey))) return;
+    if (known?.kind === 'never') return ports.free(launchKey);
+    if (await records.end(launchKey)) return;
     const wanted = async () => {
       const job = await wantedOf(records, launch);
       return job ? [job] : [];

@@ -72,6 +72,27 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     expect(held.trim()).toBe('');
   });
 
+  test('a session whose submit was answered to nobody is reached at the port that its job was told', async () => {
+    const { resource, link, node } = world;
+    const script = `const server = require('node:net').createServer().listen(process.env.UWS_PORT, () => {
+  require('node:fs').writeFileSync(process.env.UWS_REPORT + '.new', [process.env.UWS_SECRET, process.env.UWS_PORT, '/\\n'].join(' '));
+  require('node:fs').renameSync(process.env.UWS_REPORT + '.new', process.env.UWS_REPORT);
+});`;
+    const session = { secret: 's'.repeat(43) };
+    // With it the addresses of the nodes are known: the next question is the submit.
+    await resource.launch(specificationOf(world, 'true', { session }));
+    const specification = specificationOf(world, '', { command: [node, '-e', script], session });
+    link.loseAnswers(1);
+    await expect(resource.launch(specification)).rejects.toMatchObject({ kind: 'unavailable' });
+    expect((await observe(resource, specification)).kind).toBe('absent');
+    await resource.launch(specification);
+    await vi.waitFor(async () => {
+      expect(await until(resource, specification, 'running')).toHaveProperty('session');
+    }, 60_000);
+    await resource.stop(referenceTo(specification), 0);
+    await until(resource, specification, 'ended');
+  });
+
   test('what can never run is refused with the reason of the scheduler', async () => {
     const { resource } = world;
     const tooMuch = specificationOf(world, 'true', { limits: { memoryMb: 900_000 } });
