@@ -155,14 +155,14 @@ export class Observing {
   private async finish(launch: LaunchReference, job: ClusterJob): Promise<LaunchEnd> {
     const { records, ports } = this.parts;
     const { launchKey } = launch;
-    const [stop, output] = await Promise.all([
-      records.stopMark(launchKey),
+    const [wasStopped, output] = await Promise.all([
+      records.isStopped(launchKey),
       openJobFile(launch, outputName).catch(() => undefined),
     ]);
     // What cannot be looked at is no proof that nothing was begun.
     const hasOutput = output !== 'is not there yet';
     if (typeof output === 'object') await output.close();
-    const end = await records.endOnce(launchKey, endOfJob(job, stop !== undefined, hasOutput));
+    const end = await records.endOnce(launchKey, endOfJob(job, wasStopped, hasOutput));
     await ports.free(launchKey);
     this.forget(launchKey);
     return end;

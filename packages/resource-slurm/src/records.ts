@@ -14,12 +14,6 @@ export type Claim =
     }
   | { readonly kind: 'never' };
 
-/** When a stop was first asked for, by a clock that nobody sets. */
-export interface StopMark {
-  readonly uptimeMs: number;
-  readonly bootId: string;
-}
-
 /**
  * What must outlive the server: a directory per launch key in a directory of its own, which all replicas share. Files are made whole by a rename or,
  * where only the first may win, by a link.
@@ -75,21 +69,24 @@ export class Records {
     await this.writeOnce(join(this.root, launchKey), 'released', 'true');
   }
 
-  async stopMark(launchKey: string): Promise<StopMark | undefined> {
-    return this.read<StopMark>(launchKey, 'stop');
+  /** Whether a stop was asked for. */
+  async isStopped(launchKey: string): Promise<boolean> {
+    return (await this.names(launchKey)).some((name) => name.startsWith('stop-'));
   }
 
-  /** The first mark that was made. */
-  async markStopped(launchKey: string): Promise<StopMark> {
+  /**
+   * Notes that a stop was asked for. Milliseconds since that was first noted while this machine runs, by a clock that nobody sets: after a new start, and on
+   * another machine, they are counted anew.
+   */
+  async stoppedSinceMs(launchKey: string): Promise<number> {
     const [uptime, bootId] = await Promise.all([
       readFile('/proc/uptime', 'utf8'),
       readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
     ]);
-    const mark = { uptimeMs: Number(uptime.split(' ')[0]) * 1000, bootId: bootId.trim() };
-    await this.writeOnce(join(this.root, launchKey), 'stop', JSON.stringify(mark));
-    const first = (await this.stopMark(launchKey)) ?? mark;
-    // Made before the machine was started anew: the grace begins again.
-    return first.bootId === mark.bootId ? first : mark;
+    const uptimeMs = Number(uptime.split(' ')[0]) * 1000;
+    const name = `stop-${bootId.trim()}`;
+    await this.writeOnce(join(this.root, launchKey), name, JSON.stringify(uptimeMs));
+    return uptimeMs - ((await this.read<number>(launchKey, name)) ?? uptimeMs);
   }
 
   /** True the first time. */

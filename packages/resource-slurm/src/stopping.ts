@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { LaunchReference } from '@user-workspaces/contract';
 import { claimOf, wantedOf } from './claims.js';
 import type { SlurmResourceParts } from './parts.js';
@@ -31,13 +30,12 @@ export class Stopping {
     const phase = phaseOf(found);
     const job = { ...found, account: launch.account };
     if (phase === 'ended') return;
-    const mark = await step('stop.mark', () => records.markStopped(launchKey));
+    const sinceMs = await step('stop.mark', () => records.stoppedSinceMs(launchKey));
     if (phase === 'waiting') {
       await step('stop.withdraw', () => transport.withdraw(job));
       return;
     }
-    const uptimeMs = Number((await readFile('/proc/uptime', 'utf8')).split(' ')[0]) * 1000;
-    if (uptimeMs - mark.uptimeMs >= graceMs) {
+    if (sinceMs >= graceMs) {
       await step('stop.kill', () => transport.signal(job, 'KILL'));
       return;
     }
