@@ -5,7 +5,7 @@ import type { SlurmResourceParts } from './parts.js';
 import type { Claim } from './records.js';
 import { startScript } from './script.js';
 import { phaseOf } from './states.js';
-import { jobNameOf, NothingSubmitted, type Submission } from './transport.js';
+import { type JobReference, jobNameOf, NothingSubmitted, type Submission } from './transport.js';
 
 /** How long a submission may be under way: well over the time that an answer may take. */
 const doubtMs = 120_000;
@@ -21,24 +21,39 @@ export class Launching {
 
   /** @throws AdapterError `conflict` when the key was stopped before. */
   async launch(specification: LaunchSpecification, options: Submission['options']): Promise<JobClaim> {
-    const { records, transport, ports, step } = this.parts;
-    const { launchKey } = specification;
-    const claim = (await records.claim(launchKey)) ?? (await this.submit(specification, options));
+    const { records, ports, step } = this.parts;
+    const { launchKey, account } = specification;
+    const known = await records.claim(launchKey);
+    const { claim, isOurs } = known ? { claim: known, isOurs: false } : await this.submit(specification, options);
     if (claim.kind === 'never') {
       await ports.free(launchKey);
       throw new AdapterError('conflict', 'The job was stopped before it was launched.');
     }
-    if (!(await records.isReleased(launchKey))) {
-      await step('launch.release', () =>
-        transport.release({ id: claim.id, name: jobNameOf(launchKey), account: specification.account }),
-      );
-      await step('launch.released', () => records.setReleased(launchKey));
-    }
+    if (await records.isReleased(launchKey)) return claim;
+    const job = { id: claim.id, name: jobNameOf(launchKey), account };
+    const phase = isOurs ? 'waiting' : await this.phaseOfClaimed(job);
+    // It is not submitted again, since nobody knows whether it ran: who looks for it finds it absent, and the server calls it lost.
+    if (phase === undefined) return claim;
+    if (phase === 'waiting') await step('launch.release', () => this.parts.transport.release(job));
+    await step('launch.released', () => records.setReleased(launchKey));
     return claim;
   }
 
+  /** How far a job is of which only the claim tells. Nothing where it is not there: a scheduler that crashed may have lost it, and have given its number to somebody else's. */
+  private async phaseOfClaimed({ id, name }: JobReference): Promise<ReturnType<typeof phaseOf> | undefined> {
+    const { transport, step } = this.parts;
+    const jobs = await step('launch.look', () => transport.named(name));
+    // Where jobs cannot be asked for by their names nothing is held.
+    if (jobs === null) return 'running';
+    const found = jobs.find((job) => job.id === id && job.name === name);
+    return found && phaseOf(found);
+  }
+
   /** Finds or makes a job for the key, and claims the key with it. */
-  private async submit(specification: LaunchSpecification, options: Submission['options']): Promise<Claim> {
+  private async submit(
+    specification: LaunchSpecification,
+    options: Submission['options'],
+  ): Promise<{ readonly claim: Claim; readonly isOurs: boolean }> {
     const { records, transport, ports, addresses, step } = this.parts;
     const { launchKey, account } = specification;
     const name = jobNameOf(launchKey);
@@ -46,7 +61,7 @@ export class Launching {
     const isFirst = await step('launch.intend', () => records.intend(launchKey));
     // In doubt the cluster is asked before anything is submitted again.
     const found = isFirst ? [] : await step('launch.find', () => transport.named(name));
-    if (found === null) return this.claimOfAnother(launchKey);
+    if (found === null) return { claim: await this.claimOfAnother(launchKey), isOurs: false };
     const [earliest] = [...found].sort((one, other) => one.id - other.id);
     const id =
       earliest?.id ??
@@ -61,10 +76,10 @@ export class Launching {
         }
       }));
     const claim = await step('launch.claim', () => records.claimOnce(launchKey, { kind: 'job', id, port }));
+    const isOurs = claim.kind === 'job' && claim.id === id;
     // Somebody else was faster: this job was never let go.
-    if (claim.kind === 'never' || claim.id !== id)
-      await step('launch.withdraw', () => transport.withdraw({ id, name, account }));
-    return claim;
+    if (!isOurs) await step('launch.withdraw', () => transport.withdraw({ id, name, account }));
+    return { claim, isOurs };
   }
 
   /** Of a key that somebody has begun to submit where jobs cannot be asked for by their names: it is never submitted again. */

@@ -5,10 +5,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { missingForSlurm, type SlurmCluster, startSlurmCluster } from '../../../test/backends/slurm/cluster.js';
 import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
+import { Records } from '../src/records.js';
 import { until } from './launches.js';
-import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
-
-const stranger = 'uwsslurm2';
+import { jobUser, openSlurmWorld, type SlurmWorld, stranger } from './world.js';
 
 // What only a cluster can do to a job. One after the other: they stop what others would need.
 
@@ -311,6 +310,50 @@ setInterval(() => require('node:fs').existsSync('let-go') && server.close(), 50)
       expect(hours).toBeGreaterThan(0);
       expect(end).toMatchObject({ exitCode: 7, cause: 'exited', handle, coreHours: hours * 2, gpuHours: hours });
     }
+  });
+
+  test('a job whose number the cluster has given to somebody else is not let go in its place: it is lost, and starts no second time', async () => {
+    const { resource, make } = world;
+    const foreign = await submit(stranger, '--hold', '--job-name=of-another', '--wrap=sleep 600');
+    try {
+      const specification = specificationOf(world, 'touch started-again');
+      // As a controller leaves it that forgot the job in its crash, before it was let go.
+      const records = new Records(world.recordsDirectory);
+      await records.claimOnce(specification.launchKey, { kind: 'job', id: Number(foreign), port: null });
+      for (const instance of [resource, await make()]) {
+        expect(await instance.launch(specification)).toEqual({ handle: foreign, resourceJobId: Number(foreign) });
+      }
+      expect(await cluster.run('squeue', '--noheader', `--jobs=${foreign}`, '--format=%j %r')).toBe(
+        'of-another JobHeldUser\n',
+      );
+      const own = await cluster.run('squeue', '--noheader', '--states=all', `--name=uws-${specification.launchKey}`);
+      expect(own).toBe('');
+      expect((await observe(resource, specification)).kind).toBe('unknown');
+      await vi.waitFor(async () => expect(await observe(resource, specification)).toEqual({ kind: 'absent' }), 30_000);
+    } finally {
+      await cluster.run('scancel', foreign);
+    }
+  });
+
+  test('a launch that was broken off between its claim and its release is let go by the next', async () => {
+    const { make, resource, workspacePath } = world;
+    const specification = specificationOf(world, 'echo started >> let-go-once');
+    let crashed: (() => void) | undefined;
+    const crash = new Promise<void>((resolve) => {
+      crashed = resolve;
+    });
+    const stepping = await make({
+      steps: async (name) => {
+        if (name !== 'launch.release:before') return;
+        crashed?.();
+        await new Promise(() => {});
+      },
+    });
+    stepping.launch(specification).catch(() => {});
+    await crash;
+    await resource.launch(specification);
+    expect(await until(resource, specification, 'ended')).toMatchObject({ exitCode: 0 });
+    expect(await readFile(`${workspacePath}/let-go-once`, 'utf8')).toBe('started\n');
   });
 
   test('a controller that is killed changes nothing; afterwards the truth is known', async () => {

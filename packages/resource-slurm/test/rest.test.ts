@@ -10,9 +10,10 @@ import {
 } from '../../../test/backends/slurm/cluster.js';
 import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
+import { Records } from '../src/records.js';
 import { Rest } from '../src/rest/transport.js';
 import { until } from './launches.js';
-import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
+import { jobUser, openSlurmWorld, type SlurmWorld, stranger } from './world.js';
 
 // What slurmrestd makes of jobs, in each version that the installed one speaks, and what becomes of jobs without it.
 
@@ -21,7 +22,7 @@ vi.setConfig({ testTimeout: 120_000 });
 describeUnless(missingForSlurm(), 'slurmrestd', () => {
   let cluster: SlurmCluster;
   beforeAll(async () => {
-    cluster = await startSlurmCluster([jobUser]);
+    cluster = await startSlurmCluster([jobUser, stranger]);
   }, 900_000);
   afterAll(() => cluster?.down(), 120_000);
   afterEach(() => {
@@ -149,6 +150,22 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
       expect(await readFile(`${workspacePath}/once`, 'utf8')).toBe('started\n');
       const name = `uws-${specification.launchKey}`;
       expect((await cluster.run('squeue', '--noheader', '--states=pending', `--name=${name}`)).trim()).toBe('');
+    });
+
+    test('a job whose number the cluster has given to somebody else is neither let go nor renamed in its place', async () => {
+      const { resource, recordsDirectory } = world;
+      const words = ['--parsable', '--hold', '--job-name=of-another', '--output=/dev/null', '--wrap=sleep 600'];
+      const environment = ['env', `SLURM_CONF=${cluster.slurmConf}`];
+      const foreign = (
+        await cluster.run('runuser', '-u', stranger, '--', ...environment, 'sbatch', '--chdir=/', ...words)
+      ).trim();
+      onTestFinished(async () => void (await cluster.run('scancel', foreign)));
+      const specification = specificationOf(world, 'true');
+      const records = new Records(recordsDirectory);
+      await records.claimOnce(specification.launchKey, { kind: 'job', id: Number(foreign), port: null });
+      expect(await resource.launch(specification)).toMatchObject({ handle: foreign });
+      const seen = await cluster.run('squeue', '--noheader', `--jobs=${foreign}`, '--format=%j %r');
+      expect(seen).toBe('of-another JobHeldUser\n');
     });
 
     test('tokens that are too old, or signed with another key, change nothing; then they are made anew', async () => {

@@ -12,6 +12,8 @@ import {
 import { createSlurmResource, type SlurmResourceOptions } from '../src/index.js';
 
 export const jobUser = 'uwsslurm1';
+/** Another account of the cluster. */
+export const stranger = 'uwsslurm2';
 
 export function accountOf(name: string): Account {
   const id = (option: string) => Number(execFileSync('id', [option, name], { encoding: 'utf8' }));
@@ -21,6 +23,7 @@ export function accountOf(name: string): Account {
 /** A world of the kit on a cluster, and its own way there. */
 export interface SlurmWorld extends ResourceWorld {
   readonly link: SlurmLink;
+  readonly recordsDirectory: string;
   make(options?: Partial<SlurmResourceOptions>): Promise<Resource>;
 }
 
@@ -72,6 +75,7 @@ export async function openSlurmWorld(cluster: SlurmCluster, restPort?: number): 
     openStepping: (steps) => make({ steps }),
     make,
     link,
+    recordsDirectory,
     account,
     workspacePath,
     node: process.execPath,
