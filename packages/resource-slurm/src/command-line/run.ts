@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
 import type { Account } from '@user-workspaces/contract';
+import { quote } from '@user-workspaces/launch';
 import { unavailable } from '../transport.js';
 
 /** How the commands of Slurm are run. */
 export interface CommandLineOptions {
-  /** Put before every command, such as `['ssh', 'login.example.org']`. */
+  /** Put before every command, such as `['ssh', 'login.example.org']` or `['timeout', '60', 'ssh', 'login.example.org']`: a word `ssh` is taken for that program. */
   readonly prefix?: readonly string[];
   /**
    * Put before the commands that an account gives, after {@link prefix}: `{account}` and `{uid}` are replaced, as in `['runuser', '-u', '{account}', '--']`.
@@ -37,8 +38,7 @@ export async function runCommand(
   signal?.throwIfAborted();
   const fill = (word: string) =>
     word.replaceAll('{account}', account?.name ?? '').replaceAll('{uid}', String(account?.uid ?? ''));
-  const command = [
-    ...(account ? (accountPrefix ?? []).map(fill) : []),
+  const bare = [
     'env',
     // Times in seconds since 1970, whatever the zones of the machines.
     'SLURM_TIME_FORMAT=%s',
@@ -46,10 +46,8 @@ export async function runCommand(
     binDirectory === undefined ? program : `${binDirectory}/${program}`,
     ...words,
   ];
-  // What ssh is given passes through a shell on the other side.
-  const rest =
-    basename(prefix[0] ?? '') === 'ssh' ? command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`) : command;
-  const [file = 'env', ...argv] = [...prefix, ...rest];
+  const asAccount = account ? [...(accountPrefix ?? []).map(fill), ...throughShells(accountPrefix, bare)] : bare;
+  const [file = 'env', ...argv] = [...prefix, ...throughShells(prefix, asAccount)];
   const changesUser = account && accountPrefix === undefined && prefix.length === 0 && process.geteuid?.() === 0;
   const identity =
     changesUser && account.uid !== null && account.gid !== null ? { uid: account.uid, gid: account.gid } : {};
@@ -78,6 +76,12 @@ export async function runCommand(
       else resolve({ code, stdout, stderr });
     });
   });
+}
+
+/** Words as they must be given behind a prefix: each ssh in it, wherever it stands, hands them to a shell on the other side. */
+function throughShells(prefix: readonly string[] = [], words: readonly string[]): readonly string[] {
+  const shells = prefix.filter((word) => basename(word) === 'ssh');
+  return shells.reduce((given) => given.map(quote), words);
 }
 
 /** What Slurm's commands say when the answer is not the scheduler's. */
