@@ -91,6 +91,10 @@ function causeOf(job: ClusterJob, wasStopped: boolean, hasOutput: boolean): [Lau
       if (job.node === null || job.reason === 'BadConstraints') {
         return ['launch_failed', `The cluster could not start the job: ${reasonInWords(job.reason)}`];
       }
+      // The node's own failure, such as of its prolog or of a user that it does not know: the script was never begun.
+      if (job.reason === 'JobLaunchFailure' && !hasOutput) {
+        return ['launch_failed', `The job could not begin on ${node}: ${reasonInWords(job.reason)}`];
+      }
       if (job.state !== 'COMPLETED' && !hasOutput) {
         const words = `The job could not begin on ${node}: its workspace cannot be entered or written there. Is it shared with the nodes of the cluster?`;
         return ['launch_failed', words];
@@ -126,7 +130,7 @@ const reasons: Readonly<Record<string, string>> = {
   BadConstraints: 'No node of the cluster has what it asks for.',
   Licenses: 'It waits for a licence.',
   NodeDown: 'A node that it needs is down.',
-  JobLaunchFailure: 'The node could not launch it.',
+  JobLaunchFailure: 'The node could not launch it; the log of its slurmd says why.',
 };
 
 /** A reason of the scheduler as a sentence for the user, with the scheduler's own word. */

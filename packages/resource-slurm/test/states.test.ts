@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { endOfJob } from '../src/states.js';
+import type { ClusterJob } from '../src/transport.js';
+
+const failed: ClusterJob = {
+  ...{ id: 1, name: 'uws-1', state: 'FAILED', reason: 'NonZeroExitCode', waitStatus: 256, node: 'node1' },
+  ...{ submittedAtMs: 1000, startedAtMs: 2000, endedAtMs: 3000, cpus: 1, gpus: null },
+};
+
+test('a job that its node could not launch says so, in the words of the scheduler', () => {
+  expect(endOfJob({ ...failed, reason: 'JobLaunchFailure' }, false, false)).toMatchObject({
+    cause: 'launch_failed',
+    exitCode: null,
+    reason:
+      'The job could not begin on node1: The node could not launch it; the log of its slurmd says why. (JobLaunchFailure)',
+  });
+  expect(endOfJob(failed, false, false)).toMatchObject({
+    cause: 'launch_failed',
+    reason: expect.stringContaining('Is it shared with the nodes of the cluster?'),
+  });
+  expect(endOfJob(failed, false, true)).toMatchObject({ cause: 'exited', exitCode: 1 });
+});
