@@ -33,10 +33,20 @@ export class Observing {
     if (launches.length === 0) return answers;
     const { transport, step } = this.parts;
     const jobs = new Map<string, ClusterJob[]>();
+    /** Why nothing is known of single jobs, by their names. */
+    const unanswered = new Map<string, string>();
     const known = launches.filter(({ launchKey }) => isLaunchKey(launchKey));
     const names = known.length > few ? [] : known.map(({ launchKey }) => jobNameOf(launchKey));
     try {
-      for (const job of await step('observe.list', () => transport.list(() => this.wanted(known), signal, names))) {
+      const listed = await step('observe.list', () =>
+        transport.list(
+          () => this.wanted(known),
+          signal,
+          names,
+          ({ name }, why) => void unanswered.set(name, why),
+        ),
+      );
+      for (const job of listed) {
         jobs.set(job.name, [...(jobs.get(job.name) ?? []), job]);
       }
     } catch (error) {
@@ -53,6 +63,8 @@ export class Observing {
     const missing: { launch: LaunchReference; claim: JobClaim }[] = [];
     const look = async (launch: LaunchReference): Promise<void> => {
       const { launchKey } = launch;
+      const why = unanswered.get(jobNameOf(launchKey));
+      if (why !== undefined) return void answers.set(launchKey, { kind: 'unknown', reason: why });
       const answer = await this.observeOne(launch, jobs.get(jobNameOf(launchKey)) ?? [], readClaim).catch(
         (error: unknown): Observation => ({
           kind: 'unknown',

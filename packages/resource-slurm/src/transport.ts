@@ -47,11 +47,13 @@ export interface Transport {
    * one, those that are wanted.
    *
    * @param names Where only a few are looked for: jobs of other names may be left out, and, until the next whole list, within about a minute, such as bear a name but are not wanted.
+   * @param unanswered Told of each wanted job of which alone nothing is known; without it nothing is known of any.
    */
   list(
     wanted: () => Promise<readonly JobReference[]>,
     signal?: AbortSignal,
     names?: readonly string[],
+    unanswered?: (job: JobReference, why: string) => void,
   ): Promise<readonly ClusterJob[]>;
   /** Jobs of this name; `null` where jobs cannot be asked for by their names. */
   named(name: string): Promise<readonly ClusterJob[] | null>;

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import {
   missingForSlurm,
   openRestLink,
@@ -12,7 +12,7 @@ import { observe, referenceTo, specificationOf } from '../../../test/support/lau
 import { describeUnless } from '../../../test/support/requirements.js';
 import type { SlurmResourceOptions } from '../src/index.js';
 import { until } from './launches.js';
-import { jobUser, openSlurmWorld, type SlurmWorld } from './world.js';
+import { accountOf, jobUser, openSlurmWorld, type SlurmWorld, stranger } from './world.js';
 
 // What a site's gateway makes of jobs: a stand-in for it, in front of a real cluster.
 
@@ -27,7 +27,7 @@ describeUnless(missingForSlurm(), 'the gateway of a site', () => {
   const make = (more: Partial<typeof options> = {}) => world.make({ gateway: { ...options, ...more } });
 
   beforeAll(async () => {
-    cluster = await startSlurmCluster([jobUser]);
+    cluster = await startSlurmCluster([jobUser, stranger]);
     gateway = await startSlurmGateway(cluster);
     link = await openRestLink(gateway.port);
     world = await openSlurmWorld(cluster);
@@ -152,6 +152,32 @@ describeUnless(missingForSlurm(), 'the gateway of a site', () => {
     expect(await healthy.check()).toMatchObject({ connected: true });
     const ill = await make({ healthCheckUrl: `${options.url}/elsewhere/` });
     expect(await ill.check()).toMatchObject({ connected: false });
+  });
+
+  test('a user whom the site has removed takes nothing from the others: of his jobs alone nothing is known', async () => {
+    const launching = await make();
+    const account = accountOf(stranger);
+    const workspacePath = `${cluster.directory}/workspace-of-another`;
+    await cluster.run('install', '-d', '-o', stranger, workspacePath);
+    const own = specificationOf(world, 'sleep 600');
+    const others = Array.from({ length: 9 }, () => specificationOf({ account, workspacePath }, 'sleep 600'));
+    for (const each of [...others, own]) await launching.launch(each);
+    await until(launching, own, 'running');
+    gateway.removed.add(stranger);
+    onTestFinished(() => void gateway.removed.delete(stranger));
+    // It has no token of the user left.
+    const resource = await make();
+    const seen = await resource.observe([...others, own].map(referenceTo));
+    expect(seen.get(own.launchKey)).toMatchObject({ kind: 'running' });
+    for (const { launchKey } of others) {
+      const reason = expect.stringContaining(`The gateway gives no token for ${stranger}`);
+      expect(seen.get(launchKey)).toMatchObject({ kind: 'unknown', reason });
+    }
+    await expect(resource.stop(referenceTo(own), 0)).resolves.toBeUndefined();
+    await expect(resource.stop(referenceTo(others[0] ?? own), 0)).rejects.toMatchObject({ kind: 'unavailable' });
+    gateway.removed.delete(stranger);
+    for (const each of others) await resource.stop(referenceTo(each), 0);
+    for (const each of [...others, own]) await until(resource, each, 'ended');
   });
 
   test('while the gateway is away nothing is known of jobs, and nothing changes', async () => {

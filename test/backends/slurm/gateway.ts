@@ -13,6 +13,8 @@ export interface SlurmGateway {
   readonly apiToken: string;
   /** What was asked for, in order, such as `GET /getSlurmToken/`. */
   readonly asked: readonly string[];
+  /** Users that the site has removed: they get no token. */
+  readonly removed: Set<string>;
   close(): Promise<void>;
 }
 
@@ -22,6 +24,7 @@ export async function startSlurmGateway(cluster: SlurmCluster): Promise<SlurmGat
   const key = await readFile(`${cluster.directory}/keys/jwt.key`);
   const apiToken = 'token-of-the-portal';
   const asked: string[] = [];
+  const removed = new Set<string>();
   const header = (incoming: IncomingMessage, name: string) => String(incoming.headers[name] ?? '');
 
   const answerTo = async (incoming: IncomingMessage): Promise<readonly [status: number, body: Fields]> => {
@@ -31,6 +34,7 @@ export async function startSlurmGateway(cluster: SlurmCluster): Promise<SlurmGat
     const user = header(incoming, 'slurm-user');
     if (method === 'GET' && url === '/health/') return [200, {}];
     if (method === 'GET' && url === '/getSlurmToken/') {
+      if (removed.has(user)) return [404, { detail: 'Not found.' }];
       const exp = Math.floor(Date.now() / 1000) + Number(header(incoming, 'slurm-lifespan'));
       const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
       const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp, sun: user })}`;
@@ -74,6 +78,7 @@ export async function startSlurmGateway(cluster: SlurmCluster): Promise<SlurmGat
     port,
     apiToken,
     asked,
+    removed,
     async close() {
       server.close();
       server.closeAllConnections();

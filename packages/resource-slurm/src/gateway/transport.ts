@@ -18,6 +18,11 @@ const askedAtOnce = 8;
 /** Answers by which a gateway turns a request away before it does anything about it. */
 const turnedAway = new Set([401, 403, 404, 429]);
 
+/** Whether the gateway itself was not heard: then the network's error is the cause. What it answers for one user says nothing of the jobs of others. */
+function isSilence(error: AdapterError): boolean {
+  return error.cause !== undefined;
+}
+
 /** What the gateway passed on of the cluster's answer. */
 interface GatewayAnswer {
   readonly body: Fields;
@@ -44,12 +49,23 @@ export class Gateway implements Transport {
     });
   }
 
-  async list(wanted: () => Promise<readonly JobReference[]>, signal?: AbortSignal): Promise<readonly ClusterJob[]> {
+  async list(
+    wanted: () => Promise<readonly JobReference[]>,
+    signal?: AbortSignal,
+    _names?: unknown,
+    unanswered?: (job: JobReference, why: string) => void,
+  ): Promise<readonly ClusterJob[]> {
     const references = await wanted();
+    const look = (reference: JobReference) =>
+      this.look(reference, signal).catch((error: unknown) => {
+        if (!unanswered || !AdapterError.is(error) || isSilence(error)) throw error;
+        unanswered(reference, error.message);
+        return [];
+      });
     const jobs: ClusterJob[] = [];
     for (let first = 0; first < references.length; first += askedAtOnce) {
       const some = references.slice(first, first + askedAtOnce);
-      jobs.push(...(await Promise.all(some.map((reference) => this.look(reference, signal)))).flat());
+      jobs.push(...(await Promise.all(some.map(look))).flat());
     }
     return jobs;
   }
