@@ -76,6 +76,7 @@ export interface QuotaDefaults {
 export interface ServerOptions {
   readonly authentication: Authentication;
   readonly accounts: AccountMapping;
+  /** Several servers may share one that can have replicas. What one of them decides about a session holds in the others within 2 s. */
   readonly database: Database;
   /** New workspaces go to the first. */
   readonly storages: readonly [Storage, ...Storage[]];

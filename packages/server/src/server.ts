@@ -34,6 +34,8 @@ import { systemClock } from './system-clock.js';
 
 const day = 24 * 60 * 60 * 1000;
 const refreshRoutesMs = 60_000;
+/** Shorter than a session counts as read, so that the requests to one in use wait for no reading. */
+const checkRoutesMs = 1_500;
 const openedAgainMs = 60_000;
 
 /** A running server: mount it, or serve it. */
@@ -82,7 +84,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const passthroughDomain = options.resources.find((entry) => entry.passthroughDomain)?.passthroughDomain;
   const trustsPeer = addressesWithin(options.trustedProxies ?? []);
   const clientAddressOf = (request: IncomingMessage): string => clientAddress(request, trustsPeer);
-  const directory = new SessionDirectory((jobId) => proxy.closeJob(jobId));
+  const directory = new SessionDirectory(database, (jobId) => proxy.closeJob(jobId));
   const proxy = createSessionProxy({
     routes: directory,
     authenticate: async (token, request) => {
@@ -199,10 +201,15 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     for (const { action, outcome } of audited) metrics.audited(action, outcome);
   });
   await releaseFormerLeases(context);
-  await directory.refresh(context);
-  const refreshing = setInterval(() => {
-    directory.refresh(context).catch((error: unknown) => log.warn({ err: error }, 'sessions could not be read anew'));
-  }, refreshRoutesMs).unref();
+  await directory.refresh();
+  const readAnew = (read: () => Promise<void>, everyMs: number): NodeJS.Timeout =>
+    setInterval(() => {
+      read().catch((error: unknown) => log.warn({ err: error }, 'sessions could not be read anew'));
+    }, everyMs).unref();
+  const refreshing = [
+    readAnew(() => directory.refresh(), refreshRoutesMs),
+    readAnew(() => directory.check(proxy.jobsInUse()), checkRoutesMs),
+  ];
   metrics.gauge('uws_sessions', 'Sessions that can be opened', () => directory.size);
   metrics.gauge('uws_session_requests', 'Requests to sessions under way', () => proxy.metrics().openRequests);
   metrics.gauge('uws_session_sockets', 'WebSockets to sessions', () => proxy.metrics().openSockets);
@@ -248,7 +255,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     },
     setApiClient: (name, clientToken) => setApiClient(context, name, clientToken),
     async close() {
-      clearInterval(refreshing);
+      for (const timer of refreshing) clearInterval(timer);
       streams.close();
       sockets.close();
       surveys.close();

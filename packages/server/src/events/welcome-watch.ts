@@ -69,7 +69,7 @@ export class WelcomeWatch {
   /** Gives a user the ways into sessions again. */
   async admitUser(userId: number): Promise<void> {
     this.#directory.admit(userId);
-    await this.#directory.refresh({ database: this.#database });
+    await this.#directory.refresh();
   }
 
   /** Looks once. Nothing is asked while nobody has anything open. */

@@ -1,5 +1,5 @@
 import { ticketParameter } from '@user-workspaces/schema';
-import type { SessionRoute } from './options.js';
+import type { SessionRoute, SessionRoutes } from './options.js';
 
 /** A session named by a request's address. `base` is the part of its path that names the session: empty where it has a host name of its own. */
 export interface SessionTarget {
@@ -28,26 +28,24 @@ export function sessionBasePath(prefix: string, host: string, jobId: number): st
 /** Base path that an application which keeps it has under a host name of its own. */
 export const domainBasePath = '/passthrough';
 
+/** What an address names, before anybody has looked whether there is such a session. */
+export type SessionAddress =
+  | { readonly form: 'path'; readonly jobId: number; readonly host: string; readonly base: string }
+  | { readonly form: 'domain'; readonly label: string };
+
 /**
- * Finds the session that an address names, from the bytes as they came: nothing is decoded or normalised.
- * `undefined`: not an address of a session; `'unknown'`: one of no session that runs.
+ * Reads an address, from the bytes as they came: nothing is decoded or normalised.
+ * `undefined`: not an address of a session; `'unknown'`: one that no session can have.
  */
-export function findTarget(
-  options: {
-    readonly prefix: string;
-    readonly passthroughDomain?: string;
-    readonly routes: { byJob(id: number): SessionRoute | undefined; byLabel(label: string): SessionRoute | undefined };
-  },
+export function readAddress(
+  options: { readonly prefix: string; readonly passthroughDomain?: string },
   url: string,
   host: string,
-): SessionTarget | 'unknown' | undefined {
+): SessionAddress | 'unknown' | undefined {
   if (options.passthroughDomain !== undefined) {
     const suffix = `.${options.passthroughDomain.toLowerCase()}`;
     const name = host.toLowerCase();
-    if (name.endsWith(suffix)) {
-      const route = options.routes.byLabel(name.slice(0, -suffix.length));
-      return route ? { route, form: 'domain', base: '', tokenOnly: false } : 'unknown';
-    }
+    if (name.endsWith(suffix)) return { form: 'domain', label: name.slice(0, -suffix.length) };
   }
   const start = `${options.prefix}/passthrough/`;
   if (!url.startsWith(start)) return undefined;
@@ -55,9 +53,27 @@ export function findTarget(
   if (hostEnd < 0) return 'unknown';
   const [id] = jobNumber.exec(url.slice(hostEnd + 1, hostEnd + 17)) ?? [];
   if (id === undefined) return 'unknown';
-  const route = options.routes.byJob(Number(id));
-  if (!route || route.host !== url.slice(start.length, hostEnd)) return 'unknown';
   const base = url.slice(0, hostEnd + 1 + id.length);
+  return { form: 'path', jobId: Number(id), host: url.slice(start.length, hostEnd), base };
+}
+
+/** Whatever must be waited for before {@link findTarget}; `undefined` where that is nothing. */
+export function confirmed(routes: SessionRoutes, address: SessionAddress): Promise<void> | undefined {
+  return address.form === 'path' ? routes.confirmJob?.(address.jobId) : routes.confirmLabel?.(address.label);
+}
+
+/** The session that has this address, as far as is known; `'unknown'`: none that runs. */
+export function findTarget(
+  options: { readonly passthroughDomain?: string; readonly routes: SessionRoutes },
+  address: SessionAddress,
+): SessionTarget | 'unknown' {
+  if (address.form === 'domain') {
+    const route = options.routes.byLabel(address.label);
+    return route ? { route, form: 'domain', base: '', tokenOnly: false } : 'unknown';
+  }
+  const { jobId, host, base } = address;
+  const route = options.routes.byJob(jobId);
+  if (!route || route.host !== host) return 'unknown';
   return { route, form: 'path', base, tokenOnly: options.passthroughDomain !== undefined };
 }
 

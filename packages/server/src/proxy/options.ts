@@ -16,12 +16,19 @@ export interface SessionRoute {
 
 /**
  * The running sessions, kept from the rows and never from a request. A route must disappear when its job ends or its owner is
- * deactivated: tickets and cookies are refused from then on. Both look-ups are made on every request, so they must be cheap.
+ * deactivated: tickets and cookies are refused from then on. All are called on every request, so they must be cheap.
  */
 export interface SessionRoutes {
   byJob(jobId: number): SessionRoute | undefined;
   /** The running job whose `sessionLabel(host, port)` this is. */
   byLabel(label: string): SessionRoute | undefined;
+  /**
+   * Before `byJob`: finds out what other processes have decided about the job, where that is not known. Nothing to wait for: `undefined`. A failure is answered 503, as
+   * the port of a job that has ended may be another user's by then.
+   */
+  confirmJob?(jobId: number): Promise<void> | undefined;
+  /** The same before `byLabel`. */
+  confirmLabel?(label: string): Promise<void> | undefined;
 }
 
 /** What passed: a session opened with a ticket, or traffic of one of the kinds that job types tell apart. */
@@ -121,6 +128,8 @@ export interface SessionProxy {
   handle(request: HttpRequest, response: HttpResponse): Promise<boolean>;
   /** The same for Node's `upgrade` event. True: the socket is taken care of. */
   handleUpgrade(request: HttpRequest, socket: Duplex, head: Buffer): boolean;
+  /** The jobs whose sessions are in use, or were within the last minute. */
+  jobsInUse(): number[];
   /** A permission for the job's owner to open the session within 15 minutes. Show it to nobody else. */
   issueTicket(owner: Pick<SessionRoute, 'jobId' | 'userId'>): string;
   /** Where browsers reach a session: `path` begins with a slash and lies below the base path, `/` alone is the base path itself. Add a ticket to `query`. */

@@ -1,7 +1,16 @@
 import { Socket } from 'node:net';
 import { ApiError } from '../http/api-error.js';
 import { full, limitOf, tooMany } from '../limits/limits.js';
-import { applicationPath, findTarget, joinAddress, type SessionTarget, takeTicket } from './addresses.js';
+import {
+  applicationPath,
+  confirmed,
+  findTarget,
+  joinAddress,
+  readAddress,
+  type SessionAddress,
+  type SessionTarget,
+  takeTicket,
+} from './addresses.js';
 import { answer, answerOf, type OwnAnswer } from './answers.js';
 import { judge, sessionCookieFor } from './credentials.js';
 import { Exchange } from './exchange.js';
@@ -18,6 +27,12 @@ import { Seals } from './seals.js';
 import { type Session, SessionTable } from './sessions.js';
 import { responseOn, shakeHands, upgradeFault } from './upgrade.js';
 import { mayOpenSocket, type Visitor, visitorOf } from './visitor.js';
+
+/** A request to a session, of which nothing is known yet but its address. */
+interface Asked {
+  readonly visitor: Visitor | undefined;
+  readonly address: SessionAddress | 'unknown';
+}
 
 /** What was found out about a request that is for a session. */
 interface Visit {
@@ -81,15 +96,22 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     return answerOf(error);
   };
 
-  const visitOf = (request: HttpRequest): Visit | OwnAnswer | undefined => {
+  /** `undefined`: not a request to a session. */
+  const addressOf = (request: HttpRequest): Asked | undefined => {
     const visitor = visitorOf(options, request);
-    const target = findTarget(options, request.url ?? '', visitor?.host ?? '');
-    if (target === undefined) return undefined;
+    const address = readAddress(options, request.url ?? '', visitor?.host ?? '');
+    return address && { visitor, address };
+  };
+
+  const visitOf = async (request: HttpRequest, { visitor, address }: Asked): Promise<Visit | OwnAnswer> => {
     // Before anything else is believed of it: of a head with too many headers the rest is missing.
     const tooMuch = refusalOf(request);
     if (tooMuch) return tooMuch;
     const fault = visitor ? ambiguity(request) : 'A request needs a Host.';
     if (!visitor || fault !== undefined) return { status: 400, code: 'invalid_field', message: fault ?? '' };
+    if (address === 'unknown') return gone;
+    await confirmed(options.routes, address);
+    const target = findTarget(options, address);
     if (target === 'unknown') return gone;
     const { url, ticket } = takeTicket(request.url ?? '');
     return { target, visitor, url, ticket: target.tokenOnly ? undefined : ticket };
@@ -112,7 +134,10 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     return own;
   };
 
-  const serve = async (request: HttpRequest, response: HttpResponse, visit: Visit): Promise<void> => {
+  const serve = async (request: HttpRequest, response: HttpResponse, asked: Asked): Promise<void> => {
+    const visit = await visitOf(request, asked);
+    if (response.destroyed) return;
+    if (!('target' in visit)) return refuse(request, response, visit);
     const { target, visitor, url, ticket } = visit;
     if (request.headers['service-worker'] !== undefined && target.form === 'path' && isOutside(url, target)) {
       const message = 'A service worker can only be registered from an address below the base path of its session.';
@@ -158,9 +183,12 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     }).start();
   };
 
-  const upgrade = async (request: HttpRequest, socket: Socket, head: Buffer, visit: Visit): Promise<void> => {
-    const { target, visitor, url, ticket } = visit;
+  const upgrade = async (request: HttpRequest, socket: Socket, head: Buffer, asked: Asked): Promise<void> => {
     const decline = (own: OwnAnswer): void => refuse(request, responseOn(request, socket, limits.lingerMs), own);
+    const visit = await visitOf(request, asked);
+    if (socket.destroyed) return;
+    if (!('target' in visit)) return decline(visit);
+    const { target, visitor, url, ticket } = visit;
     const fault = upgradeFault(request);
     if (fault !== undefined) return decline({ status: 400, code: 'invalid_field', message: fault });
     if (!mayOpenSocket(request, visitor, options.allowedOrigins ?? [])) {
@@ -218,40 +246,39 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
   };
 
   /** What is asked of the server around us, such as whose token it is, may be refused, or fail. */
-  const broken = (request: HttpRequest, response: HttpResponse, visit: Visit, error: unknown): void => {
+  const broken = (request: HttpRequest, response: HttpResponse, { address }: Asked, error: unknown): void => {
     if (error instanceof ApiError) {
       refuse(request, response, told(error));
       return;
     }
-    options.log.warn({ err: error, jobId: visit.target.route.jobId }, 'A request to a session failed.');
+    options.log.warn({ err: error, address }, 'A request to a session failed.');
     const message = 'Whether you may use the session could not be found out. Try again in a moment.';
     answer(request, response, { status: 503, code: 'unavailable', message, retryAfterSeconds: 10 }, homeUrl());
   };
 
   return {
     handle: async (request, response) => {
-      const visit = visitOf(request);
-      if (visit === undefined) return false;
+      const asked = addressOf(request);
+      if (asked === undefined) return false;
       response.once('finish', () => cutUnreadBody(request, limits.lingerMs));
       const closed = response.closed || new Promise<true>((resolve) => response.once('close', () => resolve(true)));
-      if (!('target' in visit)) refuse(request, response, visit);
-      else await serve(request, response, visit).catch((error) => broken(request, response, visit, error));
+      await serve(request, response, asked).catch((error) => broken(request, response, asked, error));
       return closed;
     },
     handleUpgrade: (request, socket, head) => {
-      const visit = visitOf(request);
-      if (visit === undefined) return false;
+      const asked = addressOf(request);
+      if (asked === undefined) return false;
       // What failed is told by the close that follows.
       socket.on('error', () => undefined);
       if (!(socket instanceof Socket)) socket.destroy(new TypeError('The session proxy needs the sockets of Node.'));
-      else if (!('target' in visit)) refuse(request, responseOn(request, socket, limits.lingerMs), visit);
       else {
-        upgrade(request, socket, head, visit).catch((error) =>
-          broken(request, responseOn(request, socket, limits.lingerMs), visit, error),
+        upgrade(request, socket, head, asked).catch((error) =>
+          broken(request, responseOn(request, socket, limits.lingerMs), asked, error),
         );
       }
       return true;
     },
+    jobsInUse: () => table.jobIds(),
     issueTicket: (owner) => seals.ticket(owner),
     addressOf: (route, path, query) => joinAddress(options, route, path, query),
     closeJob: (jobId) => void table.closeJob(jobId),

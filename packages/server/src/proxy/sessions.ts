@@ -141,6 +141,10 @@ export class SessionTable {
     else this.#sockets += change;
   }
 
+  jobIds(): number[] {
+    return [...this.#sessions.keys()];
+  }
+
   get open(): { readonly sessions: number; readonly requests: number; readonly sockets: number } {
     return { sessions: this.#sessions.size, requests: this.#requests, sockets: this.#sockets };
   }

@@ -1,10 +1,19 @@
-import type { JobRow } from '@user-workspaces/contract';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { DatabaseReader, JobRow } from '@user-workspaces/contract';
 import { type SessionRoute, type SessionRoutes, sessionLabel } from '../proxy/index.js';
-import type { ServerContext } from '../server-context.js';
+import { SharedReading } from './shared-reading.js';
 
 type SessionRow = Pick<
   JobRow,
-  'id' | 'user_id' | 'job_type' | 'resource' | 'status' | 'session_host' | 'session_port' | 'session_base_path'
+  | 'id'
+  | 'user_id'
+  | 'job_type'
+  | 'resource'
+  | 'status'
+  | 'session_host'
+  | 'session_port'
+  | 'session_base_path'
+  | 'version'
 >;
 
 /** Where the host and port of a job's ready session are kept; `undefined` while it has none. */
@@ -19,48 +28,114 @@ export function routeOf(row: SessionRow): SessionRoute | undefined {
   };
 }
 
+/** So long a session counts as it was last read. */
+const confirmedForMs = 2_000;
+
+/** So long it is remembered that an address leads to no session. */
+const missedForMs = 1_000;
+
+/** Looking for a host name reads the rows of running jobs, as no index helps; so there is a pause after it. */
+const labelPauseMs = 250;
+
+/** So many jobs without a session, and addresses that lead to none, are remembered. */
+const memorySize = 10_000;
+
+/** So many rows are asked for in one statement. */
+const batchSize = 500;
+
+interface Known {
+  readonly route: SessionRoute;
+  readonly job: Pick<JobRow, 'id' | 'job_type' | 'resource'>;
+  readonly version: number;
+  /** When the rows of the job and its user were last read. What this process writes of the job tells nothing of what others decide about the user. */
+  confirmedMs: number;
+}
+
 /**
- * The running sessions by job and by host name, as the rows have them: read at the start, changed with every committed change, and read anew
- * every minute for what other processes wrote.
+ * The running sessions by job and by host name, as the rows have them: read at the start, changed with every committed change, and read anew for their use where
+ * that was not done within 2 s, since other processes write too, and the answer to a commit may be lost. Rows come late and out of order: one that is older than what
+ * is known of its job changes nothing.
  */
 export class SessionDirectory implements SessionRoutes {
-  readonly #byJob = new Map<number, SessionRoute>();
-  readonly #byLabel = new Map<string, SessionRoute>();
-  readonly #kinds = new Map<number, Pick<JobRow, 'id' | 'job_type' | 'resource'>>();
-  /** Users who are kept out although their jobs run. */
-  #barred = new Set<number>();
+  readonly #database: Pick<DatabaseReader, 'find'>;
   readonly #ended: (jobId: number) => void;
+  readonly #nowMs: () => number;
+  readonly #byJob = new Map<number, Known>();
+  readonly #byLabel = new Map<string, SessionRoute>();
+  /** The newest version known of jobs without a session, most of which have ended: an older row must not give them a route again. */
+  readonly #past = new Map<number, number>();
+  /** When a job or host name was found to have no session. */
+  readonly #missedMs = new Map<number | string, number>();
+  /** Users who are kept out although their jobs run. */
+  readonly #barred = new Set<number>();
+  /** For each reading of users under way: about whom was decided since it began. */
+  readonly #decisions = new Set<Set<number>>();
+  readonly #jobs = new SharedReading<number>((ids) => this.#readJobs([...ids]));
+  readonly #labels = new SharedReading<string>((labels) => this.#readLabels([...labels]));
+  #labelsReadMs = Number.NEGATIVE_INFINITY;
 
-  /** @param ended Told of each session that is no more. */
-  constructor(ended: (jobId: number) => void) {
+  /**
+   * @param ended Told of each session that is no more.
+   * @param nowMs A clock that never goes back.
+   */
+  constructor(
+    database: Pick<DatabaseReader, 'find'>,
+    ended: (jobId: number) => void,
+    nowMs: () => number = () => performance.now(),
+  ) {
+    this.#database = database;
     this.#ended = ended;
+    this.#nowMs = nowMs;
   }
 
   byJob(jobId: number): SessionRoute | undefined {
-    return this.#byJob.get(jobId);
+    return this.#byJob.get(jobId)?.route;
   }
 
   byLabel(label: string): SessionRoute | undefined {
     return this.#byLabel.get(label);
   }
 
+  confirmJob(jobId: number): Promise<void> | undefined {
+    const known = this.#byJob.get(jobId);
+    if (known ? this.#nowMs() - known.confirmedMs < confirmedForMs : this.#wasMissed(jobId)) return undefined;
+    return this.#jobs.ask(jobId);
+  }
+
+  confirmLabel(label: string): Promise<void> | undefined {
+    const holder = this.#byLabel.get(label);
+    if (!holder) return this.#wasMissed(label) ? undefined : this.#labels.ask(label);
+    // Ports are used again: when the holder has ended, the name may be that of a session which is not known yet.
+    return this.confirmJob(holder.jobId)?.then(() => (this.#byLabel.has(label) ? undefined : this.#labels.ask(label)));
+  }
+
   /** What kind of job a session is of. */
   kindOf(jobId: number): Pick<JobRow, 'id' | 'job_type' | 'resource'> | undefined {
-    return this.#kinds.get(jobId);
+    return this.#byJob.get(jobId)?.job;
   }
 
   get size(): number {
     return this.#byJob.size;
   }
 
-  /** Takes a job as it is now. */
+  /** Takes a job as it is now; an older row than the newest that was taken is passed over. */
   update(row: SessionRow): void {
+    const known = this.#byJob.get(row.id);
+    if (row.version < (known?.version ?? this.#past.get(row.id) ?? 0)) return;
     const route = this.#barred.has(row.user_id) ? undefined : routeOf(row);
-    const former = this.#byJob.get(row.id);
+    const former = known?.route;
     if (former && (!route || former.port !== route.port || former.host !== route.host)) this.#remove(former);
-    if (!route) return;
-    this.#byJob.set(row.id, route);
-    this.#kinds.set(row.id, { id: row.id, job_type: row.job_type, resource: row.resource });
+    if (!route) {
+      remember(this.#past, row.id, row.version);
+      return;
+    }
+    this.#past.delete(row.id);
+    this.#byJob.set(row.id, {
+      route,
+      job: { id: row.id, job_type: row.job_type, resource: row.resource },
+      version: row.version,
+      confirmedMs: known?.confirmedMs ?? Number.NEGATIVE_INFINITY,
+    });
     const label = sessionLabel(route.host, route.port);
     const holder = this.#byLabel.get(label);
     // A job reports its own port: one that names another's must not take over the other's host name.
@@ -69,7 +144,7 @@ export class SessionDirectory implements SessionRoutes {
 
   /** Whose sessions there are. */
   userIds(): ReadonlySet<number> {
-    return new Set([...this.#byJob.values()].map(({ userId }) => userId));
+    return new Set([...this.#byJob.values()].map(({ route }) => route.userId));
   }
 
   /** Users who are kept out. */
@@ -79,39 +154,131 @@ export class SessionDirectory implements SessionRoutes {
 
   /** Ends a user's sessions for their user, until {@link admit}: the user was deactivated. The jobs run on. */
   bar(userId: number): void {
+    for (const decided of this.#decisions) decided.add(userId);
     this.#barred.add(userId);
-    for (const route of [...this.#byJob.values()]) if (route.userId === userId) this.#remove(route);
+    for (const { route, version } of [...this.#byJob.values()]) {
+      if (route.userId !== userId) continue;
+      this.#remove(route);
+      remember(this.#past, route.jobId, version);
+    }
   }
 
-  /** The user may open sessions again, as the next {@link refresh} finds them. */
+  /** The user may open sessions again, as they are found by their use or by the next {@link refresh}. */
   admit(userId: number): void {
+    for (const decided of this.#decisions) decided.add(userId);
     this.#barred.delete(userId);
   }
 
-  /** Reads all rows; sessions that are no longer among them end. */
-  async refresh(context: Pick<ServerContext, 'database'>): Promise<void> {
-    const rows = await context.database.find('jobs', { where: { status: 'running' } });
-    const owners = [...new Set(rows.map((row) => row.user_id))];
-    const inactive =
-      owners.length === 0
-        ? []
-        : await context.database.find('users', { where: { id: { in: owners }, is_active: false } });
-    this.#barred = new Set(inactive.map(({ id }) => id));
+  /** Reads all running jobs, and those whose sessions are known. */
+  async refresh(): Promise<void> {
+    const startedMs = this.#nowMs();
+    const barred = [...this.#barred];
+    const rows = await this.#database.find('jobs', { where: { status: 'running' } });
+    await this.#take(rows, startedMs);
+    const owners = new Set(rows.map((row) => row.user_id));
+    // Whose jobs begin to run later is read with them.
+    for (const id of barred) if (!owners.has(id)) this.#barred.delete(id);
     const running = new Set(rows.map((row) => row.id));
-    for (const route of [...this.#byJob.values()]) if (!running.has(route.jobId)) this.#remove(route);
-    for (const row of rows) this.update(row);
+    await this.#readJobs([...this.#byJob.keys()].filter((id) => !running.has(id)));
+  }
+
+  /** Reads the rows of these jobs: something is open to their sessions, which nothing else would end. */
+  async check(jobIds: Iterable<number>): Promise<void> {
+    await Promise.all([...jobIds].map((id) => this.#jobs.ask(id)));
+  }
+
+  #wasMissed(key: number | string): boolean {
+    const missedMs = this.#missedMs.get(key);
+    return missedMs !== undefined && this.#nowMs() - missedMs < missedForMs;
+  }
+
+  async #readJobs(ids: readonly number[]): Promise<void> {
+    for (let first = 0; first < ids.length; first += batchSize) {
+      const batch = ids.slice(first, first + batchSize);
+      const startedMs = this.#nowMs();
+      const before = batch.map((id) => this.#byJob.get(id));
+      const rows = await this.#database.find('jobs', { where: { id: { in: batch } } });
+      await this.#take(rows, startedMs);
+      const found = new Set(rows.map(({ id }) => id));
+      for (const known of before) {
+        if (!known || found.has(known.route.jobId)) continue;
+        if (this.#byJob.get(known.route.jobId) === known) this.#remove(known.route);
+      }
+      for (const id of batch) if (!this.#byJob.has(id)) remember(this.#missedMs, id, startedMs);
+    }
+  }
+
+  async #readLabels(labels: readonly string[]): Promise<void> {
+    const waitMs = this.#labelsReadMs + labelPauseMs - this.#nowMs();
+    if (waitMs > 0) await pause(waitMs, undefined, { ref: false });
+    const startedMs = this.#nowMs();
+    // Many names have one port, and what has none is no name of a session.
+    const ports = [...new Set(labels.flatMap((label) => portOf(label) ?? []))];
+    for (let first = 0; first < ports.length; first += batchSize) {
+      const session_port = { in: ports.slice(first, first + batchSize) };
+      await this.#take(await this.#database.find('jobs', { where: { status: 'running', session_port } }), startedMs);
+    }
+    for (const label of labels) if (!this.#byLabel.has(label)) remember(this.#missedMs, label, startedMs);
+    this.#labelsReadMs = this.#nowMs();
+  }
+
+  /** Takes rows as they were read at a time, after the state of their users, so that nobody gets a route who is to be kept out. */
+  async #take(rows: readonly JobRow[], startedMs: number): Promise<void> {
+    await this.#readUsers([...new Set(rows.filter((row) => routeOf(row)).map((row) => row.user_id))]);
+    for (const row of rows) {
+      this.update(row);
+      const known = this.#byJob.get(row.id);
+      if (known) known.confirmedMs = Math.max(known.confirmedMs, startedMs);
+    }
+  }
+
+  async #readUsers(ids: readonly number[]): Promise<void> {
+    for (let first = 0; first < ids.length; first += batchSize) {
+      const batch = ids.slice(first, first + batchSize);
+      const decided = new Set<number>();
+      this.#decisions.add(decided);
+      try {
+        const rows = await this.#database.find('users', { where: { id: { in: batch }, is_active: false } });
+        const inactive = new Set(rows.map(({ id }) => id));
+        for (const id of batch) {
+          // What was decided while we read is newer.
+          if (decided.has(id) || inactive.has(id) === this.#barred.has(id)) continue;
+          if (inactive.has(id)) this.bar(id);
+          else this.admit(id);
+        }
+      } finally {
+        this.#decisions.delete(decided);
+      }
+    }
   }
 
   #remove(route: SessionRoute): void {
     this.#byJob.delete(route.jobId);
-    this.#kinds.delete(route.jobId);
     const label = sessionLabel(route.host, route.port);
     // Ports are used again: the name may already be another job's, or be waited for by one.
     if (this.#byLabel.get(label)?.jobId === route.jobId) {
-      const next = [...this.#byJob.values()].find(({ host, port }) => sessionLabel(host, port) === label);
-      if (next) this.#byLabel.set(label, next);
+      const waiting = [...this.#byJob.values()].find(
+        (known) => sessionLabel(known.route.host, known.route.port) === label,
+      );
+      if (waiting) this.#byLabel.set(label, waiting.route);
       else this.#byLabel.delete(label);
     }
     this.#ended(route.jobId);
   }
+}
+
+/** Puts something into a memory that forgets its oldest entry for it when it is full. */
+function remember<K>(memory: Map<K, number>, key: K, value: number): void {
+  memory.delete(key);
+  memory.set(key, value);
+  if (memory.size <= memorySize) return;
+  for (const oldest of memory.keys()) {
+    memory.delete(oldest);
+    return;
+  }
+}
+
+function portOf(label: string): number | undefined {
+  const [, digits] = /-([1-9][0-9]{0,4})$/.exec(label) ?? [];
+  return digits === undefined ? undefined : Number(digits);
 }

@@ -154,7 +154,7 @@ export async function startFixture(
     for (const { action, outcome } of audited) metrics.audited(action, outcome);
   });
   const requests = new Readers();
-  const directory = new SessionDirectory(() => undefined);
+  const directory = new SessionDirectory(database, () => undefined);
   const doors = new WelcomeWatch(database, context.log, requests, sockets, directory);
   const handlers = createHandlers(context, {
     metrics,

@@ -344,3 +344,28 @@ test('when the user is deactivated or the job ends, ticket, cookie and token are
     refusal(await withTicket(front, mine, ticket), 404, 'not_found');
   }
 });
+
+test('a session is looked up after others were asked whether its job still runs; where that fails, nothing reaches the application', async () => {
+  const answers = { now: async (): Promise<void> => undefined };
+  const { front, mine } = await started({}, { confirmJob: () => answers.now() });
+  front.routes.delete(mine.jobId);
+  answers.now = async () => void front.routes.set(mine.jobId, mine);
+  const cookie = await openSession(front, mine);
+  const asked = (headers: Record<string, string> = {}) =>
+    ask(front, `${basePathOf(mine)}/x`, { headers: { Cookie: cookie, Accept: 'application/json', ...headers } });
+  expect((await asked()).status).toBe(200);
+
+  answers.now = () => Promise.reject(new Error('The database is away.'));
+  const upgrade = {
+    Connection: 'Upgrade',
+    Upgrade: 'websocket',
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': Buffer.alloc(16, 1).toString('base64'),
+  };
+  for (const headers of [{}, upgrade]) refusal(await asked(headers), 503, 'unavailable');
+
+  answers.now = async () => void front.routes.delete(mine.jobId);
+  refusal(await asked(), 404, 'not_found');
+  front.routes.set(mine.jobId, mine);
+  refusal(await asked(upgrade), 404, 'not_found');
+});

@@ -6,6 +6,7 @@ import {
   type SessionProxy,
   type SessionProxyOptions,
   type SessionRoute,
+  type SessionRoutes,
   sessionLabel,
 } from '../../src/proxy/index.js';
 
@@ -58,7 +59,7 @@ export interface Front {
 /** The proxy in a real server, as an operator would mount it; what is no session's is answered 418. */
 export async function startFront(
   routes: readonly SessionRoute[],
-  options: Partial<Omit<SessionProxyOptions, 'routes'>> = {},
+  { confirmJob, ...options }: Partial<Omit<SessionProxyOptions, 'routes'>> & Pick<SessionRoutes, 'confirmJob'> = {},
 ): Promise<Front> {
   const known = new Map(routes.map((route) => [route.jobId, route]));
   const traffic: string[] = [];
@@ -69,6 +70,7 @@ export async function startFront(
     routes: {
       byJob: (jobId) => known.get(jobId),
       byLabel: (label) => [...known.values()].find(({ host, port }) => sessionLabel(host, port) === label),
+      ...(confirmJob && { confirmJob }),
     },
     authenticate: async (token) => tokens.get(token),
     checkHead: () => undefined,
