@@ -93,7 +93,7 @@ export interface ServerOptions {
   readonly instance?: string;
   /** Scheme, host and port under which browsers reach this server, without a trailing slash. */
   readonly publicUrl: string;
-  /** Path under which the server is mounted in a Koa application. @default '' */
+  /** Path under which the server is mounted in a Koa application. Sessions with host names of their own have all paths there. @default '' */
   readonly prefix?: string;
   /** Addresses of reverse proxies, or ranges such as `10.0.0.0/8`, whose `X-Forwarded-*` headers are believed. @default [] */
   readonly trustedProxies?: readonly string[];

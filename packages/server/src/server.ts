@@ -42,7 +42,7 @@ const openedAgainMs = 60_000;
 export interface UserWorkspacesServer {
   /** Everything over HTTP: the API, the pages, and the sessions. For `http.createServer`. */
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
-  /** The same as Koa middleware, for an existing application; requests outside the prefix go on to the next. */
+  /** The same as Koa middleware, for an existing application; requests outside the prefix, and to no session's host name, go on to the next. */
   readonly middleware: Middleware;
   /** Serves the WebSockets of jobs and sessions on an HTTP server; upgrades of other paths are left to other listeners. */
   attach(server: HttpServer): void;
@@ -238,7 +238,9 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       });
     },
     async middleware(koa, next) {
-      if (prefix !== '' && koa.path !== prefix && !koa.path.startsWith(`${prefix}/`)) return next();
+      const isBelow = prefix === '' || koa.path === prefix || koa.path.startsWith(`${prefix}/`);
+      // A session with a host name of its own has all its paths, and knows nothing of the prefix.
+      if (!isBelow && !proxy.isForSession(koa.req)) return next();
       koa.respond = false;
       await handle(koa.req, koa.res);
     },

@@ -128,6 +128,8 @@ export interface SessionProxy {
   handle(request: HttpRequest, response: HttpResponse): Promise<boolean>;
   /** The same for Node's `upgrade` event. True: the socket is taken care of. */
   handleUpgrade(request: HttpRequest, socket: Duplex, head: Buffer): boolean;
+  /** Whether the request's address is one of a session, running or not: {@link SessionProxy.handle} would serve it. */
+  isForSession(request: HttpRequest): boolean;
   /** The jobs whose sessions are in use, or were within the last minute. */
   jobsInUse(): number[];
   /** A permission for the job's owner to open the session within 15 minutes. Show it to nobody else. */

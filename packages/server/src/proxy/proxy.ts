@@ -278,6 +278,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       }
       return true;
     },
+    isForSession: (request) => addressOf(request) !== undefined,
     jobsInUse: () => table.jobIds(),
     issueTicket: (owner) => seals.ticket(owner),
     addressOf: (route, path, query) => joinAddress(options, route, path, query),
