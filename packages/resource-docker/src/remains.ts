@@ -6,10 +6,13 @@ import { labels } from './names.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const sweepMs = 60 * 60 * 1000;
+/** How long the server has for taking in the ends that it was told, the output included, before they may go. */
+const takingInMs = 60_000;
 
 /** Removes what this owner's launches left behind and nobody asks for any more. What others have made is not touched. */
 export class Remains {
   private timer: NodeJS.Timeout | undefined;
+  private first: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly engine: Engine,
@@ -18,15 +21,23 @@ export class Remains {
     private readonly keptDays: number,
   ) {}
 
-  /** Looks now and every hour. */
+  /** Looks every hour. Not now: what ended while no server ran has not been read yet, however long ago that was. */
   begin(): void {
-    const sweep = () => void this.remove().catch(() => undefined); // The next look tries again.
-    sweep();
-    this.timer = setInterval(sweep, sweepMs).unref();
+    this.timer = setInterval(() => this.sweep(), sweepMs).unref();
+  }
+
+  /** The server was told what has become of its launches: a first look follows soon. */
+  endsAreTold(): void {
+    this.first ??= setTimeout(() => this.sweep(), takingInMs).unref();
   }
 
   close(): void {
     clearInterval(this.timer);
+    clearTimeout(this.first);
+  }
+
+  private sweep(): void {
+    void this.remove().catch(() => undefined); // The next look tries again.
   }
 
   /** @returns How many containers and marks were removed. */

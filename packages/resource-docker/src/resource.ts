@@ -82,6 +82,7 @@ export class DockerResource implements Resource {
 
   async observe(launches: readonly LaunchReference[], signal?: AbortSignal): Promise<ReadonlyMap<string, Observation>> {
     const answers = await this.parts.observer.observe(launches, signal);
+    if ([...answers.values()].some(({ kind }) => kind !== 'unknown')) this.parts.remains.endsAreTold();
     for (const { launchKey, session } of launches) {
       const answer = answers.get(launchKey);
       const isAwaited = answer?.kind === 'running' && session && !answer.session;

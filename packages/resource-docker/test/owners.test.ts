@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Resource } from '@user-workspaces/contract';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { busyboxImage, whatEngineNeeds } from '../../../test/backends/docker-engine.js';
 import { observe, referenceTo, specificationOf } from '../../../test/support/launches.js';
 import { describeUnless } from '../../../test/support/requirements.js';
@@ -103,7 +104,7 @@ describeUnless(whatEngineNeeds(), 'two owners on one container engine', () => {
       expect(await containersOf(world, specification.launchKey)).toMatchObject([{ Id: handle, State: 'running' }]);
     }, busybox));
 
-  test('what has ended long ago is removed, of this owner alone', () =>
+  test('what has ended long ago is removed once it was told, of this owner alone', () =>
     inWorld(async (world) => {
       const own = specificationOf(world, 'exit 0');
       const running = specificationOf(world, 'sleep 60');
@@ -118,6 +119,14 @@ describeUnless(whatEngineNeeds(), 'two owners on one container engine', () => {
       });
       for (const each of [own, others]) await ended(world.resource, each);
       const sweeping = world.make({ keptDays: 1e-9 });
+      await sleep(1000);
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      try {
+        expect((await observe(sweeping, own)).kind).toBe('ended');
+        vi.advanceTimersByTime(60_000);
+      } finally {
+        vi.useRealTimers();
+      }
       await until(async () => (await observe(sweeping, own)).kind === 'absent' || undefined);
       expect((await observe(sweeping, running)).kind).toBe('running');
       expect((await observe(sweeping, others)).kind).toBe('ended');
