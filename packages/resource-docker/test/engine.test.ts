@@ -197,7 +197,10 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
     }
   });
 
-  test('kill -9 of the daemon: nothing is known until it is back, then everything is as it was', () =>
+  test.each([
+    'SIGKILL',
+    'SIGTERM',
+  ] as const)('%s to the daemon: nothing is known until it is back, then everything is as it was', (end) =>
     inWorld(async (world) => {
       const goesOn = specificationOf(world, 'while :; do echo beat >> beats; sleep 0.2; done');
       const ends = specificationOf(world, 'while [ ! -e end ]; do sleep 0.1; done; exit 3');
@@ -208,7 +211,7 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
       });
       const told: string[] = [];
       world.resource.watch((keys) => told.push(...keys), new AbortController().signal);
-      await world.engine.kill('SIGKILL');
+      await world.engine.kill(end);
       expect((await observe(world.resource, goesOn)).kind).toBe('unknown');
       await expect(world.resource.stop(referenceTo(goesOn), 0)).rejects.toMatchObject({ kind: 'unavailable' });
       execFileSync('touch', [`${world.workspacePath}/end`]);
