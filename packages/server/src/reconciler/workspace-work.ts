@@ -4,7 +4,7 @@ import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { launchReferenceOf } from '../services/launch-reference.js';
-import { storageOf } from '../services/workspace-access.js';
+import { type OpenWorkspace, storageOf } from '../services/workspace-access.js';
 import { activeJobStatuses } from '../views/job.js';
 import { retryAtMs } from './backoff.js';
 import { keepLease, type Lease, released, takeLease } from './lease.js';
@@ -69,6 +69,7 @@ async function work(context: ServerContext, row: WorkspaceRow, signal: AbortSign
     step('before workspace.undo');
     await open.storage.destroy(open.directory, signal);
     await context.journal.transaction((transaction) => transaction.removeWorkspace(row));
+    await destroyLateFiles(open, signal);
     step('after workspace.undo');
     return;
   }
@@ -116,7 +117,19 @@ async function deleteWorkspace(context: ServerContext, row: WorkspaceRow, signal
     }
     await transaction.removeWorkspace(row);
   });
+  await destroyLateFiles({ storage, directory }, signal);
   step('after workspace.removed');
+}
+
+/**
+ * A request that was halted while it made the workspace may have made its directory between the removal of the files and that of the row, and leaves it to whoever had the row.
+ * One that comes later finds no row, and removes what it made.
+ */
+async function destroyLateFiles(
+  { storage, directory }: Pick<OpenWorkspace, 'storage' | 'directory'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await storage.destroy(directory, signal);
 }
 
 async function release(
