@@ -138,7 +138,7 @@ describe('sessions below the path of the server', () => {
     const ticketOf = (url: string) => new URL(url).searchParams.get('uws_ticket') ?? '';
     const attempts: [string, number, RequestInit][] = [
       ['nothing', 401, {}],
-      ['a bad cookie', 401, { headers: { Cookie: 'uws_session=v1.zzzzzzzz.aaaa' } }],
+      ['a bad cookie', 401, { headers: { Cookie: 'uws_session=v2.zzzzzzzz.aaaa' } }],
       ['another user', 403, { headers: { 'UWS-Authorization': `Token ${eve.token}` } }],
       ['an unknown token', 401, { headers: { 'UWS-Authorization': 'Token uws_nobody' } }],
       ['a page of another site', 403, { method: 'POST', headers: { Cookie: cookie, Origin: 'https://evil.example' } }],

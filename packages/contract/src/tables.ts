@@ -26,6 +26,8 @@ export interface UserRow {
   search_text: string;
   is_active: boolean;
   deactivated_at_ms: number | null;
+  /** Raised by every deactivation: tickets and cookies of before open no session any more, also after a reactivation. */
+  session_epoch: number;
   role: 'user' | 'administrator';
   /** Number of the user's newest event. */
   event_seq: number;
@@ -279,6 +281,7 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       search_text: 'text',
       is_active: 'boolean',
       deactivated_at_ms: nullable('integer'),
+      session_epoch: 'integer',
       role: 'name',
       event_seq: 'integer',
       max_disk_space_bytes: nullable('integer'),

@@ -94,7 +94,13 @@ function describeUpgrade(name: string, missing: string, open: () => Promise<Plac
         await fillFirst(options);
         await Promise.all([database.migrate(), database.migrate()]);
         const [ada, bob] = await database.find('users', {});
-        const added = { role: 'user', max_workspaces: null, max_core_hours: null, deactivated_at_ms: null };
+        const added = {
+          role: 'user',
+          max_workspaces: null,
+          max_core_hours: null,
+          deactivated_at_ms: null,
+          session_epoch: 0,
+        };
         const used = { used_disk_space_bytes: 9_007_199_254_001_000, used_core_hours: 1.75 };
         expect(ada).toEqual({ ...newUser('ada'), ...added, ...used, id: 1 });
         expect(bob).toMatchObject({ is_active: false, used_disk_space_bytes: 7, used_core_hours: 0 });

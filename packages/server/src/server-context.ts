@@ -1,5 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import type { AccountMapping, Authentication, Database, JobRow, Resource, Storage } from '@user-workspaces/contract';
+import type {
+  AccountMapping,
+  Authentication,
+  Database,
+  JobRow,
+  Resource,
+  Storage,
+  UserRow,
+} from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import type { Logger } from 'pino';
 import type { Clock } from './clock.js';
@@ -36,8 +44,8 @@ export interface ServerContext {
   readonly instance: string;
   /** Address of whoever sent a request, as far as trusted proxies can be believed. */
   readonly clientAddressOf: (request: IncomingMessage) => string;
-  /** Address of a job's session with a fresh ticket, once it is ready. */
-  readonly connectionOf: (row: JobRow) => Schema<'ConnectionDetails'> | undefined;
+  /** Address of a job's session with a fresh ticket, once it is ready; for its owner, as read when they asked. */
+  readonly connectionOf: (row: JobRow, owner: UserRow) => Schema<'ConnectionDetails'> | undefined;
   /** Base path of a job's session as the browser sees it, with `{host}` where the host is not known yet. */
   readonly basePathOf: (job: { readonly id: number; readonly resource: string }) => string;
   readonly settings: {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { AdapterError, type Identity, type JobRow, type Resource } from '@user-workspaces/contract';
+import { AdapterError, type Identity, type JobRow, type Resource, type UserRow } from '@user-workspaces/contract';
 import { type Schema, specificationVersion, ticketParameter } from '@user-workspaces/schema';
 import type { Middleware } from 'koa';
 import { pino } from 'pino';
@@ -26,6 +26,7 @@ import { Refusals } from './records/refusals.js';
 import type { ServerContext } from './server-context.js';
 import { SessionActivity } from './services/session-activity.js';
 import { routeOf, SessionDirectory } from './services/session-directory.js';
+import { SessionEpochs } from './services/session-epochs.js';
 import { signingKey } from './services/signing-key.js';
 import { Surveys } from './services/surveys.js';
 import { authenticate, callerOfToken, issueToken, setApiClient } from './services/tokens.js';
@@ -85,6 +86,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const trustsPeer = addressesWithin(options.trustedProxies ?? []);
   const clientAddressOf = (request: IncomingMessage): string => clientAddress(request, trustsPeer);
   const directory = new SessionDirectory(database, (jobId) => proxy.closeJob(jobId));
+  const epochs = new SessionEpochs(database);
   const proxy = createSessionProxy({
     routes: directory,
     authenticate: async (token, request) => {
@@ -99,6 +101,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     checkHead: (request) => context.admission.checkHead(request),
     onLimit: (name) => metrics.limitRefused(name),
     limits,
+    epochOf: (userId) => epochs.of(userId),
     signingKey: await signingKey(database, clock),
     now: clock.now,
     prefix,
@@ -136,7 +139,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     admission: new Admission(limits, clock.now, clientAddressOf),
     instance: options.instance ?? Buffer.from(clock.random(8)).toString('hex'),
     clientAddressOf,
-    connectionOf: (row) => connectionOf(row),
+    connectionOf: (row, owner) => connectionOf(row, owner),
     basePathOf: ({ id }) => (passthroughDomain === undefined ? sessionBasePath(prefix, '{host}', id) : domainBasePath),
     settings: {
       publicUrl: options.publicUrl,
@@ -152,13 +155,13 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     },
   };
 
-  function connectionOf(row: JobRow): Schema<'ConnectionDetails'> | undefined {
+  function connectionOf(row: JobRow, owner: UserRow): Schema<'ConnectionDetails'> | undefined {
     const route = routeOf(row);
     if (!route) return undefined;
     const query = Object.entries(row.session_query).filter(
       (entry): entry is [string, string] => typeof entry[1] === 'string',
     );
-    const ticket = { [ticketParameter]: proxy.issueTicket(route) };
+    const ticket = { [ticketParameter]: proxy.issueTicket({ ...route, epoch: owner.session_epoch }) };
     return proxy.addressOf(route, row.session_path ?? '/', { ...Object.fromEntries(query), ...ticket });
   }
 
@@ -187,7 +190,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
   const requests = new Readers();
-  const doors = new WelcomeWatch(database, log, requests, sockets, directory);
+  const doors = new WelcomeWatch(database, log, requests, sockets, directory, epochs);
   const handlers = createHandlers(context, { metrics, surveys, streams, sockets, requests, doors });
   const application = createApplication(context, handlers, metrics, {
     validateAnswers: options.validateAnswers ?? false,

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { administration } from '@user-workspaces/client/admin';
+import type { Actor } from '@user-workspaces/server';
+import * as rules from '@user-workspaces/server/administration';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { writeTestConfiguration } from '../../support/configuration.js';
@@ -137,6 +139,32 @@ async function openEverything(user: User, { jobId, address, cookie }: Session): 
 const statusOf = async (url: string, headers: Record<string, string> = {}): Promise<number> =>
   (await fetch(url, { headers, redirect: 'manual' })).status;
 
+/** What an upgrade is answered, 101 included. */
+async function upgradeStatusOf(url: string, cookie?: string): Promise<number> {
+  const socket = new WebSocket(url.replace(/^http/, 'ws'), { headers: cookie === undefined ? {} : { Cookie: cookie } });
+  const status = await new Promise<number>((resolve, reject) => {
+    socket.on('open', () => resolve(101));
+    socket.on('unexpected-response', (_, answer) => resolve(answer.statusCode ?? 0));
+    socket.on('error', reject);
+  });
+  socket.on('error', () => undefined).terminate();
+  return status;
+}
+
+/** Asserts that a job runs and has a session, which its user's former ticket and cookie do not open. */
+async function expectNoWayBack(again: User, former: Session): Promise<void> {
+  const { url } = await again.client.jobs.waitUntilReady(former.jobId);
+  const now = await visit(url);
+  expect(await now.response.text()).toBe('session');
+  expect(new URL(now.url).pathname).toBe(new URL(former.address).pathname);
+  expect(await upgradeStatusOf(former.address, now.cookie)).toBe(101);
+
+  expect(await statusOf(former.ticketUrl)).toBe(401);
+  expect(await statusOf(former.address, { Cookie: former.cookie })).toBe(401);
+  expect(await upgradeStatusOf(former.ticketUrl)).toBe(401);
+  expect(await upgradeStatusOf(former.address, former.cookie)).toBe(401);
+}
+
 test('everything that a deactivated user has open ends; ticket, cookie and token open nothing; the job and other users go on', async () => {
   const [adas, bens] = await Promise.all([startOf(ada), startOf(ben)]);
   const [open, openOfBen] = await Promise.all([openEverything(ada, adas), openEverything(ben, bens)]);
@@ -162,7 +190,28 @@ test('everything that a deactivated user has open ends; ticket, cookie and token
 
   await admin.reactivate(adaId);
   expect((await ada.request('/me/')).status).toBe(401);
-  const again = await signIn(server, 'ada');
-  const session = await again.client.jobs.waitUntilReady(adas.jobId);
-  expect(await (await visit(session.url)).response.text()).toBe('session');
+  await expectNoWayBack(await signIn(server, 'ada'), adas);
+});
+
+test('deactivated and reactivated by another process before the server looks: the same ends, and nothing opens it again', async () => {
+  const [before, openOfBen] = await Promise.all([
+    signIn(server, 'ada'),
+    startOf(ben).then((s) => openEverything(ben, s)),
+  ]);
+  const adas = await startOf(before);
+  const open = await openEverything(before, adas);
+  await Promise.all([open.goesOn(), openOfBen.goesOn()]);
+
+  // As `uws admin users` does.
+  const database = openDatabase(server.dataDirectory);
+  const context = rules.administrationContext({ database, parameters: [], resources: new Map() });
+  const actor: Actor = { kind: 'terminal', userId: null, name: 'root', address: null, requestId: null };
+  await rules.deactivateUser(context, actor, adaId, false);
+  await rules.reactivateUser(context, actor, adaId);
+  await database.close();
+  await expect.poll(() => [...open.names], { timeout: 20_000 }).toEqual([]);
+
+  expect((await before.request('/me/')).status).toBe(401);
+  await expectNoWayBack(await signIn(server, 'ada'), adas);
+  await openOfBen.goesOn();
 });

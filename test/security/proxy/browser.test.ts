@@ -253,7 +253,7 @@ describeWith(['chromium'], 'a hostile session in a browser', () => {
       await hostile.evaluate(() => {
         for (const path of ['/', '/page', '/log']) {
           // biome-ignore lint/suspicious/noDocumentCookie: as an attacker does it
-          document.cookie = `uws_session=v1.zzzzzzzz.${'a'.repeat(43)}; Domain=sessions.localhost; Path=${path}`;
+          document.cookie = `uws_session=v2.zzzzzzzz.${'a'.repeat(43)}; Domain=sessions.localhost; Path=${path}`;
         }
       });
       const cookies = await context.cookies(victim.url());

@@ -4,6 +4,7 @@ import { initial } from './0001-initial.js';
 import { administration } from './0002-administration.js';
 import { idleSessions } from './0003-idle-sessions.js';
 import { gpuHours } from './0004-gpu-hours.js';
+import { sessionEpochs } from './0005-session-epochs.js';
 
 /** A step from one version of the tables to the next. Once released it never changes. */
 export interface Migration {
@@ -15,4 +16,4 @@ export interface Migration {
 }
 
 /** In order; versions count up from 1. */
-export const migrations: readonly Migration[] = [initial, administration, idleSessions, gpuHours];
+export const migrations: readonly Migration[] = [initial, administration, idleSessions, gpuHours, sessionEpochs];

@@ -9,6 +9,7 @@ export function newUser(username: string, changes: Partial<NewRow<'users'>> = {}
     search_text: `first last ${username}@example.org`,
     is_active: true,
     deactivated_at_ms: null,
+    session_epoch: 0,
     role: 'user',
     event_seq: 0,
     max_disk_space_bytes: null,

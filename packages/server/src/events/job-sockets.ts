@@ -134,7 +134,7 @@ async function serve(
     for await (const row of watchJob(context, jobId, ending)) {
       if (row.version === version) continue;
       version = row.version;
-      await send(webSocket, stateOf(context, row), ending);
+      await send(webSocket, stateOf(context, row, caller), ending);
       if (!isActive(row)) break;
     }
     close(webSocket, reader.signal.aborted ? goingAway : 1000);
@@ -145,8 +145,8 @@ async function serve(
   }
 }
 
-function stateOf(context: ServerContext, row: JobRow): Schema<'JobState'> {
-  const details = viewCurrentDetails(row, context.clock.now(), context.connectionOf(row));
+function stateOf(context: ServerContext, row: JobRow, { user }: Caller): Schema<'JobState'> {
+  const details = viewCurrentDetails(row, context.clock.now(), context.connectionOf(row, user));
   return { status: row.status, current_job_details: details };
 }
 

@@ -1,6 +1,7 @@
 import type { Database } from '@user-workspaces/contract';
 import type { Logger } from 'pino';
 import type { SessionDirectory } from '../services/session-directory.js';
+import type { SessionEpochs } from '../services/session-epochs.js';
 import type { JobSockets } from './job-sockets.js';
 import type { Readers } from './readers.js';
 
@@ -17,6 +18,7 @@ export class WelcomeWatch {
   readonly #requests: Readers;
   readonly #sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>;
   readonly #directory: SessionDirectory;
+  readonly #epochs: SessionEpochs;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
 
@@ -27,12 +29,14 @@ export class WelcomeWatch {
     requests: Readers,
     sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>,
     directory: SessionDirectory,
+    epochs: SessionEpochs,
   ) {
     this.#database = database;
     this.#log = log;
     this.#requests = requests;
     this.#sockets = sockets;
     this.#directory = directory;
+    this.#epochs = epochs;
   }
 
   start(): void {
@@ -53,7 +57,7 @@ export class WelcomeWatch {
   /** Ends a user's requests, sockets and ways into sessions. */
   endUser(userId: number): void {
     // First, or cookies would open sessions again.
-    this.#directory.bar(userId);
+    this.#endSessions(userId);
     this.#requests.closeUser(userId);
     this.#sockets.closeUser(userId);
   }
@@ -66,7 +70,12 @@ export class WelcomeWatch {
     }
   }
 
-  /** Gives a user the ways into sessions again. */
+  #endSessions(userId: number): void {
+    this.#epochs.forget(userId);
+    this.#directory.bar(userId);
+  }
+
+  /** Gives a user the ways into sessions again; those of before the deactivation stay closed. */
   async admitUser(userId: number): Promise<void> {
     this.#directory.admit(userId);
     await this.#directory.refresh();
@@ -78,9 +87,16 @@ export class WelcomeWatch {
     const userIds = new Set([...open.map(({ userId }) => userId), ...this.#directory.userIds()]);
     const tokenIds = new Set(open.map(({ tokenId }) => tokenId));
     for (const ids of batches(userIds)) {
-      const where = { id: { in: ids }, is_active: false };
-      for (const { id } of await this.#database.find('users', { where })) this.endUser(id);
+      for (const user of await this.#database.find('users', { where: { id: { in: ids } } })) {
+        if (!user.is_active) this.endUser(user.id);
+        else if (await this.#epochs.isBehind(user.id, user.session_epoch)) {
+          // Deactivated and reactivated since the last look. What was open by tokens ends below, with the tokens.
+          this.#endSessions(user.id);
+          await this.admitUser(user.id);
+        }
+      }
     }
+    this.#epochs.keepOnly(this.#directory.userIds());
     for (const ids of batches(tokenIds)) {
       const kept = new Set((await this.#database.find('tokens', { where: { id: { in: ids } } })).map(({ id }) => id));
       this.endTokens(ids.filter((id) => !kept.has(id)));

@@ -14,7 +14,8 @@ function messageFor(jobs: readonly unknown[]): string {
 
 /** Jobs of the caller. */
 export function jobHandlers(context: ServerContext): Pick<Handlers, 'listJobs' | 'getJob' | 'stopJob' | 'extendJob'> {
-  const view = (row: JobRow): Schema<'Job'> => viewJob(row, context.clock.now(), context.connectionOf(row));
+  const view = (row: JobRow, { user }: Caller): Schema<'Job'> =>
+    viewJob(row, context.clock.now(), context.connectionOf(row, user));
 
   const list = async (caller: Caller, query: QueryParameters<'listJobs'>) => {
     const order = pageOrder(query);
@@ -30,7 +31,11 @@ export function jobHandlers(context: ServerContext): Pick<Handlers, 'listJobs' |
     };
     const found = isUnknown ? [] : await context.database.find('jobs', { ...order, where });
     const { rows, next } = pageOf(found, query);
-    return { message: messageFor(rows), success: true as const, data: { jobs: rows.map(view), ...next } };
+    return {
+      message: messageFor(rows),
+      success: true as const,
+      data: { jobs: rows.map((row) => view(row, caller)), ...next },
+    };
   };
 
   return {
@@ -38,7 +43,7 @@ export function jobHandlers(context: ServerContext): Pick<Handlers, 'listJobs' |
     async getJob({ caller, path }) {
       if (path.job_id === 0) return list(caller, {});
       const rows = await context.database.find('jobs', { where: { id: path.job_id, user_id: caller.user.id } });
-      return { message: messageFor(rows), success: true, data: { jobs: rows.map(view) } };
+      return { message: messageFor(rows), success: true, data: { jobs: rows.map((row) => view(row, caller)) } };
     },
     async stopJob({ caller, path }) {
       return { message: await stopJob(context, caller, path.job_id), success: true };
@@ -46,7 +51,7 @@ export function jobHandlers(context: ServerContext): Pick<Handlers, 'listJobs' |
     async extendJob({ caller, path, body, signal }) {
       const { time_limit_minutes } = await body();
       const row = await extendJob(context, caller, path.job_id, time_limit_minutes, signal);
-      return { message: 'Time limit extended.', success: true, data: { job: view(row) } };
+      return { message: 'Time limit extended.', success: true, data: { job: view(row, caller) } };
     },
   };
 }

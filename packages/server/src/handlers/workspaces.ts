@@ -77,7 +77,7 @@ export function workspaceHandlers(context: ServerContext, surveys: Surveys): Pic
     async startWorkspace({ caller, path, body, idempotency }) {
       const workspace = await openWorkspace(context, caller, path.workspace_id);
       const row = await startJob(context, caller, workspace, await body(), await idempotency());
-      const job = viewJob(row, context.clock.now(), context.connectionOf(row));
+      const job = viewJob(row, context.clock.now(), context.connectionOf(row, caller.user));
       return { message: 'Successful start.', success: true, data: { job: { ...job, core_hours: 0 } } };
     },
   };

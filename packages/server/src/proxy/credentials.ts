@@ -1,11 +1,16 @@
 import { sessionCookie } from '@user-workspaces/schema';
 import { type SessionTarget, takeTicket } from './addresses.js';
-import type { HttpRequest } from './options.js';
+import type { HttpRequest, SessionOwner } from './options.js';
 import type { Seals } from './seals.js';
 import { isOwnRequest, type Visitor } from './visitor.js';
 
 const hostCookie = `__Host-${sessionCookie}`;
 const protocolPrefix = 'uws.token.';
+
+/** A session with its owner as of now, whom tickets and cookies must name. */
+export interface OwnedTarget extends SessionTarget {
+  readonly owner: SessionOwner;
+}
 
 /** What a request showed, and with that whether it may pass. */
 export type Verdict =
@@ -33,7 +38,7 @@ export async function judge(
   options: CredentialOptions,
   seals: Seals,
   request: HttpRequest,
-  target: SessionTarget,
+  target: OwnedTarget,
   visitor: Visitor,
   ticket: string | undefined,
 ): Promise<Verdict> {
@@ -44,7 +49,7 @@ export async function judge(
   }
   if (own !== undefined) return judgeToken(options, request, target, own, false);
 
-  if (ticket !== undefined && seals.isTicket(ticket, target.route)) return granted;
+  if (ticket !== undefined && seals.isTicket(ticket, target.owner)) return granted;
 
   const seal = cookieSeal(seals, request, target, visitor);
   if (seal !== 'bad') {
@@ -90,7 +95,7 @@ function refused(status: 401 | 403, code: string, message: string): Verdict {
 function cookieSeal(
   seals: Seals,
   request: HttpRequest,
-  target: SessionTarget,
+  target: OwnedTarget,
   visitor: Visitor,
 ): 'good' | 'stale' | 'bad' {
   let best: 'stale' | 'bad' = 'bad';
@@ -100,7 +105,7 @@ function cookieSeal(
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-    const state = seals.checkCookie(pair.slice(equals + 1).trim(), target.route);
+    const state = seals.checkCookie(pair.slice(equals + 1).trim(), target.owner);
     if (state === 'good') return state;
     if (state === 'stale') best = state;
   }
@@ -118,11 +123,11 @@ export function isSessionCookie(name: string): boolean {
 }
 
 /** Set-Cookie of a session: HttpOnly, host-only, and where sessions share a host only for the session's own path. */
-export function sessionCookieFor(seals: Seals, target: SessionTarget, visitor: Visitor): string {
+export function sessionCookieFor(seals: Seals, target: OwnedTarget, visitor: Visitor): string {
   const secure = visitor.scheme === 'https';
   const name = cookieName(target, visitor);
   const attributes = `Path=${target.base || '/'}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
-  return `${name}=${seals.cookie(target.route)}; ${attributes}`;
+  return `${name}=${seals.cookie(target.owner)}; ${attributes}`;
 }
 
 /** A Cookie header without ours; `undefined` when none is left. The others stay byte for byte. */

@@ -14,6 +14,12 @@ export interface SessionRoute {
   readonly basePath: 'keep' | 'strip';
 }
 
+/** Whose a session is, as tickets and cookies name it. */
+export interface SessionOwner extends Pick<SessionRoute, 'jobId' | 'userId'> {
+  /** The user's `session_epoch`, raised by every deactivation. */
+  readonly epoch: number;
+}
+
 /**
  * The running sessions, kept from the rows and never from a request. A route must disappear when its job ends or its owner is
  * deactivated: tickets and cookies are refused from then on. All are called on every request, so they must be cheap.
@@ -77,6 +83,8 @@ export interface SessionProxyOptions {
   readonly checkHead: (request: HttpRequest) => void;
   /** A request was refused as it was beyond this limit. */
   readonly onLimit: (name: LimitName) => void;
+  /** The epoch of a user who has a session. Asked for every request, so it should be cheap. */
+  readonly epochOf: (userId: number) => Promise<number>;
   /** At least 32 secret bytes; the same on all replicas, or a ticket of one is refused by the others. */
   readonly signingKey: Uint8Array;
   /** Wall clock in Unix milliseconds. */
@@ -133,7 +141,7 @@ export interface SessionProxy {
   /** The jobs whose sessions are in use, or were within the last minute. */
   jobsInUse(): number[];
   /** A permission for the job's owner to open the session within 15 minutes. Show it to nobody else. */
-  issueTicket(owner: Pick<SessionRoute, 'jobId' | 'userId'>): string;
+  issueTicket(owner: SessionOwner): string;
   /** Where browsers reach a session: `path` begins with a slash and lies below the base path, `/` alone is the base path itself. Add a ticket to `query`. */
   addressOf(
     route: SessionRoute,

@@ -1,7 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { SessionRoute } from './options.js';
+import type { SessionOwner } from './options.js';
 
-type Owner = Pick<SessionRoute, 'jobId' | 'userId'>;
 type Purpose = 'ticket' | 'cookie';
 
 const ticketLifeMs = 15 * 60_000;
@@ -9,11 +8,11 @@ const ticketLifeMs = 15 * 60_000;
 const ticketWindowMs = 60_000;
 const cookieLifeMs = 12 * 60 * 60_000;
 
-const form = /^v1\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]{43})$/;
+const form = /^v2\.([0-9a-z]{1,11})\.([A-Za-z0-9_-]{43})$/;
 
 /**
- * Makes and checks tickets and cookies. Neither is stored: each is an expiry and an HMAC-SHA256 over purpose, version, job, user and expiry,
- * so one that was made for another job, another user or the other purpose never passes.
+ * Makes and checks tickets and cookies. Neither is stored: each is an expiry and an HMAC-SHA256 over purpose, version, job, user, the
+ * user's epoch and expiry, so one that was made for another job, another user or the other purpose, or before the user was deactivated, never passes.
  */
 export class Seals {
   readonly #key: Uint8Array;
@@ -26,42 +25,42 @@ export class Seals {
   }
 
   /** Good for at least 15 and less than 16 minutes, any number of times. */
-  ticket(owner: Owner): string {
+  ticket(owner: SessionOwner): string {
     const windowStart = Math.floor(this.#now() / ticketWindowMs) * ticketWindowMs;
     return this.#seal('ticket', owner, windowStart + ticketWindowMs + ticketLifeMs);
   }
 
   /** Good for 12 hours. */
-  cookie(owner: Owner): string {
+  cookie(owner: SessionOwner): string {
     return this.#seal('cookie', owner, this.#now() + cookieLifeMs);
   }
 
-  isTicket(value: string, owner: Owner): boolean {
+  isTicket(value: string, owner: SessionOwner): boolean {
     return this.#remainingMs('ticket', value, owner) > 0;
   }
 
   /** `stale` is a good one past half its life, which should be renewed. */
-  checkCookie(value: string, owner: Owner): 'good' | 'stale' | 'bad' {
+  checkCookie(value: string, owner: SessionOwner): 'good' | 'stale' | 'bad' {
     const remainingMs = this.#remainingMs('cookie', value, owner);
     if (remainingMs <= 0) return 'bad';
     return remainingMs < cookieLifeMs / 2 ? 'stale' : 'good';
   }
 
-  #seal(purpose: Purpose, owner: Owner, expiresAtMs: number): string {
+  #seal(purpose: Purpose, owner: SessionOwner, expiresAtMs: number): string {
     const expiry = expiresAtMs.toString(36);
-    return `v1.${expiry}.${this.#mac(purpose, owner, expiry)}`;
+    return `v2.${expiry}.${this.#mac(purpose, owner, expiry)}`;
   }
 
-  #remainingMs(purpose: Purpose, value: string, owner: Owner): number {
+  #remainingMs(purpose: Purpose, value: string, owner: SessionOwner): number {
     const [, expiry, mac] = form.exec(value) ?? [];
     if (expiry === undefined || mac === undefined) return 0;
     if (!timingSafeEqual(Buffer.from(mac), Buffer.from(this.#mac(purpose, owner, expiry)))) return 0;
     return Number.parseInt(expiry, 36) - this.#now();
   }
 
-  #mac(purpose: Purpose, owner: Owner, expiry: string): string {
+  #mac(purpose: Purpose, owner: SessionOwner, expiry: string): string {
     return createHmac('sha256', this.#key)
-      .update(`user-workspaces session ${purpose} v1 ${owner.jobId} ${owner.userId} ${expiry}`)
+      .update(`user-workspaces session ${purpose} v2 ${owner.jobId} ${owner.userId} ${owner.epoch} ${expiry}`)
       .digest('base64url');
   }
 }

@@ -47,6 +47,7 @@ export function newUserRow({ username, email, firstName, lastName }: Identity, n
     search_text: searchTextOf({ username, email, firstName, lastName }),
     is_active: true,
     deactivated_at_ms: null,
+    session_epoch: 0,
     role: 'user',
     event_seq: 0,
     max_disk_space_bytes: null,

@@ -38,6 +38,7 @@ import { Journal } from '../../src/records/journal.js';
 import { Refusals } from '../../src/records/refusals.js';
 import type { ServerContext } from '../../src/server-context.js';
 import { SessionDirectory } from '../../src/services/session-directory.js';
+import { SessionEpochs } from '../../src/services/session-epochs.js';
 import { Surveys } from '../../src/services/surveys.js';
 import { authenticate, issueToken } from '../../src/services/tokens.js';
 import { systemClock } from '../../src/system-clock.js';
@@ -155,7 +156,7 @@ export async function startFixture(
   });
   const requests = new Readers();
   const directory = new SessionDirectory(database, () => undefined);
-  const doors = new WelcomeWatch(database, context.log, requests, sockets, directory);
+  const doors = new WelcomeWatch(database, context.log, requests, sockets, directory, new SessionEpochs(database));
   const handlers = createHandlers(context, {
     metrics,
     surveys: new Surveys(context),

@@ -26,7 +26,7 @@ async function started(more: Partial<SessionRoute> = {}, options: Parameters<typ
   return { app, mine, other, foreign, front };
 }
 
-const withTicket = (front: Front, route: SessionRoute, ticket = front.proxy.issueTicket(route)): Promise<Answer> =>
+const withTicket = (front: Front, route: SessionRoute, ticket = front.ticketOf(route)): Promise<Answer> =>
   ask(front, `${basePathOf(route)}/?uws_ticket=${ticket}`);
 
 function refusal(answer: Answer, status: number, code: string): void {
@@ -41,7 +41,7 @@ function refusal(answer: Answer, status: number, code: string): void {
 
 test('a ticket is traded for the session’s cookie and an address without it', async () => {
   const { front, mine } = await started();
-  const ticket = front.proxy.issueTicket(mine);
+  const ticket = front.ticketOf(mine);
   for (const method of ['GET', 'HEAD']) {
     const rest = '//tree//a%2Fb.ipynb?b=%2F&&uws_ticket=';
     const answer = await ask(front, `${basePathOf(mine)}${rest}${ticket}&a=1&b=2`, { method });
@@ -53,7 +53,7 @@ test('a ticket is traded for the session’s cookie and an address without it', 
     });
     expect(answer.headers['set-cookie']).toEqual([
       expect.stringMatching(
-        /^uws_session=v1\.[0-9a-z]+\.[\w-]{43}; Path=\/passthrough\/127\.0\.0\.1\/7; HttpOnly; SameSite=Lax$/,
+        /^uws_session=v2\.[0-9a-z]+\.[\w-]{43}; Path=\/passthrough\/127\.0\.0\.1\/7; HttpOnly; SameSite=Lax$/,
       ),
     ]);
   }
@@ -66,7 +66,7 @@ test('the address that the portal rebuilds opens the session', async () => {
   for (const path of ['/', '/lab']) {
     const { url_domain, url_path } = front.proxy.addressOf(mine, path, {
       token: 'x',
-      uws_ticket: front.proxy.issueTicket(mine),
+      uws_ticket: front.ticketOf(mine),
     });
     const [start, query, ...others] = url_path.split('?');
     expect(others).toEqual([]);
@@ -81,11 +81,11 @@ test('the address that the portal rebuilds opens the session', async () => {
 test('a ticket is the same within a minute, good for 15 minutes and several uses, and then refused', async () => {
   const { front, mine } = await started();
   front.clock.now = Math.floor(front.clock.now / minuteMs) * minuteMs;
-  const ticket = front.proxy.issueTicket(mine);
+  const ticket = front.ticketOf(mine);
   front.clock.now += minuteMs - 1;
-  expect(front.proxy.issueTicket(mine)).toBe(ticket);
+  expect(front.ticketOf(mine)).toBe(ticket);
   front.clock.now += 1;
-  expect(front.proxy.issueTicket(mine)).not.toBe(ticket);
+  expect(front.ticketOf(mine)).not.toBe(ticket);
   for (const _ of [1, 2]) expect((await withTicket(front, mine, ticket)).status).toBe(302);
   front.clock.now += 15 * minuteMs - 1;
   expect((await withTicket(front, mine, ticket)).status).toBe(302);
@@ -93,9 +93,31 @@ test('a ticket is the same within a minute, good for 15 minutes and several uses
   refusal(await withTicket(front, mine, ticket), 401, 'not_authenticated');
 });
 
+test('what was made before the user’s epoch rose is refused, also when it rises during the request', async () => {
+  const { front, mine } = await started();
+  const ticket = front.ticketOf(mine);
+  const cookie = await openSession(front, mine);
+  const withCookie = (own: string): Promise<Answer> => ask(front, `${basePathOf(mine)}/`, { headers: { cookie: own } });
+  expect((await withCookie(cookie)).status).toBe(200);
+  front.epochs.set(mine.userId, 1);
+  refusal(await withTicket(front, mine, ticket), 401, 'not_authenticated');
+  refusal(await withCookie(cookie), 401, 'not_authenticated');
+  expect((await withCookie(await openSession(front, mine))).status).toBe(200);
+
+  const token = { headers: { 'uws-authorization': 'Token owner-token' } };
+  const { front: risen, mine: same } = await started(undefined, {
+    authenticate: async () => {
+      risen.epochs.set(same.userId, 1);
+      return same.userId;
+    },
+  });
+  expect((await ask(risen, `${basePathOf(same)}/`, token)).status).toBe(404);
+  expect((await ask(risen, `${basePathOf(same)}/`, token)).status).toBe(200);
+});
+
 test('a ticket opens no other job, no other user’s, and is no cookie; nor does anything made up', async () => {
   const { front, mine, other, foreign } = await started();
-  const ticket = front.proxy.issueTicket(mine);
+  const ticket = front.ticketOf(mine);
   const cookie = await openSession(front, mine);
   const [, seal = ''] = cookie.split('=');
   for (const route of [other, foreign]) refusal(await withTicket(front, route, ticket), 401, 'not_authenticated');
@@ -116,7 +138,7 @@ test('a ticket opens no other job, no other user’s, and is no cookie; nor does
     lastFlipped,
     `${ticket}=`,
     `${ticket}.`,
-    ticket.replace('v1', 'v2'),
+    ticket.replace('v2', 'v1'),
     ticket.toUpperCase(),
   ]) {
     refusal(await withTicket(front, mine, encodeURIComponent(made)), 401, 'not_authenticated');
@@ -165,7 +187,7 @@ test('a ticket that is too old does no harm to somebody whose cookie is good', a
 
 test('other methods use a ticket without a redirect, and it does not reach the application', async () => {
   const { front, mine } = await started();
-  const ticket = front.proxy.issueTicket(mine);
+  const ticket = front.ticketOf(mine);
   for (const name of ['uws_ticket', 'uws%5fticket', '%75ws_ticket']) {
     const answer = await ask(front, `${basePathOf(mine)}/run?${name}=${ticket}&b`, { method: 'POST', body: 'x' });
     expect(answer.body).toBe(`application ${basePathOf(mine)}/run?b `);
@@ -294,7 +316,7 @@ test('in the sub-domain form a session has a host of its own, its path untouched
   front.routes.delete(8);
   front.routes.delete(71);
   const host = `${sessionLabel('localhost', app.port)}.${domain}`;
-  const ticket = front.proxy.issueTicket(mine);
+  const ticket = front.ticketOf(mine);
   expect(front.proxy.addressOf(mine, '/lab', { uws_ticket: ticket })).toEqual({
     url_domain: `https://${host}`,
     url_path: `/passthrough/lab?uws_ticket=${ticket}`,
@@ -327,7 +349,7 @@ test('when the user is deactivated or the job ends, ticket, cookie and token are
   for (const closing of ['user', 'job'] as const) {
     const front = await startFront([mine]);
     const cookie = await openSession(front, mine);
-    const ticket = front.proxy.issueTicket(mine);
+    const ticket = front.ticketOf(mine);
     const begun = await fetch(`${front.origin}${basePathOf(mine)}/`, { headers: { cookie } });
     const open = begun.text().then(
       () => 'ended whole',

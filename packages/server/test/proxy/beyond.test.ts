@@ -92,7 +92,7 @@ test('where sessions have host names of their own, a ticket or cookie opens none
   const domain = 'sessions.example.org';
   const front = await startFront([route], { passthroughDomain: domain });
   const host = `${sessionLabel(route.host, route.port)}.${domain}`;
-  const ticket = front.proxy.issueTicket(route);
+  const ticket = front.ticketOf(route);
   const opened = await ask(front, `/?uws_ticket=${ticket}`, { headers: { host } });
   expect(opened.status).toBe(302);
   const [cookie = ''] = opened.headers['set-cookie']?.[0]?.split(';') ?? [];
@@ -112,7 +112,7 @@ test('over TLS a session on a host of its own counts only the cookie that no nei
   const domain = 'sessions.example.org';
   const front = await startFront([route], { passthroughDomain: domain, publicOrigin: () => 'https://example.org' });
   const host = `${sessionLabel(route.host, route.port)}.${domain}`;
-  const opened = await ask(front, `/?uws_ticket=${front.proxy.issueTicket(route)}`, { headers: { host } });
+  const opened = await ask(front, `/?uws_ticket=${front.ticketOf(route)}`, { headers: { host } });
   const [cookie = ''] = opened.headers['set-cookie']?.[0]?.split(';') ?? [];
   const tossed = cookie.replace('__Host-', '');
   expect(tossed).toMatch(/^uws_session=/);

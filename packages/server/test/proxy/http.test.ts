@@ -51,7 +51,7 @@ test('under a mount prefix the prefix is part of the base path, of the cookie an
   const app = await mirror();
   const route = routeTo(app.port);
   const front = await startFront([route], { prefix: '/api/v2' });
-  const ticket = front.proxy.issueTicket(route);
+  const ticket = front.ticketOf(route);
   const { url_domain, url_path } = front.proxy.addressOf(route, '/lab', { token: 'a b&', uws_ticket: ticket });
   expect(url_domain).toBe(front.origin);
   expect(url_path).toBe(`/api/v2/passthrough/127.0.0.1/7/lab?token=a%20b%26&uws_ticket=${ticket}`);
@@ -93,7 +93,7 @@ test('heads tell the application who asks and where, and hold nothing of ours or
   const route = routeTo(app.port, { basePath: 'strip' });
   const front = await startFront([route]);
   const cookie = await openSession(front, route);
-  const ticket = front.proxy.issueTicket(route);
+  const ticket = front.ticketOf(route);
   const answer = await ask(front, `${basePathOf(route)}/x`, {
     headers: {
       cookie: `a=1; ${cookie};b="2;3"; __Host-${cookie}; uws_sessions=kept`,
@@ -149,7 +149,7 @@ test('a proxy in front is believed where the operator says so', async () => {
     'x-forwarded-proto': 'https',
     'x-forwarded-host': 'portal.example.org',
   };
-  const opened = await ask(front, `${basePathOf(route)}//tree?uws_ticket=${front.proxy.issueTicket(route)}`, {
+  const opened = await ask(front, `${basePathOf(route)}//tree?uws_ticket=${front.ticketOf(route)}`, {
     headers,
   });
   expect(opened.headers.location).toBe(`https://portal.example.org${basePathOf(route)}//tree`);

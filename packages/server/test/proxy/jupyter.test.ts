@@ -131,7 +131,7 @@ test('a notebook of a real Jupyter opens with a ticket, and its kernel computes 
     })
     .toBe(200);
 
-  const { url_path } = front.proxy.addressOf(route, '/', { token, uws_ticket: front.proxy.issueTicket(route) });
+  const { url_path } = front.proxy.addressOf(route, '/', { token, uws_ticket: front.ticketOf(route) });
   const [start, query] = url_path.split('?');
   const jar = new Map<string, string>();
   const cookies = () => [...jar].map(([name, value]) => `${name}=${value}`).join('; ');

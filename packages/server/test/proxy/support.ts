@@ -54,6 +54,10 @@ export interface Front {
   readonly unreachable: number[];
   readonly sockets: Set<Socket>;
   readonly clock: { now: number };
+  /** Epochs of users; 0 of those who are not in it. */
+  readonly epochs: Map<number, number>;
+  /** A ticket of now. */
+  ticketOf(owner: Pick<SessionRoute, 'jobId' | 'userId'>): string;
 }
 
 /** The proxy in a real server, as an operator would mount it; what is no session's is answered 418. */
@@ -65,6 +69,8 @@ export async function startFront(
   const traffic: string[] = [];
   const unreachable: number[] = [];
   const clock = { now: Date.now() };
+  const epochs = new Map<number, number>();
+  const epochOf = (userId: number): number => epochs.get(userId) ?? 0;
   let port = 0;
   const proxy = createSessionProxy({
     routes: {
@@ -75,6 +81,7 @@ export async function startFront(
     authenticate: async (token) => tokens.get(token),
     checkHead: () => undefined,
     onLimit: () => undefined,
+    epochOf: async (userId) => epochOf(userId),
     signingKey: Buffer.alloc(32, 7),
     now: () => clock.now,
     prefix: '',
@@ -94,7 +101,10 @@ export async function startFront(
     await proxy.close();
     await stop(server, sockets);
   });
-  return { proxy, port, origin: `http://127.0.0.1:${port}`, routes: known, traffic, unreachable, sockets, clock };
+  const origin = `http://127.0.0.1:${port}`;
+  const ticketOf: Front['ticketOf'] = ({ jobId, userId }) =>
+    proxy.issueTicket({ jobId, userId, epoch: epochOf(userId) });
+  return { proxy, port, origin, routes: known, traffic, unreachable, sockets, clock, epochs, ticketOf };
 }
 
 export function routeTo(port: number, more: Partial<SessionRoute> = {}): SessionRoute {
@@ -107,7 +117,7 @@ export function basePathOf(route: SessionRoute, prefix = ''): string {
 
 /** Opens a session as the portal does and gives its cookie as `name=value`. */
 export async function openSession(front: Front, route: SessionRoute, prefix = ''): Promise<string> {
-  const ticket = front.proxy.issueTicket(route);
+  const ticket = front.ticketOf(route);
   const opened = await ask(front, `${basePathOf(route, prefix)}/?uws_ticket=${ticket}`);
   const [cookie] = opened.headers['set-cookie'] ?? [];
   if (opened.status !== 302 || cookie === undefined)

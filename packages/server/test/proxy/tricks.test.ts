@@ -127,7 +127,7 @@ test('whatever the path and the heads say, a ticket’s redirect stays on the ho
       [pathForm, basePathOf(route), `127.0.0.1:${pathForm.port}`],
       [domainForm, '', `${sessionLabel(route.host, route.port)}.${domain}`],
     ] as const) {
-      const query = `${rest.includes('?') ? '&' : '?'}uws_ticket=${front.proxy.issueTicket(route)}`;
+      const query = `${rest.includes('?') ? '&' : '?'}uws_ticket=${front.ticketOf(route)}`;
       const [before = '', fragment] = rest.split('#', 2);
       const target = `${base}${before}${query}${fragment === undefined ? '' : `#${fragment}`}`;
       const lies = 'X-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: ftp\r\nX-Original-URL: //evil.example\r\n';
@@ -157,7 +157,7 @@ test.each([
   const path = `${basePathOf(route)}/`;
   const own = { host: name, origin: `http://${name}`, 'sec-fetch-site': 'same-origin' };
   expect((await ask(front, path, { headers: own })).status).toBe(401);
-  const opened = await ask(front, `${path}?uws_ticket=${front.proxy.issueTicket(route)}`, { headers: own });
+  const opened = await ask(front, `${path}?uws_ticket=${front.ticketOf(route)}`, { headers: own });
   expect(opened.headers.location).toBe(`http://${name}${path}`);
   expect(opened.headers['set-cookie']?.join()).not.toMatch(/domain/i);
 });
@@ -167,7 +167,7 @@ test('a ticket in a Referer, in any spelling and of any session, does not reach 
   const route = routeTo(app.port);
   const front = await startFront([route]);
   const cookie = await openSession(front, route);
-  const ticket = front.proxy.issueTicket({ jobId: 8, userId: 12 });
+  const ticket = front.ticketOf({ jobId: 8, userId: 12 });
   for (const name of ['uws_ticket', 'uws%5Fticket', '%75%77%73_ticket', 'uws_ticket=x&uws_ticket']) {
     const referer = `http://x/passthrough/127.0.0.1/8/?a=1&${name}=${ticket}&b#uws_ticket=c`;
     const { body } = await ask(front, `${basePathOf(route)}/`, { headers: { cookie, referer } });
@@ -182,7 +182,7 @@ test('of a port that is used again, cookie and ticket of the former job open not
   const domain = 'sessions.example.org';
   const host = `${sessionLabel(former.host, former.port)}.${domain}`;
   const front = await startFront([former], { passthroughDomain: domain });
-  const ticket = front.proxy.issueTicket(former);
+  const ticket = front.ticketOf(former);
   const opened = await ask(front, `/?uws_ticket=${ticket}`, { headers: { host } });
   const cookie = opened.headers['set-cookie']?.[0]?.split(';', 1)[0] ?? '';
   expect((await ask(front, '/', { headers: { host, cookie } })).body).toBe('application');

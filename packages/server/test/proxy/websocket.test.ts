@@ -144,7 +144,7 @@ test('a token in the subprotocol opens it, is hidden from the application, and a
   await expect(connect(front, path, {}, ['uws', 'uws.token.stranger-token'])).rejects.toThrow('answered 403');
   await expect(connect(front, path, {}, ['uws', 'uws.token.x'])).rejects.toThrow('answered 401');
   await expect(connect(front, path, {})).rejects.toThrow('answered 401');
-  const ticket = front.proxy.issueTicket(route);
+  const ticket = front.ticketOf(route);
   await connect(front, `${path}?a=1&uws_ticket=${ticket}`, {});
   expect(app.requests.at(-1)?.url).toBe(`${path}?a=1`);
 });
@@ -381,16 +381,14 @@ test('a refused opening is passed on, a dead application told', async () => {
       socket.once('open', () => reject(new Error('opened')));
       socket.once('unexpected-response', (_request, answer) => resolve(answer.resume()));
     });
-  const cookie = front.proxy.issueTicket(declining);
+  const cookie = front.ticketOf(declining);
   const declined = await answered(`${basePathOf(declining)}/ws?uws_ticket=${cookie}`, '');
   expect(declined.statusCode).toBe(403);
   expect(declined.headers).toMatchObject({ 'x-why': 'origin', 'set-cookie': [`a=1; Path=${basePathOf(declining)}`] });
   expect(front.unreachable).toEqual([]);
-  expect((await answered(`${basePathOf(lying)}/?uws_ticket=${front.proxy.issueTicket(lying)}`, '')).statusCode).toBe(
-    502,
-  );
+  expect((await answered(`${basePathOf(lying)}/?uws_ticket=${front.ticketOf(lying)}`, '')).statusCode).toBe(502);
   expect(front.unreachable).toEqual([]);
-  const dead = await answered(`${basePathOf(gone)}/?uws_ticket=${front.proxy.issueTicket(gone)}`, '');
+  const dead = await answered(`${basePathOf(gone)}/?uws_ticket=${front.ticketOf(gone)}`, '');
   expect(dead.statusCode).toBe(502);
   expect(front.unreachable).toEqual([8]);
   await nothingLeft(front);

@@ -79,7 +79,7 @@ export async function addUser(
 }
 
 /**
- * Keeps a user out: their tokens are gone, and every server ends what the user has open (see `WelcomeWatch`). Jobs go on unless they are to be
+ * Keeps a user out: their tokens are gone, tickets and cookies open nothing any more, and every server ends what the user has open (see `WelcomeWatch`). Jobs go on unless they are to be
  * stopped, those that wait included. Again, the same answer.
  *
  * @throws ApiError `not_found`; `conflict` for the actor themselves.
@@ -95,7 +95,8 @@ export async function deactivateUser(
   }
   await changeUser(context, userId, async (transaction, user) => {
     if (user.is_active) {
-      const changes = { is_active: false, deactivated_at_ms: transaction.nowMs };
+      const session_epoch = user.session_epoch + 1;
+      const changes = { is_active: false, deactivated_at_ms: transaction.nowMs, session_epoch };
       await transaction.rows.update('users', { id: userId }, changes);
     }
     await transaction.rows.remove('tokens', { user_id: userId });
