@@ -177,7 +177,13 @@ describe('users', () => {
     expect((await json(userAnswer, 'users', 'reactivate', 'ada')).user).toMatchObject({ is_active: true });
     expect((await ada.request('/me/')).status).toBe(401);
     ada = await signIn(server, 'ada');
-    await expect.poll(open, soon).toBe(200);
+    const openAnew = async () => {
+      const { url: address } = await ada.client.jobs.waitUntilReady(job.id);
+      return (await visit(address).catch(() => undefined))?.response.status;
+    };
+    await expect.poll(openAnew, soon).toBe(200);
+    // Ways in from before stay closed.
+    expect(await open()).toBe(401);
     // With her jobs.
     await text('users', 'deactivate', 'ada', '--stop-jobs');
     await expect

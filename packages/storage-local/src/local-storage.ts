@@ -62,15 +62,15 @@ export class LocalStorage implements Storage {
   async destroy(directory: WorkspaceDirectory, signal?: AbortSignal): Promise<void> {
     await translated('The directory of the workspace cannot be removed', async () => {
       signal?.throwIfAborted();
-      await this.layout.withStaging(directory, async (staging) => {
-        try {
-          await this.layout.withAccountDirectory(directory, (parent, name) =>
-            removeEntry(staging, parent, name, signal),
-          );
-        } catch (error) {
-          if (errnoOf(error) !== 'ENOENT') throw error;
-        }
-      });
+      try {
+        await this.layout.withAccountDirectory(directory, async (parent, name) => {
+          // Nothing is made for what is gone already: once nobody knows of the workspace any more, it would stay after a crash.
+          if (!(await parent.stats(name))) return;
+          await this.layout.withStaging(directory, (staging) => removeEntry(staging, parent, name, signal));
+        });
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw error;
+      }
       await removeStaging(this.layout, stagingName(directory.location), signal);
     });
   }
