@@ -6,7 +6,7 @@ import type { SlurmResourceParts } from './parts.js';
 import type { Claim } from './records.js';
 import { outputName } from './script.js';
 import { findSession } from './sessions.js';
-import { endOf, endOfJob, impossible, phaseOf, reasonInWords } from './states.js';
+import { endOf, endOfJob, isImpossible, phaseOf, reasonInWords } from './states.js';
 import { type ClusterJob, type JobReference, jobNameOf } from './transport.js';
 import { openJobFile } from './workspace-files.js';
 
@@ -119,7 +119,7 @@ export class Observing {
     if (phase === 'ended') return { kind: 'ended', ...named, ...(await this.finish(launch, job)) };
     if (phase === 'waiting') {
       const reason = reasonInWords(job.reason);
-      if (impossible.has(job.reason)) {
+      if (isImpossible(job.reason)) {
         await transport.withdraw({ ...job, account: launch.account });
         const end: LaunchEnd = {
           endedAtMs: Date.now(),

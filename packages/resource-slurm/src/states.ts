@@ -103,14 +103,15 @@ function causeOf(job: ClusterJob, wasStopped: boolean, hasOutput: boolean): [Lau
   }
 }
 
-/** Reasons for which a waiting job can never start. */
-export const impossible = new Set([
-  'PartitionTimeLimit',
-  'PartitionNodeLimit',
-  'BadConstraints',
-  'AssocMaxWallDurationPerJobLimit',
-  'QOSMaxWallDurationPerJobLimit',
-]);
+const impossible = new Set(['PartitionTimeLimit', 'PartitionNodeLimit', 'BadConstraints']);
+
+/** Limits of a single job, such as `QOSMaxCpuPerJobLimit` and `AssocMaxMemPerJob`: no waiting brings a job below them. */
+const perJob = /^(Assoc|QOS)Max\w*PerJob(Limit)?$/;
+
+/** Whether a waiting job can never start, for a reason of the scheduler. */
+export function isImpossible(reason: string): boolean {
+  return impossible.has(reason) || perJob.test(reason);
+}
 
 const reasons: Readonly<Record<string, string>> = {
   None: 'It waits for the scheduler.',
@@ -138,6 +139,9 @@ export function reasonInWords(reason: string): string {
   if (/^Nodes required for job are DOWN/i.test(reason)) return reasonInWords('ReqNodeNotAvail');
   const words = reasons[reason.split(',')[0] ?? ''];
   if (words !== undefined) return `${words} (${reason})`;
+  if (perJob.test(reason)) {
+    return `It asks for more than a single job of its user, account or quality of service may have. (${reason})`;
+  }
   if (/Limit/.test(reason))
     return `A limit of the cluster for its user, account or quality of service is reached. (${reason})`;
   return `The scheduler's reason: ${reason}.`;

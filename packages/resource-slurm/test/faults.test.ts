@@ -102,6 +102,14 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
       reason: expect.stringContaining('No node of the cluster has what it asks for.'),
     });
     expect(await cluster.run('squeue', '--noheader', `--name=uws-${tooMuch.launchKey}`)).toBe('');
+    await cluster.run('sacctmgr', '-i', 'add', 'qos', 'tiny', 'MaxTRESPerJob=cpu=1');
+    await cluster.run('sacctmgr', '-i', 'modify', 'user', jobUser, 'set', 'qos+=tiny');
+    const tooMany = specificationOf(world, 'true', { limits: { cpus: 2 }, resourceDetails: { qos: 'tiny' } });
+    await vi.waitFor(() => resource.launch(tooMany), { timeout: 30_000, interval: 1_000 });
+    expect(await until(resource, tooMany, 'ended')).toMatchObject({
+      cause: 'launch_failed',
+      reason: expect.stringContaining('more than a single job of its user, account or quality of service may have'),
+    });
     const nowhere = specificationOf(world, 'true', { resourceDetails: { partition: 'nowhere' } });
     await expect(resource.launch(nowhere)).rejects.toMatchObject({
       kind: 'invalid',
