@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
-import { type Limits, tooLarge, tooMany } from './limits.js';
+import { type LimitName, type Limits, tooLarge, tooMany } from './limits.js';
 import { networkOf } from './network.js';
 import { TokenBuckets } from './token-buckets.js';
 
@@ -74,11 +74,8 @@ export class Admission {
   /** Tries a sign-in; only a failed one counts. @throws ApiError `rate_limited`, and what the attempt throws. */
   async signIn<R>(request: IncomingMessage, attempt: () => Promise<R>): Promise<R> {
     const address = this.#addressOf(request);
-    const waitMs = this.#failedSignIns.take(address);
-    if (waitMs > 0) {
-      const message = 'Too many sign-ins from this address have failed.';
-      throw tooMany(this.#limits, 'failed_sign_ins_per_minute', message, secondsOf(waitMs));
-    }
+    const message = 'Too many sign-ins from this address have failed.';
+    this.#requireNoWait(this.#failedSignIns.take(address), 'failed_sign_ins_per_minute', message);
     let failed = false;
     try {
       return await attempt();
@@ -98,11 +95,8 @@ export class Admission {
    */
   async lookUpToken<R>(request: IncomingMessage, lookUp: () => Promise<R>): Promise<R> {
     const address = this.#addressOf(request);
-    const waitMs = this.#wrongTokens.waitMs(address);
-    if (waitMs > 0) {
-      const message = 'Too many wrong tokens came from this address.';
-      throw tooMany(this.#limits, 'failed_sign_ins_per_minute', message, secondsOf(waitMs));
-    }
+    const message = 'Too many wrong tokens came from this address.';
+    this.#requireNoWait(this.#wrongTokens.waitMs(address), 'failed_sign_ins_per_minute', message);
     try {
       return await lookUp();
     } catch (error) {
@@ -126,9 +120,11 @@ export class Admission {
   }
 
   #takeRequest(key: string): void {
-    const waitMs = this.#requests.take(key);
-    if (waitMs === 0) return;
-    throw tooMany(this.#limits, 'requests_per_minute', 'Too many requests.', secondsOf(waitMs));
+    this.#requireNoWait(this.#requests.take(key), 'requests_per_minute', 'Too many requests.');
+  }
+
+  #requireNoWait(waitMs: number, name: LimitName, message: string): void {
+    if (waitMs > 0) throw tooMany(this.#limits, name, message, secondsOf(waitMs));
   }
 }
 

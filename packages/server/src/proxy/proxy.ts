@@ -80,16 +80,6 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
   };
   const homeUrl = (): string => `${options.publicOrigin().replace(/\/+$/, '')}${options.prefix}/`;
 
-  const refusalOf = (request: HttpRequest): OwnAnswer | undefined => {
-    try {
-      options.checkHead(request);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      return told(error);
-    }
-  };
-
   const told = (error: ApiError): OwnAnswer => {
     const limit = limitOf(error);
     if (limit) options.onLimit(limit);
@@ -105,8 +95,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
 
   const visitOf = async (request: HttpRequest, { visitor, address }: Asked): Promise<Visit | OwnAnswer> => {
     // Before anything else is believed of it: of a head with too many headers the rest is missing.
-    const tooMuch = refusalOf(request);
-    if (tooMuch) return tooMuch;
+    options.checkHead(request);
     const fault = visitor ? ambiguity(request) : 'A request needs a Host.';
     if (!visitor || fault !== undefined) return { status: 400, code: 'invalid_field', message: fault ?? '' };
     if (address === 'unknown') return gone;

@@ -1,5 +1,6 @@
 import { AdapterError, type WorkspaceRow } from '@user-workspaces/contract';
 import { abandonUploads, applyPendingChanges, readPendingChanges } from '../files/staged-files.js';
+import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
@@ -68,8 +69,7 @@ async function work(context: ServerContext, row: WorkspaceRow, signal: AbortSign
     // Its files never were complete, and whoever asked for it got no answer: as if it had not been asked for.
     step('before workspace.undo');
     await open.storage.destroy(open.directory, signal);
-    await context.journal.transaction((transaction) => transaction.removeWorkspace(row));
-    await destroyLateFiles(open, signal);
+    await removeForGood(context, open, signal, (transaction) => transaction.removeWorkspace(row));
     step('after workspace.undo');
     return;
   }
@@ -107,7 +107,7 @@ async function deleteWorkspace(context: ServerContext, row: WorkspaceRow, signal
     }
     await database.transaction((rows) => rows.update('jobs', { id: job.id }, { is_remembered: false }));
   }
-  await journal.transaction(async (transaction) => {
+  await removeForGood(context, { storage, directory }, signal, async (transaction) => {
     await transaction.rows.remove('uploads', { workspace_id: row.id });
     for (const share of await transaction.rows.find('shares', { where: { shared_workspace_id: row.id } })) {
       await transaction.removeShare(share);
@@ -117,18 +117,20 @@ async function deleteWorkspace(context: ServerContext, row: WorkspaceRow, signal
     }
     await transaction.removeWorkspace(row);
   });
-  await destroyLateFiles({ storage, directory }, signal);
   step('after workspace.removed');
 }
 
 /**
- * A request that was halted while it made the workspace may have made its directory between the removal of the files and that of the row, and leaves it to whoever had the row.
- * One that comes later finds no row, and removes what it made.
+ * Removes the rows of a workspace whose files are gone, and what may have come into its place meanwhile: a request that was halted while it made the workspace leaves its
+ * directory to whoever has the row. One that comes later finds no row, and removes what it made.
  */
-async function destroyLateFiles(
+async function removeForGood(
+  { journal }: ServerContext,
   { storage, directory }: Pick<OpenWorkspace, 'storage' | 'directory'>,
   signal: AbortSignal,
+  removeRows: (transaction: RecordTransaction) => Promise<void>,
 ): Promise<void> {
+  await journal.transaction(removeRows);
   await storage.destroy(directory, signal);
 }
 
