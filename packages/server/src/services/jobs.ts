@@ -3,7 +3,7 @@ import type { RequestBody } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import { asJson, type ResourceEntry } from '../options.js';
-import { released, takeLease } from '../reconciler/lease.js';
+import { released } from '../reconciler/lease.js';
 import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
@@ -12,6 +12,7 @@ import type { Idempotency } from './idempotency.js';
 import { checkOptions, limitsOf, mapOptions } from './job-options.js';
 import { launchReferenceOf } from './launch-reference.js';
 import { checkQuotas, lockUser, promisedCoreHours } from './quotas.js';
+import { leaseForRequest } from './request-lease.js';
 import { retryStale } from './retry-stale.js';
 import type { OpenWorkspace } from './workspace-access.js';
 
@@ -245,30 +246,8 @@ export async function stopJob(context: ServerContext, caller: Caller, jobId: num
   );
 }
 
-/** How long an extension waits for another one of the same job. */
-const leasePatienceMs = 10_000;
-const leasePauseMs = 50;
-
 function notRunning({ status }: JobRow): ApiError {
   return new ApiError('job_not_active', 'Only a running job can be extended.', { details: { status } });
-}
-
-/** The job's row under a lease of its own: of two extensions at once the second sees what the first did. @throws ApiError `job_not_active`, `conflict` when that takes too long. */
-async function leaseJob(context: ServerContext, caller: Caller, jobId: number, signal: AbortSignal): Promise<JobRow> {
-  const { clock } = context;
-  const deadlineMs = clock.elapsed() + leasePatienceMs;
-  for (;;) {
-    const row = await findJob(context, caller, jobId);
-    if (row.status !== 'running') throw notRunning(row);
-    const lease = await takeLease(context, 'jobs', row);
-    if (lease) return { ...row, ...lease };
-    if (clock.elapsed() >= deadlineMs) {
-      throw new ApiError('conflict', `Job ${jobId} is being changed by another request. Try again later.`, {
-        headers: { 'Retry-After': '5' },
-      });
-    }
-    await clock.sleep(leasePauseMs, signal);
-  }
 }
 
 /** Raises a running job's time limit, counted from its start. */
@@ -279,7 +258,14 @@ export async function extendJob(
   timeLimitMinutes: number,
   signal: AbortSignal,
 ): Promise<JobRow> {
-  const row = await leaseJob(context, caller, jobId, signal);
+  const find = async (): Promise<JobRow> => {
+    const found = await findJob(context, caller, jobId);
+    if (found.status !== 'running') throw notRunning(found);
+    return found;
+  };
+  // Of two extensions at once the second sees what the first did.
+  const busy = `Job ${jobId} is being changed by another request.`;
+  const row = await leaseForRequest(context, 'jobs', find, { patienceMs: 10_000, pauseMs: 50, busy }, signal);
   try {
     return await extendLeased(context, caller, row, timeLimitMinutes, signal);
   } finally {

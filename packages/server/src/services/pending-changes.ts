@@ -7,12 +7,12 @@ import {
   readPendingChanges,
   stageFiles,
 } from '../files/staged-files.js';
-import { leaseWorkspace } from '../files/workspace-lease.js';
 import { ApiError } from '../http/api-error.js';
 import { keepLease, released } from '../reconciler/lease.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
+import { leaseForRequest } from './request-lease.js';
 import type { OpenWorkspace } from './workspace-access.js';
 
 type Columns = Partial<Pick<WorkspaceRow, 'name' | 'description' | 'default_job_type'>>;
@@ -70,6 +70,22 @@ export async function changeFiles(
       });
     });
   });
+}
+
+/** @throws ApiError `conflict` when it is not free in time or the workspace is being deleted, `not_found` when it is gone. */
+async function leaseWorkspace(
+  context: ServerContext,
+  { row: { id } }: OpenWorkspace,
+  signal: AbortSignal,
+): Promise<WorkspaceRow> {
+  const find = async (): Promise<WorkspaceRow> => {
+    const row = await context.database.findOne('workspaces', { id });
+    if (!row) throw new ApiError('not_found', `Workspace ${id} not found for user.`);
+    if (row.status === 'deleting') throw new ApiError('conflict', `Workspace ${id} is being deleted.`);
+    return row;
+  };
+  const busy = `Workspace ${id} is busy with another change of its files.`;
+  return leaseForRequest(context, 'workspaces', find, { patienceMs: 30_000, pauseMs: 200, busy }, signal);
 }
 
 async function announceUpload(

@@ -173,6 +173,7 @@ describe('changing files', () => {
     let nowMs = Date.now();
     const clock = {
       now: () => nowMs,
+      elapsed: () => nowMs,
       sleep: async (delayMs: number) => {
         nowMs += delayMs;
       },
