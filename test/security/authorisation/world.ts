@@ -126,7 +126,8 @@ export async function makeWorld(server: RunningServer, database: Database, { use
     },
   };
   return {
-    targetOf: (caller) => targets[caller] ?? { ...own, workspaceToDelete: workspaceId },
+    // What the owner's own requests delete is gone for the later ones.
+    targetOf: (caller) => targets[caller] ?? { ...own, workspaceToDelete: workspaceId, copyToDelete: copyToSee },
     sessionUrl: mine.session.url,
     strangersSessionUrl: strangers.session.url,
   };
