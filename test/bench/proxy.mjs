@@ -68,7 +68,7 @@ function bare(port) {
 
 async function ours(port) {
   const { createSessionProxy } = await import('../../packages/server/dist/proxy/index.js');
-  const route = { jobId: 7, userId: 1, host: '127.0.0.1', port, basePath: 'keep' };
+  const route = { jobId: 7, userId: 1, epoch: 0, host: '127.0.0.1', port, basePath: 'keep' };
   const proxy = createSessionProxy({
     routes: { byJob: (id) => (id === 7 ? route : undefined), byLabel: () => undefined },
     authenticate: async () => undefined,

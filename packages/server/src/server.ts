@@ -25,8 +25,8 @@ import { Journal } from './records/journal.js';
 import { Refusals } from './records/refusals.js';
 import type { ServerContext } from './server-context.js';
 import { SessionActivity } from './services/session-activity.js';
-import { routeOf, SessionDirectory } from './services/session-directory.js';
-import { SessionEpochs } from './services/session-epochs.js';
+import { placeOf, SessionDirectory } from './services/session-directory.js';
+import { SessionOwners } from './services/session-owners.js';
 import { signingKey } from './services/signing-key.js';
 import { Surveys } from './services/surveys.js';
 import { authenticate, callerOfToken, issueToken, setApiClient } from './services/tokens.js';
@@ -85,8 +85,8 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const passthroughDomain = options.resources.find((entry) => entry.passthroughDomain)?.passthroughDomain;
   const trustsPeer = addressesWithin(options.trustedProxies ?? []);
   const clientAddressOf = (request: IncomingMessage): string => clientAddress(request, trustsPeer);
-  const directory = new SessionDirectory(database, (jobId) => proxy.closeJob(jobId));
-  const epochs = new SessionEpochs(database);
+  const owners = new SessionOwners(database, (userId) => proxy.closeUser(userId));
+  const directory = new SessionDirectory(database, owners, (jobId) => proxy.closeJob(jobId));
   const proxy = createSessionProxy({
     routes: directory,
     authenticate: async (token, request) => {
@@ -101,7 +101,6 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     checkHead: (request) => context.admission.checkHead(request),
     onLimit: (name) => metrics.limitRefused(name),
     limits,
-    epochOf: (userId) => epochs.of(userId),
     signingKey: await signingKey(database, clock),
     now: clock.now,
     prefix,
@@ -156,12 +155,13 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   };
 
   function connectionOf(row: JobRow, owner: UserRow): Schema<'ConnectionDetails'> | undefined {
-    const route = routeOf(row);
-    if (!route) return undefined;
+    const place = placeOf(row);
+    if (!place) return undefined;
+    const route = { ...place, epoch: owner.session_epoch };
     const query = Object.entries(row.session_query).filter(
       (entry): entry is [string, string] => typeof entry[1] === 'string',
     );
-    const ticket = { [ticketParameter]: proxy.issueTicket({ ...route, epoch: owner.session_epoch }) };
+    const ticket = { [ticketParameter]: proxy.issueTicket(route) };
     return proxy.addressOf(route, row.session_path ?? '/', { ...Object.fromEntries(query), ...ticket });
   }
 
@@ -190,7 +190,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
   const requests = new Readers();
-  const doors = new WelcomeWatch(database, log, requests, sockets, directory, epochs);
+  const doors = new WelcomeWatch(database, log, requests, sockets, owners);
   const handlers = createHandlers(context, { metrics, surveys, streams, sockets, requests, doors });
   const application = createApplication(context, handlers, metrics, {
     validateAnswers: options.validateAnswers ?? false,

@@ -1,7 +1,6 @@
 import type { Database } from '@user-workspaces/contract';
 import type { Logger } from 'pino';
-import type { SessionDirectory } from '../services/session-directory.js';
-import type { SessionEpochs } from '../services/session-epochs.js';
+import type { SessionOwners } from '../services/session-owners.js';
 import type { JobSockets } from './job-sockets.js';
 import type { Readers } from './readers.js';
 
@@ -17,8 +16,7 @@ export class WelcomeWatch {
   readonly #log: Logger;
   readonly #requests: Readers;
   readonly #sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>;
-  readonly #directory: SessionDirectory;
-  readonly #epochs: SessionEpochs;
+  readonly #owners: SessionOwners;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
 
@@ -28,15 +26,13 @@ export class WelcomeWatch {
     /** Requests under way, event streams among them. */
     requests: Readers,
     sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>,
-    directory: SessionDirectory,
-    epochs: SessionEpochs,
+    owners: SessionOwners,
   ) {
     this.#database = database;
     this.#log = log;
     this.#requests = requests;
     this.#sockets = sockets;
-    this.#directory = directory;
-    this.#epochs = epochs;
+    this.#owners = owners;
   }
 
   start(): void {
@@ -57,7 +53,7 @@ export class WelcomeWatch {
   /** Ends a user's requests, sockets and ways into sessions. */
   endUser(userId: number): void {
     // First, or cookies would open sessions again.
-    this.#endSessions(userId);
+    this.#owners.forget(userId);
     this.#requests.closeUser(userId);
     this.#sockets.closeUser(userId);
   }
@@ -70,40 +66,23 @@ export class WelcomeWatch {
     }
   }
 
-  #endSessions(userId: number): void {
-    this.#epochs.forget(userId);
-    this.#directory.bar(userId);
-  }
-
-  /** Gives a user the ways into sessions again; those of before the deactivation stay closed. */
-  async admitUser(userId: number): Promise<void> {
-    this.#directory.admit(userId);
-    await this.#directory.refresh();
+  /** Gives a user who was reactivated the ways into their sessions again; those of before the deactivation stay closed. */
+  admitUser(userId: number): Promise<void> {
+    return this.#owners.read([userId]);
   }
 
   /** Looks once. Nothing is asked while nobody has anything open. */
   async look(): Promise<void> {
     const open = [...this.#requests.callers(), ...this.#sockets.callers()];
-    const userIds = new Set([...open.map(({ userId }) => userId), ...this.#directory.userIds()]);
+    const userIds = new Set(open.map(({ userId }) => userId));
     const tokenIds = new Set(open.map(({ tokenId }) => tokenId));
     for (const ids of batches(userIds)) {
-      for (const user of await this.#database.find('users', { where: { id: { in: ids } } })) {
-        if (!user.is_active) this.endUser(user.id);
-        else if (await this.#epochs.isBehind(user.id, user.session_epoch)) {
-          // Deactivated and reactivated since the last look. What was open by tokens ends below, with the tokens.
-          this.#endSessions(user.id);
-          await this.admitUser(user.id);
-        }
-      }
+      const where = { id: { in: ids }, is_active: false };
+      for (const user of await this.#database.find('users', { where })) this.endUser(user.id);
     }
-    this.#epochs.keepOnly(this.#directory.userIds());
     for (const ids of batches(tokenIds)) {
       const kept = new Set((await this.#database.find('tokens', { where: { id: { in: ids } } })).map(({ id }) => id));
       this.endTokens(ids.filter((id) => !kept.has(id)));
-    }
-    for (const ids of batches(this.#directory.barredIds())) {
-      const where = { id: { in: ids }, is_active: true };
-      for (const { id } of await this.#database.find('users', { where })) await this.admitUser(id);
     }
   }
 }

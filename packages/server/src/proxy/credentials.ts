@@ -1,16 +1,11 @@
 import { sessionCookie } from '@user-workspaces/schema';
 import { type SessionTarget, takeTicket } from './addresses.js';
-import type { HttpRequest, SessionOwner } from './options.js';
+import type { HttpRequest } from './options.js';
 import type { Seals } from './seals.js';
 import { isOwnRequest, type Visitor } from './visitor.js';
 
 const hostCookie = `__Host-${sessionCookie}`;
 const protocolPrefix = 'uws.token.';
-
-/** A session with its owner as of now, whom tickets and cookies must name. */
-export interface OwnedTarget extends SessionTarget {
-  readonly owner: SessionOwner;
-}
 
 /** What a request showed, and with that whether it may pass. */
 export type Verdict =
@@ -38,7 +33,7 @@ export async function judge(
   options: CredentialOptions,
   seals: Seals,
   request: HttpRequest,
-  target: OwnedTarget,
+  target: SessionTarget,
   visitor: Visitor,
   ticket: string | undefined,
 ): Promise<Verdict> {
@@ -49,7 +44,7 @@ export async function judge(
   }
   if (own !== undefined) return judgeToken(options, request, target, own, false);
 
-  if (ticket !== undefined && seals.isTicket(ticket, target.owner)) return granted;
+  if (ticket !== undefined && seals.isTicket(ticket, target.route)) return granted;
 
   const seal = cookieSeal(seals, request, target, visitor);
   if (seal !== 'bad') {
@@ -95,7 +90,7 @@ function refused(status: 401 | 403, code: string, message: string): Verdict {
 function cookieSeal(
   seals: Seals,
   request: HttpRequest,
-  target: OwnedTarget,
+  target: SessionTarget,
   visitor: Visitor,
 ): 'good' | 'stale' | 'bad' {
   let best: 'stale' | 'bad' = 'bad';
@@ -105,7 +100,7 @@ function cookieSeal(
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-    const state = seals.checkCookie(pair.slice(equals + 1).trim(), target.owner);
+    const state = seals.checkCookie(pair.slice(equals + 1).trim(), target.route);
     if (state === 'good') return state;
     if (state === 'stale') best = state;
   }
@@ -123,11 +118,11 @@ export function isSessionCookie(name: string): boolean {
 }
 
 /** Set-Cookie of a session: HttpOnly, host-only, and where sessions share a host only for the session's own path. */
-export function sessionCookieFor(seals: Seals, target: OwnedTarget, visitor: Visitor): string {
+export function sessionCookieFor(seals: Seals, target: SessionTarget, visitor: Visitor): string {
   const secure = visitor.scheme === 'https';
   const name = cookieName(target, visitor);
   const attributes = `Path=${target.base || '/'}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
-  return `${name}=${seals.cookie(target.owner)}; ${attributes}`;
+  return `${name}=${seals.cookie(target.route)}; ${attributes}`;
 }
 
 /** A Cookie header without ours; `undefined` when none is left. The others stay byte for byte. */

@@ -8,6 +8,8 @@ export interface SessionRoute {
   readonly jobId: number;
   /** The job's owner: the only one who gets in. */
   readonly userId: number;
+  /** The owner's `session_epoch`, raised by every deactivation: tickets and cookies of another one do not count. */
+  readonly epoch: number;
   readonly host: string;
   readonly port: number;
   /** Whether the application is asked for the path as the browser sees it (`keep`) or without the base path (`strip`). */
@@ -15,10 +17,7 @@ export interface SessionRoute {
 }
 
 /** Whose a session is, as tickets and cookies name it. */
-export interface SessionOwner extends Pick<SessionRoute, 'jobId' | 'userId'> {
-  /** The user's `session_epoch`, raised by every deactivation. */
-  readonly epoch: number;
-}
+export type SessionOwner = Pick<SessionRoute, 'jobId' | 'userId' | 'epoch'>;
 
 /**
  * The running sessions, kept from the rows and never from a request. A route must disappear when its job ends or its owner is
@@ -29,7 +28,7 @@ export interface SessionRoutes {
   /** The running job whose `sessionLabel(host, port)` this is. */
   byLabel(label: string): SessionRoute | undefined;
   /**
-   * Before `byJob`: finds out what other processes have decided about the job, where that is not known. Nothing to wait for: `undefined`. A failure is answered 503, as
+   * Before `byJob`: finds out what other processes have decided about the job and its owner, where that is not known. Nothing to wait for: `undefined`. A failure is answered 503, as
    * the port of a job that has ended may be another user's by then.
    */
   confirmJob?(jobId: number): Promise<void> | undefined;
@@ -83,8 +82,6 @@ export interface SessionProxyOptions {
   readonly checkHead: (request: HttpRequest) => void;
   /** A request was refused as it was beyond this limit. */
   readonly onLimit: (name: LimitName) => void;
-  /** The epoch of a user who has a session. Asked for every request, so it should be cheap. */
-  readonly epochOf: (userId: number) => Promise<number>;
   /** At least 32 secret bytes; the same on all replicas, or a ticket of one is refused by the others. */
   readonly signingKey: Uint8Array;
   /** Wall clock in Unix milliseconds. */

@@ -12,7 +12,7 @@ import {
   takeTicket,
 } from './addresses.js';
 import { answer, answerOf, type OwnAnswer } from './answers.js';
-import { judge, type OwnedTarget, sessionCookieFor } from './credentials.js';
+import { judge, sessionCookieFor } from './credentials.js';
 import { Exchange } from './exchange.js';
 import {
   defaultLimits,
@@ -24,7 +24,7 @@ import {
 import { SocketRelay, sweepsPerPing } from './relay.js';
 import { ambiguity, applicationHead } from './request-head.js';
 import { Seals } from './seals.js';
-import { type Session, SessionTable } from './sessions.js';
+import { isSameRoute, type Session, SessionTable } from './sessions.js';
 import { responseOn, shakeHands, upgradeFault } from './upgrade.js';
 import { mayOpenSocket, type Visitor, visitorOf } from './visitor.js';
 
@@ -57,7 +57,7 @@ const gone: OwnAnswer = {
  * The way of browsers and programs into running jobs.
  *
  * @example
- * const proxy = createSessionProxy({ routes, authenticate, epochOf, signingKey, now: Date.now, prefix: '', publicOrigin, onTraffic, onUnreachable, log });
+ * const proxy = createSessionProxy({ routes, authenticate, signingKey, now: Date.now, prefix: '', publicOrigin, onTraffic, onUnreachable, log });
  * const server = createServer(async (request, response) => {
  *   if (!(await proxy.handle(request, response))) koa(request, response);
  * });
@@ -106,16 +106,10 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     return { target, visitor, url, ticket: target.tokenOnly ? undefined : ticket };
   };
 
-  const owned = async (target: SessionTarget): Promise<OwnedTarget> => {
-    const { jobId, userId } = target.route;
-    return { ...target, owner: { jobId, userId, epoch: await options.epochOf(userId) } };
-  };
-
   /** Looked at again after every wait: the job may have ended, or its owner been deactivated. */
-  const stillRuns = async ({ route, owner }: OwnedTarget): Promise<boolean> => {
-    if ((await options.epochOf(route.userId)) !== owner.epoch) return false;
+  const stillRuns = ({ route }: SessionTarget): boolean => {
     const now = options.routes.byJob(route.jobId);
-    return now !== undefined && now.userId === route.userId && now.host === route.host && now.port === route.port;
+    return now !== undefined && isSameRoute(now, route);
   };
 
   const failed = (session: Session, own: OwnAnswer, error: Error, unreachable: boolean): OwnAnswer => {
@@ -133,24 +127,19 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     const visit = await visitOf(request, asked);
     if (response.destroyed) return;
     if (!('target' in visit)) return refuse(request, response, visit);
-    const { visitor, url, ticket } = visit;
-    if (
-      request.headers['service-worker'] !== undefined &&
-      visit.target.form === 'path' &&
-      isOutside(url, visit.target)
-    ) {
+    const { target, visitor, url, ticket } = visit;
+    if (request.headers['service-worker'] !== undefined && target.form === 'path' && isOutside(url, target)) {
       const message = 'A service worker can only be registered from an address below the base path of its session.';
       return refuse(request, response, { status: 403, code: 'permission_denied', message });
     }
-    const target = await owned(visit.target);
     const verdict = await judge(options, seals, request, target, visitor, ticket);
-    const runs = await stillRuns(target);
+    const runs = stillRuns(target);
     if (response.destroyed) return;
     if (verdict.kind === 'refused') return refuse(request, response, verdict);
     if (!runs) return refuse(request, response, gone);
     const safe = request.method === 'GET' || request.method === 'HEAD';
     if (ticket !== undefined && safe) {
-      const traded = seals.isTicket(ticket, target.owner);
+      const traded = seals.isTicket(ticket, target.route);
       if (traded) table.traffic(table.at(target.route), 'openings');
       if (traded) options.onOpened?.(target.route, request);
       return redirect(response, visitor, url, traded ? sessionCookieFor(seals, target, visitor) : undefined);
@@ -189,16 +178,15 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     const visit = await visitOf(request, asked);
     if (socket.destroyed) return;
     if (!('target' in visit)) return decline(visit);
-    const { visitor, url, ticket } = visit;
+    const { target, visitor, url, ticket } = visit;
     const fault = upgradeFault(request);
     if (fault !== undefined) return decline({ status: 400, code: 'invalid_field', message: fault });
     if (!mayOpenSocket(request, visitor, options.allowedOrigins ?? [])) {
       const message = 'This WebSocket is opened by a page of another site, which may not use the session.';
       return decline({ status: 403, code: 'permission_denied', message });
     }
-    const target = await owned(visit.target);
     const verdict = await judge(options, seals, request, target, visitor, ticket);
-    const runs = await stillRuns(target);
+    const runs = stillRuns(target);
     if (socket.destroyed) return;
     if (verdict.kind === 'refused') return decline(verdict);
     if (!runs) return decline(gone);

@@ -63,6 +63,11 @@ export interface SessionTableHooks {
   readonly onUnreachable: (jobId: number) => void;
 }
 
+/** Whether two routes of one job lead to the same place for the same tickets and cookies. */
+export function isSameRoute(one: SessionRoute, other: SessionRoute): boolean {
+  return one.host === other.host && one.port === other.port && one.userId === other.userId && one.epoch === other.epoch;
+}
+
 const sweepsUntilForgotten = 12;
 
 /** The sessions in use. One is made by its first request and forgotten a minute after its last. */
@@ -80,8 +85,7 @@ export class SessionTable {
   at(route: SessionRoute): Session {
     const known = this.#sessions.get(route.jobId);
     if (known) {
-      const { host, port, userId } = known.route;
-      if (host === route.host && port === route.port && userId === route.userId) return known;
+      if (isSameRoute(known.route, route)) return known;
       void this.closeJob(route.jobId);
     }
     const session = new Session(route, this.#hooks.limits);

@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DatabaseReader, JobRow } from '@user-workspaces/contract';
 import { type SessionRoute, type SessionRoutes, sessionLabel } from '../proxy/index.js';
+import { BoundedMap } from './bounded-map.js';
+import type { SessionOwners } from './session-owners.js';
 import { SharedReading } from './shared-reading.js';
 
 type SessionRow = Pick<
@@ -16,8 +18,11 @@ type SessionRow = Pick<
   | 'version'
 >;
 
+/** A way into a session, whoever may take it. */
+type Place = Omit<SessionRoute, 'epoch'>;
+
 /** Where the host and port of a job's ready session are kept; `undefined` while it has none. */
-export function routeOf(row: SessionRow): SessionRoute | undefined {
+export function placeOf(row: SessionRow): Place | undefined {
   if (row.status !== 'running' || row.session_host === null || row.session_port === null) return undefined;
   return {
     jobId: row.id,
@@ -44,7 +49,7 @@ const memorySize = 10_000;
 const batchSize = 500;
 
 interface Known {
-  readonly route: SessionRoute;
+  readonly place: Place;
   readonly job: Pick<JobRow, 'id' | 'job_type' | 'resource'>;
   readonly version: number;
   /** When the rows of the job and its user were last read. What this process writes of the job tells nothing of what others decide about the user. */
@@ -52,24 +57,21 @@ interface Known {
 }
 
 /**
- * The running sessions by job and by host name, as the rows have them: read at the start, changed with every committed change, and read anew for their use where
- * that was not done within 2 s, since other processes write too, and the answer to a commit may be lost. Rows come late and out of order: one that is older than what
- * is known of its job changes nothing.
+ * The running sessions by job and by host name, as the rows have them: read at the start, changed with every committed change, and read anew with their owners
+ * for their use where that was not done within 2 s, since other processes write too, and the answer to a commit may be lost. Rows come late and out of order: one
+ * that is older than what is known of its job changes nothing.
  */
 export class SessionDirectory implements SessionRoutes {
   readonly #database: Pick<DatabaseReader, 'find'>;
+  readonly #owners: SessionOwners;
   readonly #ended: (jobId: number) => void;
   readonly #nowMs: () => number;
   readonly #byJob = new Map<number, Known>();
-  readonly #byLabel = new Map<string, SessionRoute>();
+  readonly #byLabel = new Map<string, Place>();
   /** The newest version known of jobs without a session, most of which have ended: an older row must not give them a route again. */
-  readonly #past = new Map<number, number>();
+  readonly #past = new BoundedMap<number, number>(memorySize);
   /** When a job or host name was found to have no session. */
-  readonly #missedMs = new Map<number | string, number>();
-  /** Users who are kept out although their jobs run. */
-  readonly #barred = new Set<number>();
-  /** For each reading of users under way: about whom was decided since it began. */
-  readonly #decisions = new Set<Set<number>>();
+  readonly #missedMs = new BoundedMap<number | string, number>(memorySize);
   readonly #jobs = new SharedReading<number>((ids) => this.#readJobs([...ids]));
   readonly #labels = new SharedReading<string>((labels) => this.#readLabels([...labels]));
   #labelsReadMs = Number.NEGATIVE_INFINITY;
@@ -80,20 +82,22 @@ export class SessionDirectory implements SessionRoutes {
    */
   constructor(
     database: Pick<DatabaseReader, 'find'>,
+    owners: SessionOwners,
     ended: (jobId: number) => void,
     nowMs: () => number = () => performance.now(),
   ) {
     this.#database = database;
+    this.#owners = owners;
     this.#ended = ended;
     this.#nowMs = nowMs;
   }
 
   byJob(jobId: number): SessionRoute | undefined {
-    return this.#byJob.get(jobId)?.route;
+    return this.#routeTo(this.#byJob.get(jobId)?.place);
   }
 
   byLabel(label: string): SessionRoute | undefined {
-    return this.#byLabel.get(label);
+    return this.#routeTo(this.#byLabel.get(label));
   }
 
   confirmJob(jobId: number): Promise<void> | undefined {
@@ -114,77 +118,55 @@ export class SessionDirectory implements SessionRoutes {
     return this.#byJob.get(jobId)?.job;
   }
 
+  /** How many sessions can be opened. */
   get size(): number {
-    return this.#byJob.size;
+    return [...this.#byJob.values()].filter(({ place }) => this.#owners.epochOf(place.userId) !== undefined).length;
   }
 
   /** Takes a job as it is now; an older row than the newest that was taken is passed over. */
   update(row: SessionRow): void {
     const known = this.#byJob.get(row.id);
     if (row.version < (known?.version ?? this.#past.get(row.id) ?? 0)) return;
-    const route = this.#barred.has(row.user_id) ? undefined : routeOf(row);
-    const former = known?.route;
-    if (former && (!route || former.port !== route.port || former.host !== route.host)) this.#remove(former);
-    if (!route) {
-      remember(this.#past, row.id, row.version);
+    const place = placeOf(row);
+    const former = known?.place;
+    if (former && (!place || former.port !== place.port || former.host !== place.host)) this.#remove(former);
+    if (!place) {
+      this.#past.set(row.id, row.version);
       return;
     }
     this.#past.delete(row.id);
     this.#byJob.set(row.id, {
-      route,
+      place,
       job: { id: row.id, job_type: row.job_type, resource: row.resource },
       version: row.version,
       confirmedMs: known?.confirmedMs ?? Number.NEGATIVE_INFINITY,
     });
-    const label = sessionLabel(route.host, route.port);
+    const label = sessionLabel(place.host, place.port);
     const holder = this.#byLabel.get(label);
     // A job reports its own port: one that names another's must not take over the other's host name.
-    if (holder === undefined || holder.jobId === route.jobId) this.#byLabel.set(label, route);
-  }
-
-  /** Whose sessions there are. */
-  userIds(): ReadonlySet<number> {
-    return new Set([...this.#byJob.values()].map(({ route }) => route.userId));
-  }
-
-  /** Users who are kept out. */
-  barredIds(): ReadonlySet<number> {
-    return this.#barred;
-  }
-
-  /** Ends a user's sessions for their user, until {@link admit}: the user was deactivated. The jobs run on. */
-  bar(userId: number): void {
-    for (const decided of this.#decisions) decided.add(userId);
-    this.#barred.add(userId);
-    for (const { route, version } of [...this.#byJob.values()]) {
-      if (route.userId !== userId) continue;
-      this.#remove(route);
-      remember(this.#past, route.jobId, version);
-    }
-  }
-
-  /** The user may open sessions again, as they are found by their use or by the next {@link refresh}. */
-  admit(userId: number): void {
-    for (const decided of this.#decisions) decided.add(userId);
-    this.#barred.delete(userId);
+    if (holder === undefined || holder.jobId === place.jobId) this.#byLabel.set(label, place);
   }
 
   /** Reads all running jobs, and those whose sessions are known. */
   async refresh(): Promise<void> {
     const startedMs = this.#nowMs();
-    const barred = [...this.#barred];
     const rows = await this.#database.find('jobs', { where: { status: 'running' } });
     await this.#take(rows, startedMs);
-    const owners = new Set(rows.map((row) => row.user_id));
-    // Whose jobs begin to run later is read with them.
-    for (const id of barred) if (!owners.has(id)) this.#barred.delete(id);
     const running = new Set(rows.map((row) => row.id));
     await this.#readJobs([...this.#byJob.keys()].filter((id) => !running.has(id)));
+    this.#owners.keepOnly(new Set([...this.#byJob.values()].map(({ place }) => place.userId)));
   }
 
   /** Reads the rows of these jobs: something is open to their sessions, which nothing else would end. */
   async check(jobIds: Iterable<number>): Promise<void> {
     await Promise.all([...jobIds].map((id) => this.#jobs.ask(id)));
+  }
+
+  /** Nobody is led to a session while it is not known whom it lets in. */
+  #routeTo(place: Place | undefined): SessionRoute | undefined {
+    if (!place) return undefined;
+    const epoch = this.#owners.epochOf(place.userId);
+    return epoch === undefined ? undefined : { ...place, epoch };
   }
 
   #wasMissed(key: number | string): boolean {
@@ -201,10 +183,10 @@ export class SessionDirectory implements SessionRoutes {
       await this.#take(rows, startedMs);
       const found = new Set(rows.map(({ id }) => id));
       for (const known of before) {
-        if (!known || found.has(known.route.jobId)) continue;
-        if (this.#byJob.get(known.route.jobId) === known) this.#remove(known.route);
+        if (!known || found.has(known.place.jobId)) continue;
+        if (this.#byJob.get(known.place.jobId) === known) this.#remove(known.place);
       }
-      for (const id of batch) if (!this.#byJob.has(id)) remember(this.#missedMs, id, startedMs);
+      for (const id of batch) if (!this.#byJob.has(id)) this.#missedMs.set(id, startedMs);
     }
   }
 
@@ -218,63 +200,32 @@ export class SessionDirectory implements SessionRoutes {
       const session_port = { in: ports.slice(first, first + batchSize) };
       await this.#take(await this.#database.find('jobs', { where: { status: 'running', session_port } }), startedMs);
     }
-    for (const label of labels) if (!this.#byLabel.has(label)) remember(this.#missedMs, label, startedMs);
+    for (const label of labels) if (!this.#byLabel.has(label)) this.#missedMs.set(label, startedMs);
     this.#labelsReadMs = this.#nowMs();
   }
 
-  /** Takes rows as they were read at a time, after the state of their users, so that nobody gets a route who is to be kept out. */
+  /** Takes rows as they were read at a time, and then reads their users. */
   async #take(rows: readonly JobRow[], startedMs: number): Promise<void> {
-    await this.#readUsers([...new Set(rows.filter((row) => routeOf(row)).map((row) => row.user_id))]);
-    for (const row of rows) {
-      this.update(row);
-      const known = this.#byJob.get(row.id);
+    for (const row of rows) this.update(row);
+    await this.#owners.read([...new Set(rows.filter((row) => placeOf(row)).map((row) => row.user_id))]);
+    for (const { id } of rows) {
+      const known = this.#byJob.get(id);
       if (known) known.confirmedMs = Math.max(known.confirmedMs, startedMs);
     }
   }
 
-  async #readUsers(ids: readonly number[]): Promise<void> {
-    for (let first = 0; first < ids.length; first += batchSize) {
-      const batch = ids.slice(first, first + batchSize);
-      const decided = new Set<number>();
-      this.#decisions.add(decided);
-      try {
-        const rows = await this.#database.find('users', { where: { id: { in: batch }, is_active: false } });
-        const inactive = new Set(rows.map(({ id }) => id));
-        for (const id of batch) {
-          // What was decided while we read is newer.
-          if (decided.has(id) || inactive.has(id) === this.#barred.has(id)) continue;
-          if (inactive.has(id)) this.bar(id);
-          else this.admit(id);
-        }
-      } finally {
-        this.#decisions.delete(decided);
-      }
-    }
-  }
-
-  #remove(route: SessionRoute): void {
-    this.#byJob.delete(route.jobId);
-    const label = sessionLabel(route.host, route.port);
+  #remove(place: Place): void {
+    this.#byJob.delete(place.jobId);
+    const label = sessionLabel(place.host, place.port);
     // Ports are used again: the name may already be another job's, or be waited for by one.
-    if (this.#byLabel.get(label)?.jobId === route.jobId) {
+    if (this.#byLabel.get(label)?.jobId === place.jobId) {
       const waiting = [...this.#byJob.values()].find(
-        (known) => sessionLabel(known.route.host, known.route.port) === label,
+        (known) => sessionLabel(known.place.host, known.place.port) === label,
       );
-      if (waiting) this.#byLabel.set(label, waiting.route);
+      if (waiting) this.#byLabel.set(label, waiting.place);
       else this.#byLabel.delete(label);
     }
-    this.#ended(route.jobId);
-  }
-}
-
-/** Puts something into a memory that forgets its oldest entry for it when it is full. */
-function remember<K>(memory: Map<K, number>, key: K, value: number): void {
-  memory.delete(key);
-  memory.set(key, value);
-  if (memory.size <= memorySize) return;
-  for (const oldest of memory.keys()) {
-    memory.delete(oldest);
-    return;
+    this.#ended(place.jobId);
   }
 }
 

@@ -37,8 +37,7 @@ import { serverActor } from '../../src/records/audit.js';
 import { Journal } from '../../src/records/journal.js';
 import { Refusals } from '../../src/records/refusals.js';
 import type { ServerContext } from '../../src/server-context.js';
-import { SessionDirectory } from '../../src/services/session-directory.js';
-import { SessionEpochs } from '../../src/services/session-epochs.js';
+import { SessionOwners } from '../../src/services/session-owners.js';
 import { Surveys } from '../../src/services/surveys.js';
 import { authenticate, issueToken } from '../../src/services/tokens.js';
 import { systemClock } from '../../src/system-clock.js';
@@ -155,8 +154,8 @@ export async function startFixture(
     for (const { action, outcome } of audited) metrics.audited(action, outcome);
   });
   const requests = new Readers();
-  const directory = new SessionDirectory(database, () => undefined);
-  const doors = new WelcomeWatch(database, context.log, requests, sockets, directory, new SessionEpochs(database));
+  const owners = new SessionOwners(database, () => undefined);
+  const doors = new WelcomeWatch(database, context.log, requests, sockets, owners);
   const handlers = createHandlers(context, {
     metrics,
     surveys: new Surveys(context),

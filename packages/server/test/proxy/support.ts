@@ -70,18 +70,18 @@ export async function startFront(
   const unreachable: number[] = [];
   const clock = { now: Date.now() };
   const epochs = new Map<number, number>();
-  const epochOf = (userId: number): number => epochs.get(userId) ?? 0;
+  const asOfNow = (route: SessionRoute | undefined): SessionRoute | undefined =>
+    route && { ...route, epoch: epochs.get(route.userId) ?? 0 };
   let port = 0;
   const proxy = createSessionProxy({
     routes: {
-      byJob: (jobId) => known.get(jobId),
-      byLabel: (label) => [...known.values()].find(({ host, port }) => sessionLabel(host, port) === label),
+      byJob: (jobId) => asOfNow(known.get(jobId)),
+      byLabel: (label) => asOfNow([...known.values()].find(({ host, port }) => sessionLabel(host, port) === label)),
       ...(confirmJob && { confirmJob }),
     },
     authenticate: async (token) => tokens.get(token),
     checkHead: () => undefined,
     onLimit: () => undefined,
-    epochOf: async (userId) => epochOf(userId),
     signingKey: Buffer.alloc(32, 7),
     now: () => clock.now,
     prefix: '',
@@ -103,12 +103,12 @@ export async function startFront(
   });
   const origin = `http://127.0.0.1:${port}`;
   const ticketOf: Front['ticketOf'] = ({ jobId, userId }) =>
-    proxy.issueTicket({ jobId, userId, epoch: epochOf(userId) });
+    proxy.issueTicket({ jobId, userId, epoch: epochs.get(userId) ?? 0 });
   return { proxy, port, origin, routes: known, traffic, unreachable, sockets, clock, epochs, ticketOf };
 }
 
 export function routeTo(port: number, more: Partial<SessionRoute> = {}): SessionRoute {
-  return { jobId: 7, userId: owner, host: '127.0.0.1', port, basePath: 'keep', ...more };
+  return { jobId: 7, userId: owner, epoch: 0, host: '127.0.0.1', port, basePath: 'keep', ...more };
 }
 
 export function basePathOf(route: SessionRoute, prefix = ''): string {

@@ -1,21 +1,26 @@
 import type { DatabaseReader, JobRow, Query, Row, TableName } from '@user-workspaces/contract';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SessionDirectory } from '../../src/services/session-directory.js';
+import { SessionOwners } from '../../src/services/session-owners.js';
 import { type Fixture, startFixture } from '../files/fixture.js';
 
 let fixture: Fixture;
 /** Whose sessions have ended. */
 let ended: number[];
+/** Users whose sessions were closed. */
+let shutOut: number[];
 /** The statements, by their tables. */
 let asked: TableName[];
 let nowMs: number;
 /** What happens after rows were read and before they arrive. */
 let meanwhile: (table: TableName) => Promise<void>;
+let owners: SessionOwners;
 let directory: SessionDirectory;
 
 beforeEach(async () => {
   fixture = await startFixture();
   ended = [];
+  shutOut = [];
   asked = [];
   nowMs = 1_000_000;
   meanwhile = async () => undefined;
@@ -27,8 +32,12 @@ beforeEach(async () => {
       return rows;
     },
   };
+  owners = new SessionOwners(database, (userId) => shutOut.push(userId));
+  await owners.read([fixture.user.id]);
+  asked = [];
   directory = new SessionDirectory(
     database,
+    owners,
     (jobId) => ended.push(jobId),
     () => nowMs,
   );
@@ -49,6 +58,9 @@ const end = (row: JobRow): Promise<JobRow> =>
 
 const setActive = (is_active: boolean): Promise<unknown> =>
   fixture.database.transaction((rows) => rows.update('users', { id: fixture.user.id }, { is_active }));
+
+const raiseEpoch = (): Promise<unknown> =>
+  fixture.database.transaction((rows) => rows.increment('users', fixture.user.id, 'session_epoch', 1));
 
 const label = (port: number): string => `127-0-0-1-${port}`;
 
@@ -79,16 +91,20 @@ test('a row that is older than the newest known one changes nothing, whether the
   expect(directory.byLabel(label(5000))).toBeUndefined();
 });
 
-test.each([
+const readings: [string, (id: number) => Promise<void> | undefined][] = [
   ['all running jobs', () => directory.refresh()],
-  ['one job', (id: number) => directory.confirmJob(id)],
+  ['one job', (id) => directory.confirmJob(id)],
   ['a host name', () => directory.confirmLabel(label(5000))],
-])('a job whose end is committed while %s is read gets no route again', async (_, read) => {
+];
+
+test.each(
+  readings.flatMap(([what, read]) => [true, false].map((isKnown) => ({ what, read, isKnown }))),
+)('a job whose end is committed while $what is read gets no route again; known before: $isKnown', async ({
+  read,
+  isKnown,
+}) => {
   const row = await runningAt(5000);
-  directory.update(row);
-  // So that it is found as one that is not known.
-  directory.bar(row.user_id);
-  directory.admit(row.user_id);
+  if (isKnown) directory.update(row);
   meanwhile = async () => {
     meanwhile = async () => undefined;
     directory.update(await end(row));
@@ -97,7 +113,7 @@ test.each([
   expect(asked.length).toBeGreaterThan(0);
   expect(directory.byJob(row.id)).toBeUndefined();
   expect(directory.byLabel(label(5000))).toBeUndefined();
-  expect(ended).toEqual([row.id]);
+  expect(ended).toEqual(isKnown ? [row.id] : []);
 });
 
 test('a job that another process has ended has no route from its next use on', async () => {
@@ -177,22 +193,23 @@ test('a failed reading is told to those who wait for it, and tried anew for the 
   expect(directory.byJob(row.id)).toBeDefined();
 });
 
-test('a user who is deactivated while users are read is kept out, and one who is admitted meanwhile is not', async () => {
+test('a user who is deactivated here while users are read is kept out, and what is open to their sessions ends', async () => {
   const row = await runningAt(5000);
   meanwhile = async (table) => {
-    if (table === 'users') directory.bar(row.user_id);
+    if (table === 'users') owners.forget(row.user_id);
   };
   await directory.refresh();
   expect(directory.byJob(row.id)).toBeUndefined();
-  expect([...directory.barredIds()]).toEqual([row.user_id]);
-
-  await setActive(false);
-  meanwhile = async (table) => {
-    if (table === 'users') directory.admit(row.user_id);
-  };
-  await directory.refresh();
-  expect([...directory.barredIds()]).toEqual([]);
-  expect(directory.byJob(row.id)).toBeDefined();
+  expect(directory.byLabel(label(5000))).toBeUndefined();
+  expect(directory.size).toBe(0);
+  expect(shutOut).toEqual([row.user_id]);
+  // The job runs on, and is there again with its user.
+  meanwhile = async () => undefined;
+  await owners.read([row.user_id]);
+  expect(directory.byJob(row.id)?.port).toBe(5000);
+  expect(directory.byLabel(label(5000))?.jobId).toBe(row.id);
+  expect(directory.size).toBe(1);
+  expect(ended).toEqual([]);
 });
 
 test('a user whom another process has deactivated gets no route from a job that begins to run here', async () => {
@@ -201,8 +218,30 @@ test('a user whom another process has deactivated gets no route from a job that 
   directory.update(row);
   await directory.confirmJob(row.id);
   expect(directory.byJob(row.id)).toBeUndefined();
+  expect(shutOut).toEqual([row.user_id]);
   await setActive(true);
-  nowMs += 1_000;
+  nowMs += 2_000;
   await directory.confirmJob(row.id);
   expect(directory.byJob(row.id)).toBeDefined();
+});
+
+test('a user whom another process has deactivated and reactivated has routes of a new epoch, and what was open has ended', async () => {
+  const row = await runningAt(5000);
+  await directory.refresh();
+  expect(directory.byJob(row.id)?.epoch).toBe(0);
+  await raiseEpoch();
+  await directory.check([row.id]);
+  expect(directory.byJob(row.id)?.epoch).toBe(1);
+  expect(shutOut).toEqual([row.user_id]);
+  await directory.check([row.id]);
+  expect(shutOut).toEqual([row.user_id]);
+});
+
+test('users without a session are forgotten by a refresh, those with one are not', async () => {
+  const row = await runningAt(5000);
+  await directory.refresh();
+  expect(owners.epochOf(row.user_id)).toBe(0);
+  await end(row);
+  await directory.refresh();
+  expect(owners.epochOf(row.user_id)).toBeUndefined();
 });
