@@ -73,8 +73,9 @@ export function createJobSockets(context: ServerContext, authenticate: Authentic
   return {
     handleUpgrade(request, socket, head) {
       const jobId = jobIdOf(request.url ?? '', prefix);
-      // Programs offer other protocols with any request, and want its plain answer.
-      if (jobId === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket') return false;
+      // Programs offer other protocols with any request, and want its plain answer; a WebSocket is opened by GET alone (RFC 6455, 4.1).
+      const isOpening = request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
+      if (jobId === undefined || !isOpening) return false;
       const onError = (): void => {
         socket.destroy();
       };

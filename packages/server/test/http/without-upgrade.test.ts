@@ -52,6 +52,17 @@ describe('an offer to change the protocol', () => {
     expect(await (await server.call(path)).text()).toBe('all of it');
   });
 
+  it('of a WebSocket with anything but GET is passed over, so that HEAD has no body', async () => {
+    const job = await server.addJob();
+    const offer = [...webSocket.slice(1), 'Connection: Upgrade, close'];
+    for (const path of [`/jobs/${job.id}/`, '/jobs/4711/']) {
+      const text = await answersTo(requestText(`HEAD ${path}`, offer));
+      expect(text).toMatch(/^HTTP\/1\.1 (200|404) /);
+      expect(text).toMatch(/\r\n\r\n$/);
+    }
+    expect(await answersTo(requestText(`DELETE /jobs/${job.id}/`, offer))).toMatch(/^HTTP\/1\.1 405 /);
+  });
+
   it('that opens a WebSocket wrongly is refused in the words of the specification', async () => {
     const job = await server.addJob();
     const text = await answersTo(requestText(`GET /jobs/${job.id}/`, webSocket));
