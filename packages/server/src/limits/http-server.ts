@@ -1,4 +1,4 @@
-import { createServer, type Server as HttpServer, type RequestListener } from 'node:http';
+import { createServer, type Server as HttpServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../http/api-error.js';
 import { completeLimits, type Limits, tooLarge } from './limits.js';
@@ -20,6 +20,7 @@ const lookThroughMs = 5_000;
  */
 export function createHttpServer(listener: RequestListener, limits: Partial<Limits> = {}): HttpServer {
   const complete = completeLimits(limits);
+  const lingering = new WeakSet<Duplex>();
   const http = createServer(
     {
       maxHeaderSize: complete.header_bytes,
@@ -27,16 +28,24 @@ export function createHttpServer(listener: RequestListener, limits: Partial<Limi
       requestTimeout: 0,
       connectionsCheckingInterval: Math.min(lookThroughMs, complete.header_seconds * 1000),
     },
-    listener,
+    (request, response) => {
+      // The connection was to end with the request before.
+      if (lingering.has(request.socket)) request.socket.destroy();
+      else listener(request, response);
+    },
   );
   // Node would leave the rest out without a word; one more than allowed is seen, and refused.
   http.maxHeadersCount = complete.headers + 1;
   // Of what else a caller may expect than to go on, nothing is known: the request is answered as if it were not said. Node would refuse it in its own words.
   http.on('checkExpectation', (request, response) => http.emit('request', request, response));
   const answering = new WeakSet<Duplex>();
-  http.on('request', ({ socket }, response) => {
+  http.on('request', (request, response) => {
+    const { socket } = request;
     answering.add(socket);
     response.once('close', () => answering.delete(socket));
+    response.prependOnceListener('finish', () => {
+      if (!request.complete) lingerOnEnd(request, http.keepAliveTimeout, () => lingering.add(socket));
+    });
   });
   http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     // Within an answer under way, another would be taken for a part of it.
@@ -44,6 +53,23 @@ export function createHttpServer(listener: RequestListener, limits: Partial<Limi
     else refuseOn(socket, refusalOf(error, complete));
   });
   return http;
+}
+
+/**
+ * Lets a connection that is to end with its answer end only when the request's body has come, or no more of it comes. Closed at once, as Node does it, the
+ * system tells the sender that what is on its way goes nowhere, and who only reads after sending never sees the answer.
+ */
+function lingerOnEnd(request: IncomingMessage, patienceMs: number, lingers: () => void): void {
+  const { socket } = request;
+  socket.destroySoon = () => {
+    lingers();
+    socket.setTimeout(patienceMs);
+    socket.end();
+    request.once('close', () => socket.destroy());
+    request.resume();
+  };
+  // Of a connection that is kept, the next answer may be the last.
+  request.once('close', () => Reflect.deleteProperty(socket, 'destroySoon'));
 }
 
 /** Node's own bound, which cannot be set. */
