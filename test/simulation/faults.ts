@@ -30,6 +30,8 @@ export const faultKinds = [
   'unknown',
   /** A storage has no space left. */
   'no-space',
+  /** A storage takes all of a copy but its end, however often it is tried. */
+  'refused',
   /** A push of a resource or a storage is lost. */
   'lost-push',
 ] as const;
@@ -61,6 +63,11 @@ export class Faults {
     this.#kinds = kinds;
     this.#only = only;
     this.#note = note;
+  }
+
+  /** Whether a fault of this kind has struck something for good, by its number: that is no place in the run, and lasts beyond the end of the faults. */
+  lasts(kind: FaultKind, number: number, rate: number): boolean {
+    return this.#kinds.has(kind) && mixed(this.#seed, -number) / 2 ** 32 < rate;
   }
 
   /** Whether a fault of this kind strikes here, which it does in this part of the cases. */

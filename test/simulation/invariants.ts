@@ -145,6 +145,11 @@ export function watchCommits(models: Models, world: World): (changes: readonly C
       ) {
         violations.add(`the last event of share ${row.id} for user ${userId} is not its row`);
       }
+      const copy = models.database.rows.workspaces.get(after.shared_workspace_id);
+      const isGoing = after.work === 'delete' || copy?.status === 'deleting';
+      const status = copy?.status === 'error' ? 'error' : after.work === 'copy' ? 'copying' : 'copied';
+      if (!isGoing && told?.share?.status !== status)
+        violations.add(`user ${userId} was told that share ${row.id} is ${told?.share?.status}, and it is ${status}`);
     }
   };
 
@@ -242,7 +247,11 @@ interface Told {
   readonly type: string;
   readonly workspace?: unknown;
   readonly job?: unknown;
-  readonly share?: { readonly is_accepted: boolean; readonly original_workspace_id: { readonly id: number } | null };
+  readonly share?: {
+    readonly is_accepted: boolean;
+    readonly status: string;
+    readonly original_workspace_id: { readonly id: number } | null;
+  };
 }
 
 function isSame(left: unknown, right: unknown): boolean {

@@ -67,6 +67,15 @@ export class ModelStorage {
             signal,
           );
         }
+        if (this.refuses(to.location)) {
+          await run(
+            `refuse to copy into ${to.location}`,
+            () => {
+              throw new AdapterError('denied', 'The storage will not have it.');
+            },
+            signal,
+          );
+        }
       },
       stat: (directory, path, signal) => run(`stat ${path}`, () => this.#stat(directory, path), signal),
       write: (directory, path, _source, conditions, signal) =>
@@ -134,6 +143,11 @@ export class ModelStorage {
       check: async () => ({ connected: true, message: 'The model answers.' }),
       close: async () => undefined,
     };
+  }
+
+  /** Whether no copy can ever be made here. */
+  refuses(location: string): boolean {
+    return this.#world.faults.lasts('refused', Number(location.split('/').at(-1)), 0.15);
   }
 
   disconnect(actor: Actor): void {

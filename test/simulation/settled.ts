@@ -8,7 +8,8 @@ export function underWay(models: Models, nowMs: number): string[] {
   const { workspaces, jobs, shares } = models.database.rows;
   const found: string[] = [];
   for (const { id, status, status_reason, pending_changes, lease_owner, lease_until_ms } of workspaces.values()) {
-    if (status !== 'idle' && status !== 'active') found.push(`workspace ${id} is ${status} (${status_reason})`);
+    if (status !== 'idle' && status !== 'active' && status !== 'error')
+      found.push(`workspace ${id} is ${status} (${status_reason})`);
     if (pending_changes) found.push(`workspace ${id} has changes to be put in place`);
     if (lease_until_ms > nowMs) found.push(`workspace ${id} is leased by ${lease_owner}`);
   }
@@ -32,6 +33,7 @@ export function underWay(models: Models, nowMs: number): string[] {
 export function disagreements(models: Models, ledger: Ledger): string[] {
   return [
     ...directoryProblems(models),
+    ...failedCopies(models),
     ...launchProblems(models),
     ...workspacePromises(models, ledger),
     ...jobPromises(models, ledger),
@@ -41,7 +43,8 @@ export function disagreements(models: Models, ledger: Ledger): string[] {
 
 function directoryProblems({ database, storage }: Models): string[] {
   const { workspaces, uploads } = database.rows;
-  const wanted = new Set([...workspaces.values()].map(({ location }) => location));
+  const complete = [...workspaces.values()].filter(({ status }) => status !== 'error');
+  const wanted = new Set(complete.map(({ location }) => location));
   const announced = new Set([...uploads.values()].map(({ upload_id }) => upload_id));
   return [
     ...[...storage.directories.keys()]
@@ -53,6 +56,21 @@ function directoryProblems({ database, storage }: Models): string[] {
       return wanted.has(location) && announced.has(uploadId) ? [] : [`staged upload ${key} has no row`];
     }),
   ];
+}
+
+/** Only such copies are in error as cannot be made, they say so, and nothing of them counts. */
+function failedCopies({ database, storage }: Models): string[] {
+  const { workspaces, shares } = database.rows;
+  return [...workspaces.values()].flatMap(({ id, status, status_reason, disk_space_bytes, location }) => {
+    const share = [...shares.values()].find(({ shared_workspace_id }) => shared_workspace_id === id);
+    const original = workspaces.get(share?.original_workspace_id ?? 0);
+    const mayFail = share !== undefined && (storage.refuses(location) || !original || original.status === 'error');
+    if (status !== 'error') {
+      return share && storage.refuses(location) ? [`the copy ${id} cannot be made and is ${status}`] : [];
+    }
+    const isTold = status_reason !== null && disk_space_bytes === 0;
+    return mayFail && isTold ? [] : [`workspace ${id} is in error (${status_reason}) with ${disk_space_bytes} bytes`];
+  });
 }
 
 function launchProblems(models: Models): string[] {
@@ -133,6 +151,7 @@ function sharePromises({ database, storage, mailer }: Models, ledger: Ledger): s
       found.push(`copy ${copyId} of workspace ${originalId} is not there`);
       continue;
     }
+    if (copy.status === 'error') continue;
     if (ledger.accepted.has(copyId) && !copy.is_listed) found.push(`copy ${copyId} was accepted and is not listed`);
     if (!storage.directories.has(copy.location)) found.push(`copy ${copyId} has no files`);
     const receiver = database.rows.users.get(receiverId);

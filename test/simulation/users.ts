@@ -233,7 +233,7 @@ export class User {
     const share = listed.kind === 'done' ? listed.value.received[0] : undefined;
     if (!share) return;
     const id = share.shared_workspace_id.id;
-    if (this.#world.random.next() < 0.3) return this.#cancel(id);
+    if (this.#world.random.next() < 0.3 || share.status === 'error') return this.#cancel(id);
     const answer = await this.#insist({
       userId: this.#id,
       operationId: 'acceptShare',

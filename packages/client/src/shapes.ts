@@ -14,8 +14,11 @@ export type Job = Omit<Schema<'Job'>, 'core_hours'> & { core_hours: number };
 /** What a job's WebSocket tells: its status and its present details. */
 export type JobState = Schema<'JobState'>;
 
-/** A share, and whether the caller sent or received it. */
-export type Share = Schema<'Share'> & { direction: 'sent' | 'received' };
+/** A share, and whether the caller sent or received it; `status` is null where the server does not tell. */
+export type Share = Omit<Schema<'Share'>, 'status'> & {
+  status: Schema<'ShareStatus'> | null;
+  direction: 'sent' | 'received';
+};
 
 /** A job type of the server. */
 export type JobType = Schema<'JobType'>;
@@ -70,9 +73,10 @@ export function toJob(job: Schema<'Job'>): Job {
 }
 
 export function toShares(data: Schema<'SharesAnswer'>['data']): Share[] {
+  const newOfShare: Pick<Share, 'status' | 'status_reason'> = { status: null, status_reason: null };
   return [
-    ...data.original_workspaces.map((share): Share => ({ ...share, direction: 'sent' })),
-    ...data.shared_workspaces.map((share): Share => ({ ...share, direction: 'received' })),
+    ...data.original_workspaces.map((share): Share => ({ ...newOfShare, ...share, direction: 'sent' })),
+    ...data.shared_workspaces.map((share): Share => ({ ...newOfShare, ...share, direction: 'received' })),
   ];
 }
 

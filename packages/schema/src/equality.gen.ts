@@ -65,6 +65,7 @@ export type Equality = AllTrue<[
   Same<z.input<typeof schemas.UploadAnswer>, components['schemas']['UploadAnswer']>,
   Same<z.input<typeof schemas.ShareUser>, components['schemas']['ShareUser']>,
   Same<z.input<typeof schemas.ShareWorkspace>, components['schemas']['ShareWorkspace']>,
+  Same<z.input<typeof schemas.ShareStatus>, components['schemas']['ShareStatus']>,
   Same<z.input<typeof schemas.Share>, components['schemas']['Share']>,
   Same<z.input<typeof schemas.SharesAnswer>, components['schemas']['SharesAnswer']>,
   Same<z.input<typeof schemas.SharesCreatedAnswer>, components['schemas']['SharesCreatedAnswer']>,

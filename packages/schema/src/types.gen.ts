@@ -480,7 +480,7 @@ export interface paths {
         get: operations["getShare"];
         put?: never;
         post?: never;
-        /** Cancel or decline a share before it is accepted */
+        /** Cancel or decline a share before it is accepted, or remove one in error */
         delete: operations["deleteShare"];
         options?: never;
         head?: never;
@@ -498,7 +498,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Accept a share; again, the same answer */
+        /** Accept a share that is not in error; again, the same answer */
         put: operations["acceptShare"];
         post?: never;
         delete?: never;
@@ -1487,6 +1487,8 @@ export interface components {
             workspace_details: components["schemas"]["WorkspaceDetails"];
             user_id: components["schemas"]["ShareUser"];
         };
+        /** @enum {string} */
+        ShareStatus: "copying" | "copied" | "error";
         Share: {
             original_workspace_id: components["schemas"]["ShareWorkspace"] | null;
             shared_workspace_id: components["schemas"]["ShareWorkspace"];
@@ -1496,6 +1498,10 @@ export interface components {
             };
             last_job_type: string | null;
             is_accepted: boolean;
+            /** @description Of the copy; one in error is never made, and can be deleted by both sides */
+            status: components["schemas"]["ShareStatus"];
+            /** @description Why it is in error, or what its copying waits for */
+            status_reason: string | null;
             datetime_share_created: components["schemas"]["Time"];
         };
         SharesAnswer: {

@@ -46,7 +46,7 @@ export class Shares {
 
   /**
    * Offers a copy of a workspace to each of the users. Retried without offering twice. The files are copied in the
-   * background; `share.changed` of the events tells when.
+   * background; `share.changed` of the events tells when they are (`status` is `copied`), or that they never will be (`error`).
    *
    * @throws NotFoundError for the workspace, InvalidRequestError for the users
    * @example
@@ -62,7 +62,7 @@ export class Shares {
   /**
    * Accepts a share that was received; the copy then is a workspace like others. Again: the same.
    *
-   * @throws NotFoundError
+   * @throws NotFoundError, ConflictError when its copy could not be made
    * @example
    * await client.shares.accept(35);
    */
@@ -71,7 +71,7 @@ export class Shares {
   }
 
   /**
-   * Cancels or declines a share that was not accepted yet.
+   * Cancels or declines a share that was not accepted yet, or removes one whose copy could not be made.
    *
    * @throws InvalidRequestError (`share_accepted`), PermissionError, NotFoundError
    * @example

@@ -1,8 +1,7 @@
 import type { WorkspaceRow } from '@user-workspaces/contract';
-import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
-import { type OpenWorkspace, openWorkspace } from '../services/workspace-access.js';
+import { type OpenWorkspace, openWorkspace, requireFiles } from '../services/workspace-access.js';
 
 /** Called with a workspace whose files were changed by a request. */
 export type FilesChanged = (row: WorkspaceRow) => void;
@@ -10,16 +9,11 @@ export type FilesChanged = (row: WorkspaceRow) => void;
 /**
  * The caller's workspace, if there are files to work with.
  *
- * @throws ApiError as {@link openWorkspace}, and `conflict` while the workspace is being made or deleted.
+ * @throws ApiError as {@link openWorkspace}, and `conflict` as {@link requireFiles}.
  */
 export async function openFiles(context: ServerContext, caller: Caller, workspaceId: number): Promise<OpenWorkspace> {
   const open = await openWorkspace(context, caller, workspaceId);
-  if (open.row.status === 'deleting') throw new ApiError('conflict', `Workspace ${workspaceId} is being deleted.`);
-  if (open.row.status === 'initializing') {
-    throw new ApiError('conflict', `Workspace ${workspaceId} is still being made. Try again in a moment.`, {
-      headers: { 'Retry-After': '1' },
-    });
-  }
+  requireFiles(open.row);
   return open;
 }
 

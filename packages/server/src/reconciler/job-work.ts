@@ -122,6 +122,9 @@ export class JobWork {
         database.findOne('users', { id: row.user_id }),
       ]);
       if (!workspace || !user) throw new AdapterError('invalid', 'Its workspace is gone.');
+      if (workspace.status === 'error') {
+        throw new AdapterError('invalid', `Its workspace could not be made: ${workspace.status_reason}`);
+      }
       // Files that were accepted with the workspace come before jobs that use them.
       if (workspace.status === 'initializing') {
         await journal.transaction((transaction) =>

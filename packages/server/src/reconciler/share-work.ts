@@ -1,4 +1,5 @@
-import { AdapterError, type ShareRow } from '@user-workspaces/contract';
+import { AdapterError, type ShareRow, type WorkspaceRow } from '@user-workspaces/contract';
+import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
@@ -6,8 +7,11 @@ import { storageOf } from '../services/workspace-access.js';
 import { retryAtMs } from './backoff.js';
 import { keepLease, type Lease, released, renewLease, takeLease } from './lease.js';
 
-/** A mail that a mail server has refused for so long is given up. */
-const mailPatienceMs = 24 * 60 * 60 * 1000;
+/** A mail that a mail server has refused for so long is given up, and so is a copy that something other than a storage out of reach has held up. */
+const patienceMs = 24 * 60 * 60 * 1000;
+
+/** A refusal of the storage counts after so many attempts: programs that move things about at the same moment can be the cause of one. */
+const triesBeforeRefusal = 4;
 
 /** Copies the files of shares, tells their receivers, removes what was cancelled. */
 export async function workOnShare(context: ServerContext, found: ShareRow, signal: AbortSignal): Promise<void> {
@@ -44,26 +48,48 @@ async function rest(context: ServerContext, row: ShareRow): Promise<void> {
 async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSignal): Promise<void> {
   const { database, journal, step } = context;
   const copy = await database.findOne('workspaces', { id: row.shared_workspace_id });
+  if (!copy) return removeCopy(context, row, signal);
+  if (copy.status === 'error' || copy.status === 'deleting') return clearUnwanted(context, row, copy, signal);
   const original =
     row.original_workspace_id === null
       ? undefined
       : await database.findOne('workspaces', { id: row.original_workspace_id });
-  if (!copy || !original) throw new AdapterError('not_found', 'The shared workspace is gone.');
+  if (!original) return fail(context, row, copy, 'The workspace that was to be copied is gone.', signal);
+  if (original.status === 'error') {
+    return fail(
+      context,
+      row,
+      copy,
+      `The workspace that was to be copied has no files: ${original.status_reason}`,
+      signal,
+    );
+  }
+  if (original.status === 'initializing') {
+    throw new AdapterError('unavailable', 'The workspace that is to be copied is still being made.');
+  }
   const from = storageOf(context, original);
   const to = storageOf(context, copy);
   step('before share.copy');
   // Another may have copied it while this process slept, and its receiver may have changed the copy since.
   await renewLease(context, 'shares', row);
-  await from.storage.copy(from.directory, to.directory, signal);
+  try {
+    await from.storage.copy(from.directory, to.directory, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!isHopeless(context, row, error)) throw error;
+    context.log.warn({ err: error, shareId: row.id }, 'the copy of a share is given up');
+    return fail(
+      context,
+      row,
+      copy,
+      reasonOf(error) ?? 'The copy failed for a reason that the server did not foresee.',
+      signal,
+    );
+  }
   step('after share.copy');
   const survey = await to.storage.survey(to.directory, signal);
   await journal.transaction(async (transaction) => {
-    const present = await transaction.rows.lock('workspaces', copy.id);
-    // Its receiver may have accepted it while the files were copied, which takes the lock of the copy too.
-    const share = await transaction.rows.findOne('shares', { id: row.id });
-    if (share?.lease_fence !== row.lease_fence || share.work !== row.work) {
-      throw new StaleRowError(`Share ${row.id} changed.`);
-    }
+    const { present, share } = await lockCopying(transaction, row, copy);
     const isDeleted = !present || present.status === 'deleting';
     if (present && !isDeleted) {
       await transaction.changeWorkspace(present, {
@@ -84,15 +110,81 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
   step('after share.copied');
 }
 
+/** The copy and the share as they are now, under our lease. @throws StaleRowError */
+async function lockCopying(
+  transaction: RecordTransaction,
+  row: ShareRow,
+  copy: WorkspaceRow,
+): Promise<{ present: WorkspaceRow | undefined; share: ShareRow }> {
+  const present = await transaction.rows.lock('workspaces', copy.id);
+  // Its receiver may have accepted it while the files were copied, which takes the lock of the copy too.
+  const share = await transaction.rows.findOne('shares', { id: row.id });
+  if (share?.lease_fence !== row.lease_fence || share.work !== row.work) {
+    throw new StaleRowError(`Share ${row.id} changed.`);
+  }
+  return { present, share };
+}
+
+/**
+ * True for an error that trying again will not mend. A storage out of reach is waited for as long as it takes; what a storage refuses ends
+ * the copy soon, and what somebody could mend (a full disk, the configuration) after a day.
+ */
+function isHopeless({ clock }: ServerContext, row: ShareRow, error: unknown): boolean {
+  if (AdapterError.is(error, 'unavailable')) return false;
+  const isRefusal = (['invalid', 'denied', 'not_found', 'unsupported'] as const).some((kind) =>
+    AdapterError.is(error, kind),
+  );
+  return isRefusal ? row.attempts + 1 >= triesBeforeRefusal : clock.now() - row.created_at_ms > patienceMs;
+}
+
+/** The copy will never be made: both sides are told why, and nothing of it counts or stays. */
+async function fail(
+  context: ServerContext,
+  row: ShareRow,
+  copy: WorkspaceRow,
+  reason: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await context.journal.transaction(async (transaction) => {
+    const { present, share } = await lockCopying(transaction, row, copy);
+    if (present?.status === 'initializing') {
+      await transaction.changeWorkspace(present, {
+        status: 'error',
+        status_reason: reason,
+        disk_space_bytes: 0,
+        current_details: { files: [], symlinks: [] },
+      });
+    }
+    // Its work goes on until the files are gone; from here on nobody copies any more.
+    await transaction.changeShare(share, { mail_due: false, attempts: 0 });
+  });
+  await clearUnwanted(context, row, copy, signal);
+}
+
+/** Of a copy that failed, or whose receiver accepted it and then deleted it while it was made. */
+async function clearUnwanted(
+  context: ServerContext,
+  row: ShareRow,
+  copy: WorkspaceRow,
+  signal: AbortSignal,
+): Promise<void> {
+  await destroyFiles(context, copy, signal);
+  await context.journal.transaction((transaction) =>
+    transaction.touchShare(row, { ...released, work: 'none', attempts: 0, due_at_ms: null }),
+  );
+}
+
+async function destroyFiles(context: ServerContext, copy: WorkspaceRow, signal: AbortSignal): Promise<void> {
+  const { storage, directory } = storageOf(context, copy);
+  context.step('before share.destroy');
+  await storage.destroy(directory, signal);
+  context.step('after share.destroy');
+}
+
 async function removeCopy(context: ServerContext, row: ShareRow, signal: AbortSignal): Promise<void> {
   const { database, journal, step } = context;
   const copy = await database.findOne('workspaces', { id: row.shared_workspace_id });
-  if (copy) {
-    const { storage, directory } = storageOf(context, copy);
-    step('before share.destroy');
-    await storage.destroy(directory, signal);
-    step('after share.destroy');
-  }
+  if (copy) await destroyFiles(context, copy, signal);
   await journal.transaction(async (transaction) => {
     await transaction.removeShare(row);
     if (copy) await transaction.removeWorkspace(copy);
@@ -132,14 +224,20 @@ async function lookAgain({ clock, database }: ServerContext, row: ShareRow, leas
 async function retryLater(context: ServerContext, row: ShareRow, lease: Lease, error: unknown): Promise<void> {
   const { clock, journal, log } = context;
   log.error({ err: error, shareId: row.id, work: row.work }, 'work on a share failed, will be tried again');
-  const isGivenUp = row.work === 'none' && clock.now() - row.created_at_ms > mailPatienceMs;
+  const isGivenUp = row.work === 'none' && clock.now() - row.created_at_ms > patienceMs;
   const due_at_ms = isGivenUp ? null : retryAtMs(clock, row.attempts);
   await journal.transaction(async (transaction) => {
     const changes = { ...released, due_at_ms, attempts: row.attempts + 1 };
     await transaction.rows.update('shares', { id: row.id, lease_fence: lease.lease_fence }, changes);
     if (row.work !== 'copy') return;
     const copy = await transaction.rows.lock('workspaces', row.shared_workspace_id);
-    const reason = AdapterError.is(error) ? error.message : 'The copy failed and will be tried again.';
-    if (copy && copy.status_reason !== reason) await transaction.changeWorkspace(copy, { status_reason: reason });
+    const reason = reasonOf(error) ?? 'The copy failed and will be tried again.';
+    const isWaiting = copy?.status === 'initializing' && copy.status_reason !== reason;
+    if (isWaiting) await transaction.changeWorkspace(copy, { status_reason: reason });
   });
+}
+
+/** What people may read of an error. */
+function reasonOf(error: unknown): string | undefined {
+  return AdapterError.is(error) ? error.message : undefined;
 }

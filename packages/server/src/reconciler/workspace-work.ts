@@ -87,7 +87,8 @@ async function deleteWorkspace(context: ServerContext, row: WorkspaceRow, signal
   const { database, journal, step } = context;
   const isUsed =
     (await database.count('jobs', { workspace_id: row.id, status: { in: activeJobStatuses } })) > 0 ||
-    (await database.count('shares', { original_workspace_id: row.id, work: 'copy' })) > 0;
+    (await database.count('shares', { original_workspace_id: row.id, work: 'copy' })) > 0 ||
+    (await database.count('shares', { shared_workspace_id: row.id, work: 'copy' })) > 0;
   if (isUsed) {
     // The end of its last job makes it due again; the later look is for what this process does not hear of.
     const due_at_ms = context.clock.now() + 5_000;

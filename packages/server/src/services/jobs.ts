@@ -14,7 +14,7 @@ import { launchReferenceOf } from './launch-reference.js';
 import { checkQuotas, lockUser, promisedCoreHours } from './quotas.js';
 import { leaseForRequest } from './request-lease.js';
 import { retryStale } from './retry-stale.js';
-import type { OpenWorkspace } from './workspace-access.js';
+import { type OpenWorkspace, requireFiles } from './workspace-access.js';
 
 /** A job type on one of its resources. */
 interface Choice {
@@ -109,7 +109,8 @@ export async function startJob(
       const user = await lockUser(transaction.rows, caller.user.id);
       const row = await transaction.rows.lock('workspaces', workspace.row.id);
       if (!row) throw new ApiError('not_found', `Workspace ${workspace.row.id} not found for user.`);
-      if (row.status === 'deleting') throw new ApiError('conflict', `Workspace ${row.id} is being deleted.`);
+      // In one that is still being made a job waits.
+      if (row.status !== 'initializing') requireFiles(row);
       const wish = { resource: choice.entry.resource.name, resource_options: options, started_at_ms: null };
       await checkQuotas(context, transaction.rows, user, {
         active_jobs: 1,

@@ -13,7 +13,7 @@ import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { leaseForRequest } from './request-lease.js';
-import type { OpenWorkspace } from './workspace-access.js';
+import { type OpenWorkspace, requireFiles } from './workspace-access.js';
 
 type Columns = Partial<Pick<WorkspaceRow, 'name' | 'description' | 'default_job_type'>>;
 
@@ -24,7 +24,7 @@ type Columns = Partial<Pick<WorkspaceRow, 'name' | 'description' | 'default_job_
  * work, it is finished even if the process ends; an error that is answered leaves the columns as they were; requests that
  * change one workspace follow each other.
  *
- * @throws ApiError `conflict` when the workspace is busy for 30 seconds or being deleted, `not_found`; AdapterError.
+ * @throws ApiError `conflict` when the workspace is busy for 30 seconds or without files (being made or deleted), `not_found`; AdapterError.
  */
 export async function changeFiles(
   context: ServerContext,
@@ -34,6 +34,7 @@ export async function changeFiles(
   signal: AbortSignal,
 ): Promise<WorkspaceRow> {
   const { journal, step } = context;
+  requireFiles(open.row);
   // Staged without the lease: a slow sender keeps nobody waiting.
   const pending = await stageFiles(context, open, changes, signal, (uploadId, path) =>
     journal.transaction(({ rows, nowMs }) => announceUpload(rows, open.row, uploadId, path, nowMs)),
@@ -72,7 +73,7 @@ export async function changeFiles(
   });
 }
 
-/** @throws ApiError `conflict` when it is not free in time or the workspace is being deleted, `not_found` when it is gone. */
+/** @throws ApiError `conflict` when it is not free in time or as {@link requireFiles}, `not_found` when it is gone. */
 async function leaseWorkspace(
   context: ServerContext,
   { row: { id } }: OpenWorkspace,
@@ -81,7 +82,7 @@ async function leaseWorkspace(
   const find = async (): Promise<WorkspaceRow> => {
     const row = await context.database.findOne('workspaces', { id });
     if (!row) throw new ApiError('not_found', `Workspace ${id} not found for user.`);
-    if (row.status === 'deleting') throw new ApiError('conflict', `Workspace ${id} is being deleted.`);
+    requireFiles(row);
     return row;
   };
   const busy = `Workspace ${id} is busy with another change of its files.`;
@@ -123,7 +124,7 @@ async function accept(
 ): Promise<WorkspaceRow> {
   return context.journal.transaction(async (transaction) => {
     const present = await lockLeased(transaction, leased);
-    if (present.status === 'deleting') throw new ApiError('conflict', `Workspace ${leased.id} is being deleted.`);
+    requireFiles(present);
     // When the reconciler should look, if this process does not get to the end.
     const accepted = { pending_changes: pending, due_at_ms: leased.lease_until_ms };
     if (Object.keys(columns).length > 0) await transaction.changeWorkspace(present, { ...columns, ...accepted });

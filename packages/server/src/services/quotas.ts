@@ -52,7 +52,7 @@ export function promisedCoreHours(
   return job.started_at_ms === null ? 0 : (cpus * Math.max(0, context.clock.now() - job.started_at_ms)) / hourMs;
 }
 
-/** How much of each quota is used. A workspace that is being deleted counts no more as a workspace, but its bytes do until they are gone. */
+/** How much of each quota is used. A workspace that is being deleted or never came to be counts no more as a workspace, but its bytes do until they are gone. */
 export async function quotaUse(
   context: QuotaContext,
   rows: DatabaseReader,
@@ -144,7 +144,11 @@ function activeJobs(rows: DatabaseReader, user: UserRow): Promise<JobRow[]> {
 }
 
 function countWorkspaces(rows: DatabaseReader, user: UserRow): Promise<number> {
-  return rows.count('workspaces', { user_id: user.id, is_listed: true, status: { not: 'deleting' } });
+  return rows.count('workspaces', {
+    user_id: user.id,
+    is_listed: true,
+    status: { in: ['initializing', 'idle', 'active'] },
+  });
 }
 
 function usedCoreHours(context: QuotaContext, user: UserRow, jobs: readonly JobRow[]): number {

@@ -227,7 +227,7 @@ export async function createShares(
   return (await joinShares(context, shares)).map(viewShare);
 }
 
-/** Accepts a share: its copy becomes the receiver's workspace, made now. @throws ApiError `not_found` */
+/** Accepts a share: its copy becomes the receiver's workspace, made now. @throws ApiError `not_found`, `conflict` when the copy could not be made */
 export async function acceptShare(context: ServerContext, caller: Caller, sharedWorkspaceId: number): Promise<void> {
   await retryStale(() =>
     context.journal.transaction(async (transaction) => {
@@ -240,6 +240,12 @@ export async function acceptShare(context: ServerContext, caller: Caller, shared
       const copy = share && (await transaction.rows.lock('workspaces', sharedWorkspaceId));
       if (!share || !copy) throw new ApiError('not_found', `Shared workspace ${sharedWorkspaceId} not found.`);
       if (share.is_accepted) return;
+      if (copy.status === 'error') {
+        throw new ApiError(
+          'conflict',
+          `Shared workspace ${sharedWorkspaceId} could not be copied: ${copy.status_reason} Decline it, and ask for it again.`,
+        );
+      }
       const disk_space = await bytesOfCopies(transaction.rows, [share]);
       await checkQuotas(context, transaction.rows, receiver, { workspaces: 1, ...(disk_space > 0 && { disk_space }) });
       await transaction.changeWorkspace(copy, { is_listed: true, created_at_ms: transaction.nowMs });
@@ -249,7 +255,7 @@ export async function acceptShare(context: ServerContext, caller: Caller, shared
   );
 }
 
-/** Writes the wish to cancel or decline a share. @throws ApiError `not_found`, `permission_denied`, `share_accepted` */
+/** Writes the wish to cancel or decline a share, or to remove one whose copy failed. @throws ApiError `not_found`, `permission_denied`, `share_accepted` */
 export async function deleteShare(context: ServerContext, caller: Caller, sharedWorkspaceId: number): Promise<void> {
   await retryStale(() =>
     context.journal.transaction(async (transaction) => {
@@ -261,7 +267,15 @@ export async function deleteShare(context: ServerContext, caller: Caller, shared
           `User does not have permissions for shared workspace ${sharedWorkspaceId}.`,
         );
       }
+      const subject = { kind: 'share', id: sharedWorkspaceId } as const;
       if (share.is_accepted) {
+        const copy = await transaction.rows.lock('workspaces', sharedWorkspaceId);
+        if (copy?.status === 'error') {
+          // It is the receiver's workspace by now, and goes as such.
+          await transaction.changeWorkspace(copy, { status: 'deleting', attempts: 0, due_at_ms: transaction.nowMs });
+          await transaction.audit(actorOf(caller), { action: 'share.delete', subject });
+          return;
+        }
         throw new ApiError(
           'share_accepted',
           `Shared workspace ${sharedWorkspaceId} has been accepted and cannot be deleted.`,
@@ -269,7 +283,6 @@ export async function deleteShare(context: ServerContext, caller: Caller, shared
       }
       if (share.work === 'delete') return;
       await transaction.touchShare(share, { work: 'delete', due_at_ms: transaction.nowMs, attempts: 0 });
-      const subject = { kind: 'share', id: sharedWorkspaceId } as const;
       await transaction.audit(actorOf(caller), { action: 'share.delete', subject });
     }),
   );

@@ -50,7 +50,8 @@ export class Surveys {
       present.caredForAtMs = nowMs;
       return;
     }
-    if (this.#closing.signal.aborted || row.status === 'deleting' || row.location === '') return;
+    if (this.#closing.signal.aborted || row.status === 'deleting' || row.status === 'error' || row.location === '')
+      return;
     if (this.#watched.size >= watchLimit) this.#letOldestGo();
     const stop = new AbortController();
     this.#watched.set(row.id, { stop, caredForAtMs: nowMs });
@@ -95,7 +96,7 @@ export class Surveys {
       await retryStale(() =>
         this.#context.journal.transaction(async (transaction) => {
           const row = await transaction.rows.lock('workspaces', workspaceId);
-          if (!row || row.status === 'deleting' || row.status === 'initializing') return;
+          if (row?.status !== 'idle' && row?.status !== 'active') return;
           const isSame =
             row.disk_space_bytes === survey.diskSpaceBytes &&
             JSON.stringify(row.current_details) === JSON.stringify(current_details);

@@ -23,6 +23,19 @@ export function storageOf(context: ServerContext, row: WorkspaceRow): OpenWorksp
   return { row, storage, directory: { location: row.location, account: accountOfRow(row.account) } };
 }
 
+/** @throws ApiError `conflict` for a workspace that has no files to work with: it is being made or deleted, or never came to be. */
+export function requireFiles({ id, status, status_reason }: WorkspaceRow): void {
+  if (status === 'deleting') throw new ApiError('conflict', `Workspace ${id} is being deleted.`);
+  if (status === 'error') {
+    throw new ApiError('conflict', `Workspace ${id} could not be made, so delete it: ${status_reason}`);
+  }
+  if (status === 'initializing') {
+    throw new ApiError('conflict', `Workspace ${id} is still being made. Try again in a moment.`, {
+      headers: { 'Retry-After': '1' },
+    });
+  }
+}
+
 /**
  * The caller's workspace of this id: the one place that decides who may touch a workspace's files and settings.
  *
