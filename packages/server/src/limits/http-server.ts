@@ -8,8 +8,8 @@ import { refuseOn } from './refuse-on.js';
 const lookThroughMs = 5_000;
 
 /**
- * Makes an HTTP server that bounds the heads of requests: their size, their number, and the time they may take. Give it
- * the limits that `createServer` gets.
+ * Makes an HTTP server that bounds the heads of requests: their size, their number, and the time they may take; and whose refusals reach
+ * those who are still sending. Give it the limits that `createServer` gets.
  *
  * Node's own bound of a whole request's time is taken away, as uploads may take hours: the kit bounds its bodies itself.
  *
