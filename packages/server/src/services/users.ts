@@ -3,12 +3,15 @@ import { ApiError } from '../http/api-error.js';
 import { identityOfUser } from '../options.js';
 import type { ServerContext } from '../server-context.js';
 import { readDirectory } from './administration/directory.js';
-import { admitOnlyFirstUser } from './only-user.js';
+import { admitOnlyFirstUser, lockOnlyUser } from './only-user.js';
 import { signInFailed } from './tokens.js';
 
 function searchTextOf(identity: Identity): string {
   return `${identity.firstName} ${identity.lastName}\n${identity.email}`.toLowerCase();
 }
+
+/** So often a first sign-in is tried beside others of the same moment: after one, what they made is there to be read. */
+const attempts = 3;
 
 /**
  * The user of an identity; a new identity becomes a user.
@@ -17,6 +20,17 @@ function searchTextOf(identity: Identity): string {
  *   `permission_denied` when only one user may sign in.
  */
 export async function userOfIdentity(context: ServerContext, identity: Identity): Promise<UserRow> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await findOrMake(context, identity);
+    } catch (error) {
+      if (!AdapterError.is(error, 'conflict') || attempt === attempts) throw error;
+    }
+  }
+}
+
+/** @throws AdapterError `conflict` when somebody signs in for the first time at the same moment, and besides as {@link userOfIdentity}. */
+function findOrMake(context: ServerContext, identity: Identity): Promise<UserRow> {
   const { username, email, firstName, lastName } = identity;
   return context.database.transaction(async (rows) => {
     const present = await rows.findOne('users', { username });
@@ -31,6 +45,7 @@ export async function userOfIdentity(context: ServerContext, identity: Identity)
       await rows.update('users', { id: present.id }, { ...names, search_text });
       return { ...present, ...names, search_text };
     }
+    await lockOnlyUser(context, rows);
     const made = await rows.insert('users', newUserRow(identity, context.clock.now()));
     await admitOnlyFirstUser(context, rows, made);
     return made;
