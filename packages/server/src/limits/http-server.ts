@@ -1,4 +1,10 @@
-import { createServer, type Server as HttpServer, type IncomingMessage, type RequestListener } from 'node:http';
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../http/api-error.js';
 import { completeLimits, type Limits, tooLarge } from './limits.js';
@@ -38,18 +44,22 @@ export function createHttpServer(listener: RequestListener, limits: Partial<Limi
   http.maxHeadersCount = complete.headers + 1;
   // Of what else a caller may expect than to go on, nothing is known: the request is answered as if it were not said. Node would refuse it in its own words.
   http.on('checkExpectation', (request, response) => http.emit('request', request, response));
-  const answering = new WeakSet<Duplex>();
+  /** The answers that each connection waits for, which go out in this order. */
+  const answering = new WeakMap<Duplex, Set<ServerResponse>>();
   http.on('request', (request, response) => {
     const { socket } = request;
-    answering.add(socket);
-    response.once('close', () => answering.delete(socket));
+    const open = answering.get(socket) ?? new Set();
+    answering.set(socket, open.add(response));
+    response.once('close', () => open.delete(response));
     response.prependOnceListener('finish', () => {
       if (!request.complete) lingerOnEnd(request, http.keepAliveTimeout, () => lingering.add(socket));
     });
   });
   http.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // Within an answer under way, another would be taken for a part of it.
-    if (answering.has(socket) || error.code === 'ECONNRESET') socket.destroy();
+    // Within an answer under way, another would be taken for a part of it; before one that comes first, for that.
+    const [first, ...further] = answering.get(socket) ?? [];
+    const isBegun = first?.headersSent || further.length > 0;
+    if (isBegun || error.code === 'ECONNRESET') socket.destroy();
     else refuseOn(socket, refusalOf(error, complete));
   });
   return http;
@@ -75,7 +85,7 @@ function lingerOnEnd(request: IncomingMessage, patienceMs: number, lingers: () =
 /** Node's own bound, which cannot be set. */
 const chunkExtensionBytes = 16_384;
 
-/** What a request that the parser gave up on is told. */
+/** What a request that the parser gave up on is told: where it did is known, but not how much more would have come. */
 function refusalOf({ code }: NodeJS.ErrnoException, limits: Limits): ApiError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -83,7 +93,9 @@ function refusalOf({ code }: NodeJS.ErrnoException, limits: Limits): ApiError {
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return tooLarge({ ...limits, header_bytes: chunkExtensionBytes }, 'header_bytes', 'The extensions of a chunk');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new ApiError('request_timeout', 'The head of the request came too slowly.');
+      return new ApiError('request_timeout', 'The head of the request came too slowly.', {
+        details: { limit: limits.header_seconds },
+      });
     default:
       return new ApiError('invalid_field', 'The request is no HTTP that can be understood.');
   }

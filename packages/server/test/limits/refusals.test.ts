@@ -94,23 +94,42 @@ describe('what is too large is refused', () => {
     expect(body.error).toEqual({ code: 'too_large', details: { name: 'header_bytes', limit: 1_024 } });
   });
 
-  it('the extensions of a chunk after the answer; before it, the connection is cut', async () => {
+  const chunked = 'Host: x\r\nTransfer-Encoding: chunked\r\n';
+  const extended = `1;x=${'y'.repeat(20_000)}\r\n{`;
+
+  it('the extensions of a chunk, after the answer and while it is waited for', async () => {
     await start({});
     const { socket, text } = open();
-    socket.write('POST /nothing/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+    socket.write(`POST /nothing/ HTTP/1.1\r\n${chunked}\r\n`);
     await until(() => text().includes('}'));
     expect(text()).toMatch(/^HTTP\/1\.1 404 /);
     const before = text().length;
-    socket.write(`1;x=${'y'.repeat(20_000)}\r\n{`);
-    await until(() => text().slice(before).includes('}'));
-    expect(text().slice(before)).toMatch(/^HTTP\/1\.1 413 /);
-    const body = schemas.answers.getMe.default.parse(JSON.parse(text().slice(before).split('\r\n\r\n')[1] ?? ''));
-    expect(body.error).toEqual({ code: 'too_large', details: { name: 'header_bytes', limit: 16_384 } });
-    const cut = open();
-    const headers = `Host: x\r\nAuthorization: Token ${server.token}\r\nTransfer-Encoding: chunked\r\n`;
-    cut.socket.write(`PUT ${at('/')} HTTP/1.1\r\n${headers}\r\n1;x=${'y'.repeat(20_000)}\r\n{`);
-    await new Promise((resolve) => cut.socket.once('close', resolve));
-    expect(cut.text()).toBe('');
+    socket.write(extended);
+    const waiting = open();
+    const own = `${chunked}Authorization: Token ${server.token}\r\n`;
+    const closed = new Promise((resolve) => waiting.socket.once('close', resolve));
+    waiting.socket.write(`PUT ${at('/files/content/?path=a')} HTTP/1.1\r\n${own}\r\n1\r\nx\r\n${extended}`);
+    for (const answer of [() => text().slice(before), waiting.text]) {
+      await until(() => answer().includes('}'));
+      expect(answer()).toMatch(/^HTTP\/1\.1 413 /);
+      const body = schemas.answers.getMe.default.parse(JSON.parse(answer().split('\r\n\r\n')[1] ?? ''));
+      expect(body.error).toEqual({ code: 'too_large', details: { name: 'header_bytes', limit: 16_384 } });
+    }
+    await closed;
+    expect(await readdir(server.directory)).toEqual([]);
+  });
+
+  it('and the connection is cut where the answer to another request would be taken for it', async () => {
+    await start({});
+    const jobs = `GET /jobs/ HTTP/1.1\r\nHost: x\r\nAuthorization: Token ${server.token}\r\n\r\n`;
+    const [behind, begun] = [open(), open()];
+    const closed = [behind, begun].map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)));
+    behind.socket.write(`${jobs}PUT /nothing/ HTTP/1.1\r\n${chunked}\r\n${extended}`);
+    begun.socket.write(`GET /events/ HTTP/1.1\r\n${chunked}Authorization: Token ${server.token}\r\n\r\n`);
+    await until(() => begun.text().includes('hello'));
+    begun.socket.write(extended);
+    await Promise.all(closed);
+    for (const { text } of [behind, begun]) expect(text()).not.toContain('413');
   });
 
   it('a file in every way of sending one, and nothing of it stays', async () => {
@@ -287,6 +306,7 @@ describe('who is too slow is let go', () => {
     socket.write('GET /jobs/ HTTP/1.1\r\nHost:');
     await until(() => text().includes('request_timeout'));
     expect(text()).toMatch(/^HTTP\/1\.1 408 /);
+    expect(text()).toContain('"details":{"limit":1}');
   });
 });
 
