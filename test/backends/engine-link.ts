@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** A relay between an adapter and a real engine that counts requests, can be cut, and can lose answers: the engine has then done what it was asked. */
+/** A relay between an adapter and a real engine that counts requests and bytes, can be cut, and can lose answers: the engine has then done what it was asked. */
 export class EngineLink {
   requests = 0;
+  /** Bytes of answers that were taken from the engine. */
+  answeredBytes = 0;
   private isCut = false;
   private losing: RegExp | undefined;
   private readonly sockets = new Set<Socket>();
@@ -64,6 +66,9 @@ export class EngineLink {
       }
       answer.writeHead(answered.statusCode ?? 502, answered.headers);
       answer.flushHeaders();
+      answered.on('data', (piece: Buffer) => {
+        this.answeredBytes += piece.length;
+      });
       answered.pipe(answer);
       answered.once('error', () => answer.destroy());
     });

@@ -1,8 +1,11 @@
 // One server with two resources: processes of the machine, and containers of a real engine whose image has neither Node nor a C library.
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Session } from '@user-workspaces/client';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { busyboxImage, DockerEngine, hostImage, whatEngineNeeds } from '../backends/docker-engine.js';
 import { putAway } from '../support/put-away.js';
 import { describeUnless } from '../support/requirements.js';
@@ -114,5 +117,38 @@ describeUnless(whatEngineNeeds(), 'a server with processes and containers', () =
     expect(ended).toMatchObject({ status: 'complete', resource: 'engine', exit_code: 0 });
     const status = await (await fetch(`${server.baseUrl}/status/`)).json();
     expect(JSON.stringify(status)).toMatch(/containers of Docker/);
+  }, 120_000);
+
+  test('a session that the engine publishes at another port after its restart is open at the same address', async () => {
+    const workspace = await ada.client.workspaces.create({ name: 'Moved', description: '', workspace_details: {} });
+    const session = await open(workspace.id, 'web_app', 'engine');
+    const [job] = (await ada.client.jobs.list({ workspace_id: workspace.id })).items;
+    if (!job) throw new Error('The job is not listed.');
+    const portOf = async () => {
+      const { current_job_details } = (await ada.client.jobs.get(job.id)).job_details;
+      return current_job_details.proxy_details?.port ?? 0;
+    };
+    const before = await portOf();
+    await engine.kill('SIGKILL');
+    await engine.run();
+    expect((await visit(session.url)).response.status).toBe(200);
+    const order = async (what: 'connect' | 'disconnect') => {
+      const container = Readable.from(JSON.stringify({ Container: job.resource_handle }));
+      expect(await engine.ask('POST', `/networks/bridge/${what}`, container, 'application/json')).toBe('');
+    };
+    await order('disconnect');
+    // Somebody else has the port when the engine publishes it anew.
+    const other = createServer((socket) => socket.destroy()).listen(before, '127.0.0.1');
+    await once(other, 'listening');
+    await order('connect');
+    try {
+      await vi.waitFor(async () => {
+        const { response } = await visit(session.url);
+        expect(response.status).toBe(200);
+        expect(await portOf()).not.toBe(before);
+      }, 60_000);
+    } finally {
+      other.close();
+    }
   }, 120_000);
 });

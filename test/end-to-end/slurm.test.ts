@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { missingForSlurm, type SlurmCluster, startSlurmCluster } from '../backends/slurm/cluster.js';
 import { compute } from '../support/jupyter.js';
 import { putAway } from '../support/put-away.js';
@@ -30,6 +30,7 @@ describeUnless(missingForSlurm(), 'uws serve with a cluster', () => {
     const everywhere = (details: object = {}) => ({
       here: details,
       cluster: { ...details, resource_details: { constraint: 'node2' } },
+      astray: { ...details, resource_details: { constraint: 'node2' } },
     });
     const files = { command: ['{uws_node}', '{uws_files_program}'], token_query: 'token' };
     const configuration = {
@@ -42,6 +43,13 @@ describeUnless(missingForSlurm(), 'uws serve with a cluster', () => {
           parameter_mapping,
           cpu_partition: 'main',
           connection_details: { slurm_conf: cluster.slurmConf },
+        },
+        // The same cluster; its second node is looked for where nobody answers.
+        astray: {
+          resource_type: 'SlurmResource',
+          parameter_mapping,
+          connection_details: { slurm_conf: cluster.slurmConf },
+          node_addresses: { node2: '10.77.0.250' },
         },
       },
       available_job_types: {
@@ -121,6 +129,54 @@ describeUnless(missingForSlurm(), 'uws serve with a cluster', () => {
       }
     }, 180_000);
   });
+
+  test('a job that waits for a full node tells when it is expected to start', async () => {
+    const details = { job_type: 'local_test', resource: 'cluster' };
+    const sbatch = ['sbatch', '--parsable', '--chdir=/', '--output=/dev/null', '--constraint=node2', '--exclusive'];
+    const environment = ['runuser', '-u', username, '--', 'env', `SLURM_CONF=${cluster.slurmConf}`];
+    const [asUser = '', ...words] = [...environment, ...sbatch, '--time=30', '--wrap=sleep 600'];
+    const full = (await cluster.run(asUser, ...words)).trim();
+    try {
+      const squeue = ['squeue', '--noheader', '--states=running', `--jobs=${full}`, '--format=%e'];
+      const endOfFull = async () => (await cluster.run('env', 'SLURM_TIME_FORMAT=%s', ...squeue)).trim();
+      await vi.waitFor(async () => expect(await endOfFull()).toMatch(/^\d+$/), 30_000);
+      const endsAtMs = Number(await endOfFull()) * 1000;
+      const { job } = await startJob(user, details);
+      await vi.waitFor(
+        async () => {
+          const { status, queue_reason, datetime_expected_start } = await user.client.jobs.get(job.id);
+          expect(status).toBe('pending');
+          expect(queue_reason).toMatch(/^It waits until enough|^Other jobs of a higher priority/);
+          const expectedAtMs = Date.parse(datetime_expected_start ?? '');
+          // The scheduler plans in steps of a minute.
+          expect(expectedAtMs).toBeGreaterThanOrEqual(endsAtMs);
+          expect(expectedAtMs).toBeLessThanOrEqual(endsAtMs + 120_000);
+        },
+        { timeout: 60_000, interval: 500 },
+      );
+      await cluster.run('scancel', full);
+      const ended = await user.client.jobs.waitUntilEnded(job.id, { timeoutMs: 60_000 });
+      expect(ended).toMatchObject({ status: 'complete', queue_reason: null, datetime_expected_start: null });
+    } finally {
+      await cluster.run('scancel', full);
+    }
+  }, 150_000);
+
+  test('of a session that the server cannot reach it is told where it was looked for, and what came of that', async () => {
+    const { job } = await startJob(user, { job_type: 'web_app', resource: 'astray' });
+    await vi.waitFor(
+      async () => {
+        const { status, phase, job_details } = await user.client.jobs.get(job.id);
+        expect({ status, phase }).toEqual({ status: 'running', phase: 'starting' });
+        expect(job_details.current_job_details.message).toMatch(
+          /^The session cannot be reached from the server at 10\.77\.0\.250, port \d+: (no answer within 2 s|.*EHOSTUNREACH.*)\.$/,
+        );
+      },
+      { timeout: 60_000, interval: 500 },
+    );
+    await user.client.jobs.stop(job.id);
+    await user.client.jobs.waitUntilEnded(job.id, { timeoutMs: 60_000 });
+  }, 150_000);
 
   test('what cannot run there fails with the reason of the scheduler', async () => {
     const { job } = await startJob(user, {

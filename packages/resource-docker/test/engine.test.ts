@@ -43,6 +43,43 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
       expect(await ended(world.resource, specification)).toMatchObject({ exitCode: 9, cause: 'stopped' });
     }, busybox));
 
+  test('a reader of output who stops reading holds up what comes from the engine; when it goes on, nothing is missing', () =>
+    inWorld(async (world) => {
+      const lines = 4_000;
+      const script = `awk 'BEGIN { for (n = 0; n < ${lines}; n++) printf "%05d %7993s\\n", n, "" }'; touch written; while :; do echo more; sleep 0.1; done`;
+      const specification = specificationOf(world, script);
+      await world.resource.launch(specification);
+      const leaving = new AbortController();
+      const range = { fromByte: 0, follow: true };
+      const reading = world.resource.logs(referenceTo(specification), range, leaving.signal)[Symbol.asyncIterator]();
+      const first = await reading.next();
+      await until(async () =>
+        readFile(`${world.workspacePath}/written`).then(
+          () => true,
+          () => undefined,
+        ),
+      );
+      // What sockets and streams hold.
+      const most = 2 * 1024 * 1024;
+      let taken = -1;
+      await until(async () => {
+        const before = taken;
+        taken = world.link.answeredBytes;
+        await sleep(300);
+        return taken === before || taken > most || undefined;
+      });
+      expect(taken).toBeLessThan(most);
+      let [rest, next] = ['', 0];
+      for (let piece = first; !piece.done && next < lines; piece = await reading.next()) {
+        const whole = (rest + Buffer.from(piece.value.content).toString()).split('\n');
+        rest = whole.pop() ?? '';
+        for (const line of whole) if (line !== 'more') expect(Number(line.slice(0, 5))).toBe(next++);
+      }
+      expect(next).toBe(lines);
+      leaving.abort();
+      await reading.return?.().catch(() => undefined);
+    }, busybox));
+
   test("the engine is the configured one, whatever the server's environment says", () =>
     inWorld(async (world) => {
       vi.stubEnv('DOCKER_HOST', 'tcp://127.0.0.1:9');

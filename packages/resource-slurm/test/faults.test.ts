@@ -92,33 +92,6 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     await until(resource, specification, 'ended');
   });
 
-  test('what can never run is refused with the reason of the scheduler', async () => {
-    const { resource } = world;
-    const tooMuch = specificationOf(world, 'true', { limits: { memoryMb: 900_000 } });
-    await resource.launch(tooMuch);
-    expect(await until(resource, tooMuch, 'ended')).toMatchObject({
-      cause: 'launch_failed',
-      startedAtMs: null,
-      reason: expect.stringContaining('No node of the cluster has what it asks for.'),
-    });
-    expect(await cluster.run('squeue', '--noheader', `--name=uws-${tooMuch.launchKey}`)).toBe('');
-    await cluster.run('sacctmgr', '-i', 'add', 'qos', 'tiny', 'MaxTRESPerJob=cpu=1');
-    await cluster.run('sacctmgr', '-i', 'modify', 'user', jobUser, 'set', 'qos+=tiny');
-    const tooMany = specificationOf(world, 'true', { limits: { cpus: 2 }, resourceDetails: { qos: 'tiny' } });
-    await vi.waitFor(() => resource.launch(tooMany), { timeout: 30_000, interval: 1_000 });
-    expect(await until(resource, tooMany, 'ended')).toMatchObject({
-      cause: 'launch_failed',
-      reason: expect.stringContaining('more than a single job of its user, account or quality of service may have'),
-    });
-    const nowhere = specificationOf(world, 'true', { resourceDetails: { partition: 'nowhere' } });
-    await expect(resource.launch(nowhere)).rejects.toMatchObject({
-      kind: 'invalid',
-      message: expect.stringContaining('partition'),
-    });
-    const other = specificationOf(world, 'true', { options: { nodelist: 'node1' } });
-    await expect(resource.launch(other)).rejects.toMatchObject({ kind: 'invalid', field: 'nodelist' });
-  });
-
   test('a job with a GPU runs where there is one, and is counted with it; more GPUs than a node has are refused with the reason', async () => {
     const { make, workspacePath } = world;
     const resource = await make({ cpuPartition: 'main', gpuPartition: 'gpu' });
@@ -149,24 +122,6 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
     });
   });
 
-  test('what asks for more time than its partition has ends at once, or is refused', async () => {
-    const { resource } = world;
-    const specification = specificationOf(world, 'true', {
-      limits: { timeLimitMinutes: 60 },
-      resourceDetails: { partition: 'short' },
-    });
-    const refused: unknown = await resource.launch(specification).catch((error: unknown) => error);
-    if (refused instanceof Error) {
-      expect(refused).toMatchObject({ kind: 'invalid', message: expect.stringMatching(/time limit/i) });
-      return;
-    }
-    const end = await until(resource, specification, 'ended');
-    expect(end).toMatchObject({
-      cause: 'launch_failed',
-      reason: expect.stringContaining('more time than its partition allows'),
-    });
-  });
-
   test('a job whose memory runs out has the cause and words of it', async () => {
     const { resource, node } = world;
     const command = [node, '-e', 'Buffer.alloc(400 * 1048576, 1); setInterval(() => {}, 1000)'] as const;
@@ -178,31 +133,6 @@ describeUnless(missingForSlurm(), 'faults of a real cluster', () => {
       exitCode: null,
       reason: expect.stringContaining('more memory'),
     });
-  });
-
-  test('a waiting job says why it waits, in words', async () => {
-    const { resource } = world;
-    await cluster.run('scontrol', 'update', 'NodeName=node1,node2', 'State=DRAIN', 'Reason=test');
-    try {
-      const specification = specificationOf(world, 'true');
-      await resource.launch(specification);
-      let seen = await until(resource, specification, 'pending');
-      for (let tries = 0; tries < 50 && !/down, drained|enough/.test(seen.reason ?? ''); tries++) {
-        await sleep(200);
-        seen = await until(resource, specification, 'pending');
-      }
-      expect(seen.reason).toMatch(/are down, drained or reserved|enough processors/);
-      await cluster.run('scontrol', 'hold', seen.handle);
-      expect((await until(resource, specification, 'pending')).reason).toMatch(/held by an operator.*\(JobHeldAdmin\)/);
-      await resource.stop(referenceTo(specification), 0);
-      expect(await until(resource, specification, 'ended')).toMatchObject({
-        cause: 'stopped',
-        startedAtMs: null,
-        coreHours: 0,
-      });
-    } finally {
-      await cluster.run('scontrol', 'update', 'NodeName=node1,node2', 'State=RESUME');
-    }
   });
 
   test('a job that somebody cancels in the cluster is told so', async () => {
