@@ -19,7 +19,7 @@ export interface SlurmResourceOptions extends JobDefaults {
   readonly name: string;
   /** Absolute path of a directory of the server's own; replicas share it. Made where missing. */
   readonly recordsDirectory: string;
-  /** How Slurm's commands are run; beside {@link rest} that is `sacct` alone. */
+  /** How Slurm's commands are run; beside {@link rest} these are `sacct` and `scontrol show config` alone. */
   readonly commandLine?: CommandLineOptions;
   /** Asks slurmrestd instead of Slurm's commands. */
   readonly rest?: RestOptions;

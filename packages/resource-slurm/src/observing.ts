@@ -1,6 +1,7 @@
 import type { LaunchEnd, LaunchReference, Observation, SessionAddress } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import { hoursOf, isLaunchKey } from '@user-workspaces/launch';
+import { Absence } from './absence.js';
 import { claimOf, type JobClaim, launchedOf, wantedOf } from './claims.js';
 import type { SlurmResourceParts } from './parts.js';
 import type { Claim } from './records.js';
@@ -10,8 +11,6 @@ import { endOf, endOfJob, isImpossible, phaseOf, reasonInWords } from './states.
 import { type ClusterJob, type JobReference, jobNameOf } from './transport.js';
 import { openJobFile } from './workspace-files.js';
 
-/** Two readings that do not find a job count only when they are at least so far apart. */
-const missingMs = 5_000;
 /** Launches up to which the cluster is asked about them alone. */
 const few = 50;
 /** How many launches are looked at together. */
@@ -19,13 +18,14 @@ const lookAtOnce = 32;
 
 /** Finds out what has become of launches: one list of the cluster's jobs for all of them, and one look into its accounting for those that are not on it. */
 export class Observing {
-  /** When a job was first not found where it should be, by `performance.now()`. */
-  private readonly missingSince = new Map<string, number>();
+  private readonly absence: Absence;
   private readonly sessions = new Map<string, { readonly node: string; readonly session: SessionAddress }>();
 
   constructor(
     private readonly parts: Pick<SlurmResourceParts, 'records' | 'transport' | 'ports' | 'addresses' | 'step'>,
-  ) {}
+  ) {
+    this.absence = new Absence(parts.transport);
+  }
 
   async observe(launches: readonly LaunchReference[], signal?: AbortSignal): Promise<ReadonlyMap<string, Observation>> {
     signal?.throwIfAborted();
@@ -37,6 +37,7 @@ export class Observing {
     const unanswered = new Map<string, string>();
     const known = launches.filter(({ launchKey }) => isLaunchKey(launchKey));
     const names = known.length > few ? [] : known.map(({ launchKey }) => jobNameOf(launchKey));
+    const askedAtMs = performance.now();
     try {
       const listed = await step('observe.list', () =>
         transport.list(
@@ -79,7 +80,7 @@ export class Observing {
       signal?.throwIfAborted();
       await Promise.all(unique.slice(first, first + lookAtOnce).map(look));
     }
-    for (const [launchKey, answer] of await this.lookUp(missing, signal)) answers.set(launchKey, answer);
+    for (const [launchKey, answer] of await this.lookUp(missing, askedAtMs, signal)) answers.set(launchKey, answer);
     return answers;
   }
 
@@ -107,7 +108,7 @@ export class Observing {
     const end = job && phaseOf(job) === 'waiting' ? undefined : await records.end(launchKey);
     if (end) return { kind: 'ended', ...launchedOf(claim), ...end };
     if (!job) return { missing: claim };
-    this.missingSince.delete(launchKey);
+    this.absence.noteListed(launchKey);
     return this.observationOf(launch, claim, job);
   }
 
@@ -180,38 +181,39 @@ export class Observing {
     return end;
   }
 
-  /** What has become of jobs that the cluster does not list any more: the accounting knows, or two readings say that they are gone. */
+  /** What has become of jobs that the cluster does not list any more: the accounting knows, or {@link Absence} says that they are gone. */
   private async lookUp(
     missing: readonly { launch: LaunchReference; claim: JobClaim }[],
+    askedAtMs: number,
     signal?: AbortSignal,
   ): Promise<ReadonlyMap<string, Observation>> {
     const answers = new Map<string, Observation>();
     if (missing.length === 0) return answers;
     const { transport, ports, step } = this.parts;
-    let past: readonly ClusterJob[];
+    let past: readonly ClusterJob[] | null;
+    let listedMs: number;
     try {
       const ids = missing.map(({ claim }) => claim.id);
-      past = (await step('observe.history', () => transport.history(ids, signal))) ?? [];
+      past = await step('observe.history', () => transport.history(ids, signal));
+      listedMs = await this.absence.listedMs(signal);
     } catch (error) {
       signal?.throwIfAborted();
       const reason = AdapterError.is(error) ? error.message : `The accounting cannot be asked: ${String(error)}`;
       return new Map(missing.map(({ launch }) => [launch.launchKey, { kind: 'unknown', reason }]));
     }
+    const reason =
+      'The cluster does not list the job, and no accounting has its end; it is gone when it is still missing later.';
     for (const { launch, claim } of missing) {
       const { launchKey } = launch;
-      const job = past.find(({ id, name }) => id === claim.id && name === jobNameOf(launchKey));
+      const job = past?.find(({ id, name }) => id === claim.id && name === jobNameOf(launchKey));
       if (job && phaseOf(job) === 'ended') {
         answers.set(launchKey, { kind: 'ended', ...launchedOf(claim), ...(await this.finish(launch, job)) });
         continue;
       }
-      const since = this.missingSince.get(launchKey) ?? performance.now();
-      this.missingSince.set(launchKey, since);
-      const reason = 'The cluster does not list the job, and its accounting has no end of it; it is asked once more.';
-      if (performance.now() - since < missingMs) answers.set(launchKey, { kind: 'unknown', reason });
-      else {
+      if (this.absence.isProved({ launchKey, askedAtMs, isUnheardOf: past !== null && !job }, listedMs)) {
         await ports.free(launchKey);
         answers.set(launchKey, { kind: 'absent' });
-      }
+      } else answers.set(launchKey, { kind: 'unknown', reason });
     }
     return answers;
   }
@@ -219,6 +221,6 @@ export class Observing {
   /** Forgets what was remembered of a launch. */
   forget(launchKey: string): void {
     this.sessions.delete(launchKey);
-    this.missingSince.delete(launchKey);
+    this.absence.forget(launchKey);
   }
 }

@@ -73,6 +73,8 @@ export interface Transport {
   setTimeLimit(job: JobReference, minutes: number): Promise<void>;
   /** What the accounting knows of jobs that the cluster has forgotten; `null` where there is no accounting. */
   history(ids: readonly number[], signal?: AbortSignal): Promise<readonly ClusterJob[] | null>;
+  /** How long the cluster lists a job after its end at least (`MinJobAge`); `null` where it does not tell. */
+  listedAfterEndMs(signal?: AbortSignal): Promise<number | null>;
   /** Addresses of the nodes by their names. */
   addresses(signal?: AbortSignal): Promise<ReadonlyMap<string, string>>;
   ping(signal?: AbortSignal): Promise<Health>;

@@ -20,6 +20,10 @@ export class ClusterInMemory implements Transport {
   readonly scripts: string[] = [];
   /** What the next submissions come to. */
   readonly faults: ('lost' | Error)[] = [];
+  /** What its accounting has; `null`: it has none. */
+  past: ClusterJob[] | null = null;
+  /** As the cluster tells it. */
+  minJobAgeMs: number | null = 300_000;
 
   change(id: number, change: Partial<ClusterJob>): void {
     const index = this.jobs.findIndex((job) => job.id === id);
@@ -62,8 +66,12 @@ export class ClusterInMemory implements Transport {
 
   async setTimeLimit(): Promise<void> {}
 
-  async history(): Promise<null> {
-    return null;
+  async history(): Promise<readonly ClusterJob[] | null> {
+    return this.past;
+  }
+
+  async listedAfterEndMs(): Promise<number | null> {
+    return this.minJobAgeMs;
   }
 
   async addresses(): Promise<ReadonlyMap<string, string>> {
@@ -86,10 +94,20 @@ export async function openInMemory(sessionPorts: readonly [number, number] = [20
   const transport = new ClusterInMemory();
   const records = new Records(root);
   const ports = new Ports(records, sessionPorts);
-  const resource = new SlurmResource({
-    ...{ name: 'cluster', sessionHost: 'cluster', transport, records, ports, defaults: {}, extend: true },
-    addresses: new NodeAddresses(transport, new Map()),
-    step: (_, effect) => effect(),
-  });
-  return { root, transport, records, ports, resource, world: { account, workspacePath: `${root}/workspace` } };
+  /** Makes one as a new start of the server does. */
+  const make = () =>
+    new SlurmResource({
+      ...{ name: 'cluster', sessionHost: 'cluster', transport, records, ports, defaults: {}, extend: true },
+      addresses: new NodeAddresses(transport, new Map()),
+      step: (_, effect) => effect(),
+    });
+  return {
+    root,
+    transport,
+    records,
+    ports,
+    make,
+    resource: make(),
+    world: { account, workspacePath: `${root}/workspace` },
+  };
 }

@@ -111,6 +111,7 @@ test.each<[what: string, come: (world: World, specification: LaunchSpecification
     async ({ transport, resource }, specification) => {
       await resource.launch(specification);
       transport.jobs.pop();
+      transport.past = [];
       expect(await observe(resource, specification)).toMatchObject({ kind: 'unknown' });
       const now = performance.now();
       vi.spyOn(performance, 'now').mockReturnValue(now + 60_000);

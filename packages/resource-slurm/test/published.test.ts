@@ -19,7 +19,7 @@ let keyFile: string;
 let published: PublishedRest;
 const open = async (version: string, shown?: string) => {
   published = await startPublishedRest(version, shown);
-  return new Rest({ url: published.url, keyFile }, { history: async () => null });
+  return new Rest({ url: published.url, keyFile }, { history: async () => null, listedAfterEndMs: async () => null });
 };
 
 beforeEach(async () => {

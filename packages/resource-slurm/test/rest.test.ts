@@ -83,7 +83,7 @@ describeUnless(missingForSlurm(), 'slurmrestd', () => {
     test('a few jobs among many are asked for alone, and once a minute all are listed', async () => {
       const rest = new Rest(
         { url: `http://127.0.0.1:${daemon.port}`, keyFile: `${cluster.directory}/keys/jwt.key` },
-        { history: async () => null },
+        { history: async () => null, listedAfterEndMs: async () => null },
       );
       const name = `uws-${randomBytes(16).toString('hex')}`;
       const submit = async (jobName: string) => {

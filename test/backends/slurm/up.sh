@@ -6,12 +6,12 @@
 # Called again it leaves alone what runs and starts what does not. One such cluster per machine at a time: its cgroups and bridge have fixed names.
 #
 # Environment: JOB_USERS (made where missing, noted in DIR/run/made-users), NODES 2, NODE_CPUS 16, NODE_MEM 16000, SUBNET 10.77.0,
-# CTLD_PORT, SLURMD_PORT, DBD_PORT, REST_PORT, MIN_JOB_AGE 300, SLURMD_TIMEOUT 20
+# CTLD_PORT, SLURMD_PORT, DBD_PORT, REST_PORT, MIN_JOB_AGE 300, SLURMD_TIMEOUT 20, ACCOUNTING 1 (0: neither slurmdbd nor mariadbd)
 set -euo pipefail
 D=$(mkdir -p "$1" && cd "$1" && pwd -P)
 NODES=${NODES:-2} NODE_CPUS=${NODE_CPUS:-16} NODE_MEM=${NODE_MEM:-16000} SUBNET=${SUBNET:-10.77.0} BRIDGE=uwsslurm
 CTLD_PORT=${CTLD_PORT:-6817} SLURMD_PORT=${SLURMD_PORT:-6818} DBD_PORT=${DBD_PORT:-6819} REST_PORT=${REST_PORT:-6820}
-MIN_JOB_AGE=${MIN_JOB_AGE:-300} SLURMD_TIMEOUT=${SLURMD_TIMEOUT:-20}
+MIN_JOB_AGE=${MIN_JOB_AGE:-300} SLURMD_TIMEOUT=${SLURMD_TIMEOUT:-20} ACCOUNTING=${ACCOUNTING:-1}
 IP=$SUBNET.1 H=$(hostname -s)
 say() { printf '%s\n' "$*" >&2; }
 
@@ -77,6 +77,12 @@ MaxJobCount=30000
 InactiveLimit=0
 MailProg=/bin/true
 SlurmdParameters=config_overrides
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
+GresTypes=gpu
+CONF
+  if [ "$ACCOUNTING" = 1 ]; then
+    cat <<CONF
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=$IP
 AccountingStoragePort=$DBD_PORT
@@ -84,10 +90,10 @@ AccountingStoragePass=$munge_socket
 AccountingStoreFlags=job_comment
 AccountingStorageTRES=gres/gpu
 AccountingStorageEnforce=limits,qos
-PreemptType=preempt/partition_prio
-PreemptMode=CANCEL
-GresTypes=gpu
 CONF
+  else
+    echo AccountingStorageType=accounting_storage/none
+  fi
   names=
   for ((i = 1; i <= NODES; i++)); do
     gres=
@@ -160,24 +166,27 @@ alive "$D/run/munge/munged.pid" munged ||
     --pid-file="$D/run/munge/munged.pid" --log-file="$D/log/munge/munged.log" --seed-file="$D/munge/munged.seed" --num-threads=4 </dev/null
 await munged munge -n --socket="$munge_socket"
 
-# slurmdbd has no setting for the socket of its database: the client library takes it from MYSQL_UNIX_PORT.
-socket=$D/run/mysql/m.sock
-[ -d "$D/mysql/mysql" ] ||
-  mariadb-install-db --no-defaults --user=mysql --datadir="$D/mysql" --auth-root-authentication-method=socket --skip-test-db >"$D/log/mysql/install.log" 2>&1
-if ! alive "$D/run/mysql/m.pid" mariadbd; then
-  setsid setpriv --reuid=mysql --regid="$(id -g mysql)" --clear-groups mariadbd --no-defaults --datadir="$D/mysql" --socket="$socket" --pid-file="$D/run/mysql/m.pid" \
-    --skip-networking --innodb-buffer-pool-size=64M --innodb-lock-wait-timeout=900 --innodb-flush-log-at-trx-commit=2 --skip-log-bin </dev/null >"$D/log/mysql/m.log" 2>&1 &
-fi
-await mariadbd mariadb-admin --no-defaults --socket="$socket" -u root ping
-mariadb --no-defaults --socket="$socket" -u root -e "CREATE DATABASE IF NOT EXISTS slurm_acct_db; CREATE USER IF NOT EXISTS slurm@localhost IDENTIFIED VIA unix_socket; GRANT ALL ON slurm_acct_db.* TO slurm@localhost"
-alive "$D/run/slurmdbd/slurmdbd.pid" slurmdbd ||
-  MYSQL_UNIX_PORT=$socket setpriv --reuid=slurm --regid="$(id -g slurm)" --clear-groups slurmdbd </dev/null >"$D/log/slurmdbd.out" 2>&1
-await slurmdbd sacctmgr -n show cluster
-[ -n "$(sacctmgr -n -P show cluster uws format=cluster)" ] || sacctmgr -i add cluster uws >/dev/null
-[ -n "$(sacctmgr -n -P show account lab format=account)" ] || sacctmgr -i add account lab cluster=uws >/dev/null
-for user in $JOB_USERS; do
-  [ -n "$(sacctmgr -n -P show assoc user="$user" account=lab format=user)" ] || sacctmgr -i add user "$user" account=lab cluster=uws >/dev/null
-done
+start_accounting() {
+  # slurmdbd has no setting for the socket of its database: the client library takes it from MYSQL_UNIX_PORT.
+  socket=$D/run/mysql/m.sock
+  [ -d "$D/mysql/mysql" ] ||
+    mariadb-install-db --no-defaults --user=mysql --datadir="$D/mysql" --auth-root-authentication-method=socket --skip-test-db >"$D/log/mysql/install.log" 2>&1
+  if ! alive "$D/run/mysql/m.pid" mariadbd; then
+    setsid setpriv --reuid=mysql --regid="$(id -g mysql)" --clear-groups mariadbd --no-defaults --datadir="$D/mysql" --socket="$socket" --pid-file="$D/run/mysql/m.pid" \
+      --skip-networking --innodb-buffer-pool-size=64M --innodb-lock-wait-timeout=900 --innodb-flush-log-at-trx-commit=2 --skip-log-bin </dev/null >"$D/log/mysql/m.log" 2>&1 &
+  fi
+  await mariadbd mariadb-admin --no-defaults --socket="$socket" -u root ping
+  mariadb --no-defaults --socket="$socket" -u root -e "CREATE DATABASE IF NOT EXISTS slurm_acct_db; CREATE USER IF NOT EXISTS slurm@localhost IDENTIFIED VIA unix_socket; GRANT ALL ON slurm_acct_db.* TO slurm@localhost"
+  alive "$D/run/slurmdbd/slurmdbd.pid" slurmdbd ||
+    MYSQL_UNIX_PORT=$socket setpriv --reuid=slurm --regid="$(id -g slurm)" --clear-groups slurmdbd </dev/null >"$D/log/slurmdbd.out" 2>&1
+  await slurmdbd sacctmgr -n show cluster
+  [ -n "$(sacctmgr -n -P show cluster uws format=cluster)" ] || sacctmgr -i add cluster uws >/dev/null
+  [ -n "$(sacctmgr -n -P show account lab format=account)" ] || sacctmgr -i add account lab cluster=uws >/dev/null
+  for user in $JOB_USERS; do
+    [ -n "$(sacctmgr -n -P show assoc user="$user" account=lab format=user)" ] || sacctmgr -i add user "$user" account=lab cluster=uws >/dev/null
+  done
+}
+if [ "$ACCOUNTING" = 1 ]; then start_accounting; fi
 
 alive "$D/run/slurmctld/slurmctld.pid" slurmctld || slurmctld </dev/null >"$D/log/slurmctld.out" 2>&1
 await slurmctld sh -c 'scontrol ping | grep -q "is UP"'

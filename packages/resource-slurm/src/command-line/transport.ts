@@ -133,8 +133,7 @@ export class CommandLine implements Transport {
     ] as const;
     const { code, stdout, stderr } = await runCommand(this.options, words, { signal });
     if (code !== 0 && /accounting storage is disabled/i.test(stderr)) return null;
-    // Where slurmrestd does the rest, there may be no commands.
-    if (code === 127 && /no such file|not found/i.test(stderr)) return null;
+    if (isMissing({ code, stdout, stderr })) return null;
     if (code !== 0) throw unavailable(`sacct: ${lastLine(stderr)}`);
     return stdout.split('\n').flatMap((line) => {
       const [id, state = '', exit = '0:0', submitted, started, ended, cpus, allocated, node, reason = 'None', ...name] =
@@ -159,6 +158,14 @@ export class CommandLine implements Transport {
         },
       ];
     });
+  }
+
+  async listedAfterEndMs(signal?: AbortSignal): Promise<number | null> {
+    const result = await runCommand(this.options, ['scontrol', 'show', 'config'], { signal });
+    if (isMissing(result)) return null;
+    if (result.code !== 0) throw unavailable(`scontrol: ${lastLine(result.stderr)}`);
+    const seconds = /^MinJobAge\s*=\s*(\d+) sec/m.exec(result.stdout)?.[1];
+    return seconds === undefined ? null : Number(seconds) * 1000;
   }
 
   async addresses(signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
@@ -213,6 +220,11 @@ export class CommandLine implements Transport {
     if (code === 0 || saysEnded(stderr)) return;
     throw unavailable(`${command[0]}: ${lastLine(stderr)}`);
   }
+}
+
+/** Where slurmrestd does the rest, there may be no commands. */
+function isMissing({ code, stderr }: CommandResult): boolean {
+  return code === 127 && /no such file|not found/i.test(stderr);
 }
 
 /** Versions of `sdiag` that do not count jobs leave the lines out. */

@@ -108,6 +108,10 @@ export class Gateway implements Transport {
     return null;
   }
 
+  async listedAfterEndMs(): Promise<null> {
+    return null;
+  }
+
   async addresses(): Promise<ReadonlyMap<string, string>> {
     return new Map();
   }

@@ -25,10 +25,10 @@ export class Rest implements Transport {
   /** How many jobs of everybody the whole list had, 0 where none may be asked for alone, and when it was read, by `performance.now()`. */
   private lastList = { jobs: 0, atMs: Number.NEGATIVE_INFINITY };
 
-  /** @param accounting Knows of jobs that the cluster has forgotten: slurmrestd's own accounting gives wrong exit codes. */
+  /** @param commands Know of jobs that the cluster has forgotten, and of its configuration: slurmrestd's own accounting gives wrong exit codes, and the configuration it does not tell. */
   constructor(
     options: RestOptions,
-    private readonly accounting: Pick<Transport, 'history'>,
+    private readonly commands: Pick<Transport, 'history' | 'listedAfterEndMs'>,
   ) {
     this.client = new RestClient(options);
   }
@@ -90,7 +90,11 @@ export class Rest implements Transport {
   }
 
   async history(ids: readonly number[], signal?: AbortSignal): Promise<readonly ClusterJob[] | null> {
-    return this.accounting.history(ids, signal);
+    return this.commands.history(ids, signal);
+  }
+
+  async listedAfterEndMs(signal?: AbortSignal): Promise<number | null> {
+    return this.commands.listedAfterEndMs(signal);
   }
 
   async addresses(signal?: AbortSignal): Promise<ReadonlyMap<string, string>> {
