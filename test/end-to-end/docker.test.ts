@@ -1,6 +1,6 @@
 // One server with two resources: processes of the machine, and containers of a real engine whose image has neither Node nor a C library.
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -18,6 +18,7 @@ const resources = ['main_resource', 'engine'] as const;
 
 describeUnless(whatEngineNeeds(), 'a server with processes and containers', () => {
   let engine: DockerEngine;
+  let env: Record<string, string>;
   let server: RunningServer;
   let ada: User;
 
@@ -67,10 +68,8 @@ describeUnless(whatEngineNeeds(), 'a server with processes and containers', () =
     };
     const path = join(root, 'config.json');
     await writeFile(path, JSON.stringify(configuration));
-    server = await startServer({
-      dataDirectory: join(root, 'data'),
-      env: { UWS_CONFIG: path, UWS_FIRST_USER: 'ada', UWS_FIRST_USER_EMAIL: 'ada@example.org' },
-    });
+    env = { UWS_CONFIG: path, UWS_FIRST_USER: 'ada', UWS_FIRST_USER_EMAIL: 'ada@example.org' };
+    server = await startServer({ dataDirectory: join(root, 'data'), env });
     ada = await signIn(server);
   }, 120_000);
 
@@ -151,4 +150,18 @@ describeUnless(whatEngineNeeds(), 'a server with processes and containers', () =
       other.close();
     }
   }, 120_000);
+
+  test('a server whose data directory was moved ends the containers that it started before', async () => {
+    const workspace = await ada.client.workspaces.create({ name: 'Kept', description: '', workspace_details: {} });
+    const job = await ada.client.workspaces.start(workspace.id, { job_type: 'web_app', resource: 'engine' });
+    await ada.client.jobs.waitUntilReady(job.id, { timeoutMs: 60_000 });
+    await server.stop();
+    const dataDirectory = `${server.dataDirectory}-moved`;
+    await rename(server.dataDirectory, dataDirectory);
+    server = await startServer({ dataDirectory, env });
+    ada = await signIn(server);
+    await ada.client.jobs.stop(job.id);
+    const ended = await ada.client.jobs.waitUntilEnded(job.id, { timeoutMs: 60_000 });
+    expect(ended).toMatchObject({ status: 'complete', status_reason: 'stopped' });
+  }, 150_000);
 });

@@ -14,3 +14,4 @@ export type {
 } from './options.js';
 export type { Actor } from './records/audit.js';
 export { createServer, type UserWorkspacesServer } from './server.js';
+export { madeOnce } from './services/made-once.js';

@@ -20,6 +20,7 @@ export class AdapterFactory {
     private readonly configuration: Configuration,
     private readonly layout: DataLayout,
     private readonly custom: CustomAdapters,
+    private readonly installation: () => Promise<string>,
   ) {}
 
   /** Who signs in, and the accounts that own files and processes. */
@@ -56,7 +57,7 @@ export class AdapterFactory {
     const entry: ConfiguredResource = entryOf(this.configuration.available_resources, name);
     const make = this.custom.resource_types?.[entry.resource_type];
     if (make) return make(entry, await this.#place('resource', name));
-    return createBuiltInResource(name, entry, this.configuration, this.layout);
+    return createBuiltInResource(name, entry, this.layout, this.installation);
   }
 
   async #place(kind: string, name: string): Promise<AdapterPlace> {

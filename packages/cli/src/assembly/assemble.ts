@@ -6,10 +6,11 @@ import type { Logger } from 'pino';
 import type { Configuration } from '../configuration/configuration.js';
 import type { CustomAdapters } from '../configuration/custom-adapters.js';
 import { limitsOf } from '../configuration/limits.js';
+import { installationId } from '../data-directory/installation.js';
 import { instanceName } from '../data-directory/instance.js';
 import type { DataLayout } from '../data-directory/layout.js';
 import { AdapterFactory } from './adapters.js';
-import { createDatabase } from './database.js';
+import { createDatabase, databasePlace } from './database.js';
 import { assembleJobTypes, runsElsewhere } from './job-types.js';
 import { createMailer } from './mailer.js';
 import { quotaDefaults } from './quotas.js';
@@ -61,7 +62,14 @@ export async function assemble(input: AssemblyInput): Promise<Assembly> {
 
 async function serverOptions(input: AssemblyInput, opened: { close(): Promise<void> }[]): Promise<ServerOptions> {
   const { configuration, adapters, layout, boundUrl, log } = input;
-  const factory = new AdapterFactory(configuration, layout, adapters);
+  const database = createDatabase(configuration.database_url, layout.database);
+  opened.push(database);
+  const instance = instanceName(layout.root);
+  const installation = async (): Promise<string> => {
+    await database.migrate();
+    return installationId(database, databasePlace(configuration.database_url, instance), layout.installation);
+  };
+  const factory = new AdapterFactory(configuration, layout, adapters, installation);
   const { authentication, accounts } = await factory.users();
   const runtime = await installTerminalRuntime(layout.runtime);
   const portable = Object.values(configuration.available_resources).some(runsElsewhere)
@@ -87,9 +95,6 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
       ...(entry && { pendingWarningMs: entry.time_pending_catch * 1000 }),
     });
   }
-  const database = createDatabase(configuration.database_url, layout.database);
-  opened.push(database);
-
   const { smtp_url: smtpUrl, mail_from: mailFrom } = configuration;
   return {
     authentication,
@@ -112,7 +117,7 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
     ...(smtpUrl !== undefined && mailFrom !== undefined && { mailer: createMailer(smtpUrl, mailFrom) }),
     pageDirectory,
     docsDirectory,
-    instance: instanceName(layout.root),
+    instance,
     log,
   };
 }

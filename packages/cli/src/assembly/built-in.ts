@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
   createLocalAuthentication,
@@ -15,7 +14,6 @@ import type { Configuration } from '../configuration/configuration.js';
 import { dockerOptionsOf, dockerType } from '../configuration/docker.js';
 import type { AuthenticationEntry, ConfiguredResource, StorageEntry } from '../configuration/sections.js';
 import { slurmGatewayType, slurmOptionsOf, slurmType } from '../configuration/slurm.js';
-import { instanceName } from '../data-directory/instance.js';
 import type { DataLayout } from '../data-directory/layout.js';
 
 // The adapters that this package brings, made from entries of the configuration.
@@ -54,11 +52,12 @@ export async function createBuiltInStorage(
   });
 }
 
+/** @param installation Asked for only where something must be told from what others run. */
 export async function createBuiltInResource(
   name: string,
   entry: ConfiguredResource,
-  configuration: Configuration,
   layout: DataLayout,
+  installation: () => Promise<string>,
 ): Promise<Resource> {
   const recordsDirectory = join(layout.launches, name);
   switch (entry.resource_type) {
@@ -66,33 +65,25 @@ export async function createBuiltInResource(
     case slurmGatewayType:
       return createSlurmResource(slurmOptionsOf(name, entry, recordsDirectory));
     case dockerType:
-      return createContainers(name, entry, configuration, layout);
+      return createContainers(name, entry, layout, installation);
     default:
       return createLocalResource({ name, recordsDirectory });
   }
 }
 
 /** An engine of this machine gets the programs of jobs as a mount; into one elsewhere somebody has to bring them. */
-function createContainers(
+async function createContainers(
   name: string,
   entry: ConfiguredResource,
-  configuration: Configuration,
   layout: DataLayout,
-): Resource {
+  installation: () => Promise<string>,
+): Promise<Resource> {
   const { defaults = {}, ...options } = dockerOptionsOf(name, entry);
   const isHere = options.address.url.startsWith('unix:');
   const mounts = [...(isHere ? [{ source: layout.runtime }] : []), ...(defaults.read_only_mounts ?? [])];
   return createDockerResource({
-    owner: `${databaseName(configuration, layout)}.${name}`,
     ...options,
+    owner: options.owner ?? `${await installation()}.${name}`,
     defaults: { ...defaults, read_only_mounts: mounts },
   });
-}
-
-/** Replicas share a database, and with it their containers; these stay theirs when its password changes. */
-function databaseName({ database_url }: Configuration, layout: DataLayout): string {
-  const address = database_url === undefined ? undefined : new URL(database_url);
-  if (address) [address.username, address.password] = ['', ''];
-  const whole = createHash('sha256').update(address?.href ?? instanceName(layout.root));
-  return whole.digest('hex').slice(0, 16);
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Database } from '@user-workspaces/contract';
 import { createSqlDatabase } from '@user-workspaces/database-sql';
 
@@ -12,4 +13,14 @@ export function createDatabase(url: string | undefined, file: string): Database 
   return /^postgres/.test(url)
     ? createSqlDatabase({ client: 'pg', connection: url })
     : createSqlDatabase({ client: 'mysql2', connection: url.replace(/^mariadb:/, 'mysql:') });
+}
+
+/** Names where the database is: the same for all servers on it, and when its password changes. An embedded one is where its data directory is. */
+export function databasePlace(url: string | undefined, instance: string): string {
+  const address = url === undefined ? undefined : new URL(url);
+  if (address) [address.username, address.password] = ['', ''];
+  return createHash('sha256')
+    .update(address?.href ?? instance)
+    .digest('hex')
+    .slice(0, 16);
 }

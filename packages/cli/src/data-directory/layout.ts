@@ -14,6 +14,8 @@ export interface DataLayout {
   readonly runtime: string;
   readonly database: string;
   readonly clientToken: string;
+  /** Says which installation this is. */
+  readonly installation: string;
   /** Directory of the table of reserved accounts. */
   readonly accounts: string;
   readonly locks: string;
@@ -28,6 +30,7 @@ export function layoutOf(root: string): DataLayout {
     runtime: join(root, 'runtime'),
     database: join(server, 'user-workspaces.db'),
     clientToken: join(server, 'client-token'),
+    installation: join(server, 'installation'),
     accounts: join(server, 'accounts'),
     locks: join(server, 'locks'),
   };
