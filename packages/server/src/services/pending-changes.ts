@@ -12,6 +12,7 @@ import { keepLease, released } from '../reconciler/lease.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
+import { checkLinks, knownLinks } from './known-links.js';
 import { leaseForRequest } from './request-lease.js';
 import { type OpenWorkspace, requireFiles } from './workspace-access.js';
 
@@ -24,7 +25,7 @@ type Columns = Partial<Pick<WorkspaceRow, 'name' | 'description' | 'default_job_
  * work, it is finished even if the process ends; an error that is answered leaves the columns as they were; requests that
  * change one workspace follow each other.
  *
- * @throws ApiError `conflict` when the workspace is busy for 30 seconds or without files (being made or deleted), `not_found`; AdapterError.
+ * @throws ApiError `conflict` when the workspace is busy for 30 seconds or without files (being made or deleted), `not_found`, `too_large` for too many links; AdapterError.
  */
 export async function changeFiles(
   context: ServerContext,
@@ -64,6 +65,7 @@ export async function changeFiles(
     return journal.transaction(async (transaction) => {
       const present = await lockLeased(transaction, leased);
       return transaction.changeWorkspace(present, {
+        ...knownLinks(present, pending.links),
         ...released,
         pending_changes: null,
         due_at_ms: present.due_at_ms === leased.lease_until_ms ? dueAtMs : present.due_at_ms,
@@ -125,6 +127,7 @@ async function accept(
   return context.journal.transaction(async (transaction) => {
     const present = await lockLeased(transaction, leased);
     requireFiles(present);
+    checkLinks(context.limits, present, pending.links);
     // When the reconciler should look, if this process does not get to the end.
     const accepted = { pending_changes: pending, due_at_ms: leased.lease_until_ms };
     if (Object.keys(columns).length > 0) await transaction.changeWorkspace(present, { ...columns, ...accepted });

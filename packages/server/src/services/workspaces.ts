@@ -16,10 +16,10 @@ import { keepLease, leaseDurationMs, released } from '../reconciler/lease.js';
 import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
-import { viewDetails } from '../views/details.js';
 import { checkName } from './file-names.js';
 import type { Idempotency } from './idempotency.js';
 import { checkJobType, requestStop, settleWorkspace } from './jobs.js';
+import { checkLinks } from './known-links.js';
 import { changeFiles, lockLeased } from './pending-changes.js';
 import { checkQuotas, lockUser } from './quotas.js';
 import { retryStale } from './retry-stale.js';
@@ -34,24 +34,13 @@ interface DetailedChanges extends FileChanges {
 }
 
 /** @throws ApiError `too_large` */
-function checkCounts(
-  limits: Limits,
-  { files = [], symlinks = [] }: NewDetails,
-  present: WorkspaceRow | undefined,
-): void {
+function checkCounts(limits: Limits, { files = [], symlinks = [] }: NewDetails): void {
   const field = 'workspace_details';
   if (files.length > limits.files_per_request) {
     throw tooLarge(limits, 'files_per_request', `${field}.files`, files.length, `${field}.files`);
   }
   if (symlinks.length > limits.links_per_request) {
     throw tooLarge(limits, 'links_per_request', `${field}.symlinks`, symlinks.length, `${field}.symlinks`);
-  }
-  if (symlinks.length === 0) return;
-  const names = new Set(symlinks.map(({ name }) => name));
-  const surveyed = present ? viewDetails(present).current_workspace_details.symlinks : [];
-  for (const { name } of surveyed) names.add(name.replace(/^\//, ''));
-  if (names.size > limits.links_per_workspace) {
-    throw tooLarge(limits, 'links_per_workspace', 'The workspace', names.size, `${field}.symlinks`);
   }
 }
 
@@ -60,10 +49,9 @@ async function checkDetails(
   { limits }: ServerContext,
   storage: Storage,
   details: NewDetails,
-  present: WorkspaceRow | undefined,
   signal: AbortSignal,
 ): Promise<DetailedChanges> {
-  checkCounts(limits, details, present);
+  checkCounts(limits, details);
   const files = (details.files ?? []).map(({ name, content }, index) => {
     checkName(name, 'file', `workspace_details.files[${index}].name`);
     return { path: name, content: [Buffer.from(content ?? '')] };
@@ -155,7 +143,8 @@ export async function createWorkspace(
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
   const storage = context.mainStorage;
   const details = body.workspace_details ?? {};
-  const changes = await checkDetails(context, storage, details, undefined, signal);
+  const changes = await checkDetails(context, storage, details, signal);
+  checkLinks(context.limits, undefined, changes.links);
   const { step, journal } = context;
   step('before workspace.insert');
   const row = await journal.transaction(async (transaction) => {
@@ -304,7 +293,7 @@ export async function updateWorkspace(
   signal: AbortSignal,
 ): Promise<void> {
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
-  const changes = await checkDetails(context, workspace.storage, body.workspace_details ?? {}, workspace.row, signal);
+  const changes = await checkDetails(context, workspace.storage, body.workspace_details ?? {}, signal);
   const columns = {
     ...(body.name !== undefined && { name: body.name }),
     ...(body.description !== undefined && { description: body.description }),

@@ -155,6 +155,8 @@ describe('what is too large is refused', () => {
   it('too many files or links of a request, and too many links of a workspace', async () => {
     await start({ files_per_request: 2, links_per_request: 2, links_per_workspace: 3, shares_per_request: 1 });
     await mkdir(server.data, { recursive: true });
+    // Only what requests did is known.
+    Object.assign(server.storage, { watch: () => undefined });
     const names = (count: number, from = 0) =>
       Array.from({ length: count }, (_, index) => ({ name: `f${from + index}` }));
     const links = (count: number, from = 0) =>
@@ -175,6 +177,18 @@ describe('what is too large is refused', () => {
     expect((await put({ symlinks: links(2, 1) })).status).toBe(200);
     const third = { name: 'links_per_workspace', limit: 3, requested: 4 };
     await expectRefusal(await put({ symlinks: links(2, 2) }), 413, third);
+    // At the same moment as well.
+    await server.context.journal.transaction(async (transaction) => {
+      const row = await transaction.rows.lock('workspaces', server.workspace.id);
+      if (row) await transaction.touchWorkspace(row, { current_details: { files: ['/g'], symlinks: [] } });
+    });
+    const answers = await Promise.all([10, 20, 30, 40].map((from) => put({ symlinks: links(2, from) })));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 413, 413, 413]);
+    const present = await server.database.findOne('workspaces', { id: server.workspace.id });
+    expect(present?.current_details).toMatchObject({ files: ['/g'], symlinks: { length: 2 } });
+    // Surveys show no hidden ones, and so they count in no later request.
+    expect((await put({ symlinks: [{ name: '.h/i', source_path: server.data }] })).status).toBe(200);
+    expect((await put({ symlinks: links(1, 50) })).status).toBe(200);
     const share = json({ original_workspace_id: server.workspace.id, shared_user_ids: [8, 9] });
     await expectRefusal(await server.call('/shared_workspaces/', share), 413, { name: 'shares_per_request', limit: 1 });
   });
