@@ -33,8 +33,10 @@ export function phaseOf({ state, startedAtMs }: ClusterJob): 'waiting' | 'runnin
   return waiting.has(state) || startedAtMs === null ? 'waiting' : 'running';
 }
 
-/** When the cluster will end a running job; `null` without a limit. */
-export function endOf({ startedAtMs, endedAtMs }: ClusterJob): number | null {
+/** When the cluster will end a running job; `null` without a limit, and once it is ending. */
+export function endOf({ state, startedAtMs, endedAtMs }: ClusterJob): number | null {
+  // From then on the cluster tells when it ended instead.
+  if (state === 'COMPLETING') return null;
   if (startedAtMs === null || endedAtMs === null || endedAtMs - startedAtMs >= noLimitMs) return null;
   return endedAtMs;
 }

@@ -1,11 +1,17 @@
 import { expect, test } from 'vitest';
-import { endOfJob } from '../src/states.js';
+import { endOf, endOfJob } from '../src/states.js';
 import type { ClusterJob } from '../src/transport.js';
 
 const failed: ClusterJob = {
   ...{ id: 1, name: 'uws-1', state: 'FAILED', reason: 'NonZeroExitCode', waitStatus: 256, node: 'node1' },
   ...{ submittedAtMs: 1000, startedAtMs: 2000, endedAtMs: 3000, cpus: 1, gpus: null },
 };
+
+test('a job whose processes are being cleared away has no end to come: its time is that of the end that was', () => {
+  const running = { ...failed, state: 'RUNNING', endedAtMs: 600_000 };
+  expect(endOf(running)).toBe(600_000);
+  expect(endOf({ ...running, state: 'COMPLETING', endedAtMs: 3000 })).toBeNull();
+});
 
 test('a job that its node could not launch says so, in the words of the scheduler', () => {
   expect(endOfJob({ ...failed, reason: 'JobLaunchFailure' }, false, false)).toMatchObject({
