@@ -1,7 +1,6 @@
 // One server with two resources: processes of the machine, and containers of a real engine whose image has neither Node nor a C library.
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Session } from '@user-workspaces/client';
@@ -118,7 +117,7 @@ describeUnless(whatEngineNeeds(), 'a server with processes and containers', () =
     expect(JSON.stringify(status)).toMatch(/containers of Docker/);
   }, 120_000);
 
-  test('a session that the engine publishes at another port after its restart is open at the same address', async () => {
+  test('a session whose port somebody takes while the engine is away leads nobody there, and is open again at the port that the engine publishes then', async () => {
     const workspace = await ada.client.workspaces.create({ name: 'Moved', description: '', workspace_details: {} });
     const session = await open(workspace.id, 'web_app', 'engine');
     const [job] = (await ada.client.jobs.list({ workspace_id: workspace.id })).items;
@@ -129,27 +128,40 @@ describeUnless(whatEngineNeeds(), 'a server with processes and containers', () =
     };
     const before = await portOf();
     await engine.kill('SIGKILL');
-    await engine.run();
-    expect((await visit(session.url)).response.status).toBe(200);
-    const order = async (what: 'connect' | 'disconnect') => {
-      const container = Readable.from(JSON.stringify({ Container: job.resource_handle }));
-      expect(await engine.ask('POST', `/networks/bridge/${what}`, container, 'application/json')).toBe('');
-    };
-    await order('disconnect');
-    // Somebody else has the port when the engine publishes it anew.
-    const other = createServer((socket) => socket.destroy()).listen(before, '127.0.0.1');
-    await once(other, 'listening');
-    await order('connect');
+    // Another account takes the port while the engine is away; when it is back it calls the port published all the same.
+    const serve = `require('node:http').createServer((_, answer) => answer.end('stolen')).listen(${before}, '127.0.0.1')`;
+    const thief = spawn(process.execPath, ['-e', serve], { uid: 65_534, stdio: 'ignore' });
     try {
-      await vi.waitFor(async () => {
-        const { response } = await visit(session.url);
-        expect(response.status).toBe(200);
-        expect(await portOf()).not.toBe(before);
-      }, 60_000);
+      await vi.waitFor(
+        async () => expect(await (await fetch(`http://127.0.0.1:${before}`)).text()).toBe('stolen'),
+        20_000,
+      );
+      await engine.run();
+      await vi.waitFor(
+        async () => {
+          const { current_job_details } = (await ada.client.jobs.get(job.id)).job_details;
+          expect(current_job_details.message).toContain('was taken by another program of the machine');
+        },
+        { timeout: 60_000, interval: 200 },
+      );
+      expect(await (await visit(session.url)).response.text()).not.toContain('stolen');
+      for (const order of ['disconnect', 'connect']) {
+        const container = Readable.from(JSON.stringify({ Container: job.resource_handle }));
+        expect(await engine.ask('POST', `/networks/bridge/${order}`, container, 'application/json')).toBe('');
+      }
+      await vi.waitFor(
+        async () => {
+          const { response } = await visit(session.url);
+          expect(response.status).toBe(200);
+          expect(await response.text()).not.toContain('stolen');
+          expect([before, 0]).not.toContain(await portOf());
+        },
+        { timeout: 60_000, interval: 200 },
+      );
     } finally {
-      other.close();
+      thief.kill('SIGKILL');
     }
-  }, 120_000);
+  }, 150_000);
 
   test('a server whose data directory was moved ends the containers that it started before', async () => {
     const workspace = await ada.client.workspaces.create({ name: 'Kept', description: '', workspace_details: {} });

@@ -119,6 +119,8 @@ export type Observation =
       readonly session?: SessionAddress;
       /** What still keeps the session from being reachable, in words for the user. */
       readonly sessionProblem?: string;
+      /** Somebody else listens where the session did, as {@link sessionProblem} says: nobody may be sent there any more. */
+      readonly sessionTaken?: true;
     }
   | ({ readonly kind: 'ended'; readonly handle: string; readonly resourceJobId: number } & LaunchEnd)
   /** The resource answers, is sure, and does not know this key: it never started, or it forgot it. */

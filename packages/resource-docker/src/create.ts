@@ -50,7 +50,8 @@ export function createDockerResource(options: DockerResourceOptions): Resource {
   const marks = new StopMarks(engine, owner);
   const limits = new TimeLimits(engine, owner);
   const logs = new Logs(engine);
-  const sessions = new Sessions(sessionHost);
+  const { protocol, pathname } = new URL(address.url);
+  const sessions = new Sessions(sessionHost, protocol === 'unix:' ? decodeURIComponent(pathname) : undefined);
   const observer = new Observer(engine, logs, marks, sessions, limits, owner);
   const settings = { owner, publishAddress, sessionHost, pidsLimit };
   const remains = new Remains(engine, marks, owner, keptDays);

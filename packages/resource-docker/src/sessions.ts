@@ -1,23 +1,35 @@
+import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { LaunchReference, SessionAddress } from '@user-workspaces/contract';
 import { readReport } from '@user-workspaces/launch';
 import type { ListedContainer } from './containers.js';
+import { isOwnAddress, listenersAt } from './listeners.js';
 import { sessionPort } from './start-script.js';
 
 /** How long a connection must stay open, or send something, to count as answered: the engine accepts it before it knows whether somebody listens inside. */
 const openMs = 300;
 
-export type SessionState = { readonly session: SessionAddress } | { readonly sessionProblem: string };
+export type SessionState =
+  | { readonly session: SessionAddress }
+  | { readonly sessionProblem: string; readonly sessionTaken?: true };
 
 /**
  * Where sessions listen. The address is the engine's word: its port for this very container. The job's report only says that it is ready, and the page to begin with; a port other
  * than the container's published one is not believed.
+ *
+ * Of an engine that was away the word is not enough: while it is, its ports are free for everybody, and it goes on to tell a port as published that it could not take again.
  */
 export class Sessions {
   private readonly verified = new Map<string, { readonly secret: string; readonly address: SessionAddress }>();
 
-  /** @param host Name or address under which the server reaches published ports. */
-  constructor(private readonly host: string) {}
+  /**
+   * @param host Name or address under which the server reaches published ports.
+   * @param socket Path of the engine's own socket, if it is on this machine.
+   */
+  constructor(
+    private readonly host: string,
+    private readonly socket: string | undefined,
+  ) {}
 
   async find(container: ListedContainer, reference: LaunchReference): Promise<SessionState> {
     const secret = reference.session?.secret ?? '';
@@ -25,6 +37,11 @@ export class Sessions {
     if (port === undefined) {
       this.verified.delete(container.id);
       return { sessionProblem: "The engine has not published the session's port yet." };
+    }
+    if (await this.isTaken(port)) {
+      this.verified.delete(container.id);
+      const sessionProblem = `The session's port ${port} was taken by another program of the machine while the container engine was away: nobody is sent there until the engine publishes another.`;
+      return { sessionProblem, sessionTaken: true };
     }
     const known = this.verified.get(container.id);
     if (known?.secret === secret && known.address.port === port) return { session: known.address };
@@ -41,6 +58,15 @@ export class Sessions {
     const address = { host: this.host, port, path: report.path };
     this.verified.set(container.id, { secret, address });
     return { session: address };
+  }
+
+  /** Whether somebody else than the engine listens there. It can be told only of a port of this machine. */
+  private async isTaken(port: number): Promise<boolean> {
+    if (this.socket === undefined || !isOwnAddress(this.host)) return false;
+    // Who cannot be known is not accused.
+    const engine = await stat(this.socket).catch(() => undefined);
+    if (!engine) return false;
+    return (await listenersAt(port)).some((uid) => uid !== 0 && uid !== engine.uid);
   }
 
   forget(containerId: string): void {

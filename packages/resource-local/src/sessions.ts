@@ -6,7 +6,9 @@ import { listeningSockets, openSockets, ProcessTable } from './processes.js';
 import type { LaunchRecord, LaunchState } from './state.js';
 
 /** What a look for a session found. */
-export type SessionState = { readonly session: SessionAddress } | { readonly sessionProblem: string };
+export type SessionState =
+  | { readonly session: SessionAddress }
+  | { readonly sessionProblem: string; readonly sessionTaken?: true };
 
 /** One look at the machine, shared by all launches of one observation and taken only when one needs it. */
 export class MachineView {
@@ -67,7 +69,8 @@ export class Sessions {
     }
     const own = openSockets(processesOf(state, await machine.processes()));
     if (![...sockets].every((socket) => own.has(socket))) {
-      return { sessionProblem: `Port ${report.port}, which the session reported, belongs to another process.` };
+      const sessionProblem = `Port ${report.port}, which the session reported, belongs to another process.`;
+      return { sessionProblem, sessionTaken: true };
     }
     const address = { host: this.host, port: report.port, path: report.path };
     this.verified.set(state.launchKey, { address, sockets: new Set(sockets) });

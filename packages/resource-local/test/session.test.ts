@@ -163,7 +163,9 @@ describe('the report of a session', () => {
     const server = createServer().listen(port, '127.0.0.1');
     servers.push(server);
     await new Promise((resolve) => server.once('listening', resolve));
-    expect(problem(await observe(bench.resource, reference))).toContain('belongs to another process');
+    const seen = await observe(bench.resource, reference);
+    expect(problem(seen)).toContain('belongs to another process');
+    expect(seen).toMatchObject({ sessionTaken: true });
   });
 });
 

@@ -31,6 +31,14 @@ function addressOf({ host, port, path }: NonNullable<RunningObservation['session
   return { session_host: host, session_port: port, session_path: path };
 }
 
+/** Of a session that was ready before. Where somebody else has taken its place nobody is sent until it has another; that it does not answer at present changes nothing. */
+function sessionChanges(row: JobRow, { session, sessionProblem, sessionTaken }: RunningObservation): JobChanges {
+  if (session)
+    return { ...addressOf(session), ...(row.session_port === null && { current_details: { message: readyMessage } }) };
+  if (!sessionTaken) return {};
+  return { session_port: null, current_details: { message: sessionProblem ?? waitingMessage } };
+}
+
 /** Leaves out what is as it was, so that nothing is written and no event sent without a change. */
 function changed(row: JobRow, changes: JobChanges): JobChanges {
   return Object.fromEntries(
@@ -64,7 +72,7 @@ function decideRunning(row: JobRow, observation: RunningObservation): Decision {
     ...(awaitsSession(row) && {
       current_details: { ...row.current_details, message: observation.sessionProblem ?? waitingMessage },
     }),
-    ...(row.session_host !== null && observation.session && addressOf(observation.session)),
+    ...(row.session_host !== null && sessionChanges(row, observation)),
   });
   if (row.status === 'stopping') return { do: 'stop', changes };
   if (awaitsSession(row) && observation.session) return { do: 'probe', changes, session: observation.session };

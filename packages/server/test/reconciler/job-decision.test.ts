@@ -1,6 +1,6 @@
 import type { JobRow, Observation } from '@user-workspaces/contract';
 import { describe, expect, test } from 'vitest';
-import { decide, finalChanges } from '../../src/reconciler/job-decision.js';
+import { decide, finalChanges, readyMessage } from '../../src/reconciler/job-decision.js';
 import { jobRow } from './job-row.js';
 
 const row = jobRow;
@@ -75,6 +75,22 @@ describe('a running launch', () => {
     // Why it does not answer at present is no address.
     const silent: Observation = { ...observedRunning, sessionProblem: 'Nobody listens.' };
     expect(decide(known, silent, 5_000, false)).toEqual({ do: 'nothing' });
+  });
+
+  test('whose session somebody else has taken the place of sends nobody there until it has another', () => {
+    const session = { host: '127.0.0.1', port: 4000, path: '/' };
+    const ready: JobRow = {
+      ...running,
+      ...{ session_base_path: 'strip', session_host: '127.0.0.1', session_port: 4000, session_path: '/' },
+      current_details: { message: readyMessage },
+    };
+    const taken: Observation = { ...observedRunning, sessionProblem: 'Port 4000 is taken.', sessionTaken: true };
+    const closed = { session_port: null, current_details: { message: 'Port 4000 is taken.' } };
+    expect(decide(ready, taken, 5_000, false)).toEqual({ do: 'change', changes: closed });
+    expect(decide({ ...ready, ...closed }, taken, 5_000, false)).toEqual({ do: 'nothing' });
+    const opened = { session_port: 4000, current_details: { message: readyMessage } };
+    const back: Observation = { ...observedRunning, session };
+    expect(decide({ ...ready, ...closed }, back, 5_000, false)).toEqual({ do: 'change', changes: opened });
   });
 
   test('with a reported session is probed until the session answers', () => {
