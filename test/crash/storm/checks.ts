@@ -3,6 +3,7 @@ import type { EventRow } from '@user-workspaces/contract';
 import { launchKeys, remains } from '../../support/put-away.js';
 import { namesIn, settled, stagedIn, until } from '../invariants.js';
 import type { Cluster } from './cluster.js';
+import { requireGone } from './deeds/sessions.js';
 import { insistOn } from './insist.js';
 import type { Person } from './person.js';
 
@@ -102,6 +103,18 @@ async function foldProblems(database: Cluster['database'], { events, userId }: P
       .filter((id) => workspaces.get(id) !== shown.get(id))
       .map((id) => `the last event of workspace ${id} says ${workspaces.get(id)}, its row ${shown.get(id)}`),
   ];
+}
+
+/** No server leads into a session that has ended, and each says so. */
+export async function sessionProblems({ replicas }: Cluster, persons: readonly Person[]): Promise<string[]> {
+  const sessions = persons.flatMap(({ promises }) => promises.endedSessions);
+  const found = sessions.flatMap((session) =>
+    replicas.map(async ({ port }) => {
+      const status = await requireGone(session, `http://127.0.0.1:${port}`);
+      return status === 404 ? [] : [`the session of job ${session.jobId}, which has ended, is answered with ${status}`];
+    }),
+  );
+  return (await Promise.all(found)).flat();
 }
 
 /** Of each copy that is there its receiver was told. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { UserWorkspacesError } from '@user-workspaces/client';
 
 /** No faults last so long, one after the other: who gets no answer for so long has found a defect. In the long form servers are halted beyond their leases. */
-const patienceMs = process.env.UWS_LONG ? 360_000 : 120_000;
+export const patienceMs = process.env.UWS_LONG ? 360_000 : 120_000;
 
 /** What became of a request in the end. */
 export type Outcome<T> =

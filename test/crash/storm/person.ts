@@ -1,6 +1,7 @@
 import { type Event, UserWorkspaces } from '@user-workspaces/client';
 import { type Random, seededRandom } from '../../simulation/random.js';
 import { oneOf } from './chance.js';
+import type { Cluster } from './cluster.js';
 import { deeds, needed, retreat } from './deeds/index.js';
 import { insistOn } from './insist.js';
 import type { Step } from './plan.js';
@@ -38,10 +39,10 @@ export class Person {
 
   constructor(
     readonly name: string,
-    baseUrl: string,
+    readonly cluster: Cluster,
   ) {
     this.client = new UserWorkspaces({
-      baseUrl,
+      baseUrl: cluster.link.baseUrl,
       timeoutMs,
       retries: 1,
       fetch: (input, init) => {

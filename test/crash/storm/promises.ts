@@ -24,6 +24,15 @@ export interface PromisedJob {
   mayBeStopped: boolean;
 }
 
+/** A session that its owner was let into. */
+export interface PromisedSession {
+  readonly jobId: number;
+  readonly path: string;
+  /** What its application says to all requests and WebSockets; no other one knows them. */
+  readonly words: string;
+  readonly cookie: string;
+}
+
 /** A copy of a workspace that is offered to somebody. */
 export interface Offer {
   readonly sharedWorkspaceId: number;
@@ -49,6 +58,8 @@ export interface Promises {
   readonly keys: Map<string, Set<number>>;
   /** Of copies that are still there: the names of which a mail must have told. */
   readonly announced: Map<number, string>;
+  /** Sessions whose jobs have ended. */
+  readonly endedSessions: PromisedSession[];
 }
 
 export function noPromises(): Promises {
@@ -60,5 +71,6 @@ export function noPromises(): Promises {
     requests: [],
     keys: new Map(),
     announced: new Map(),
+    endedSessions: [],
   };
 }

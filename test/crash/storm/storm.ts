@@ -1,7 +1,10 @@
+import { seededRandom } from '../../simulation/random.js';
 import { settled, until, violations } from '../invariants.js';
-import { eventProblems, leftovers, mailProblems, promiseProblems } from './checks.js';
+import { eventProblems, leftovers, mailProblems, promiseProblems, sessionProblems } from './checks.js';
 import { Cluster, type ClusterOptions } from './cluster.js';
 import { deeds } from './deeds/index.js';
+import { end, open, reach } from './deeds/sessions.js';
+import { create } from './deeds/workspaces.js';
 import { type Disturbed, disturb, faultsOf, type Progress } from './faults.js';
 import { leftOpen, openFilesOf } from './open-files.js';
 import { Person } from './person.js';
@@ -47,7 +50,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
   const cluster = await Cluster.open(options);
   try {
     await cluster.start();
-    const persons = plan.steps.map((_, index) => new Person(`person${index}`, cluster.link.baseUrl));
+    const persons = plan.steps.map((_, index) => new Person(`person${index}`, cluster));
     for (const person of persons) person.others = persons.filter((other) => other !== person);
     await Promise.all(persons.map((person) => person.signIn(clientToken)));
     const work = (from: number, to?: number): Promise<unknown> =>
@@ -55,6 +58,7 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     await work(0, calmSteps);
     const atRest = await Promise.all(cluster.replicas.map(({ pid }) => openFilesOf(pid)));
 
+    const standing = await openStanding(persons[0], options.seed);
     let isOver = false;
     const progress: Progress = {
       get operations() {
@@ -68,12 +72,34 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     await work(calmSteps);
     isOver = true;
     const disturbed = await disturbing;
-    const problems = [...disturbed.problems, ...(await look(cluster, persons, atRest))];
+    const problems = [...disturbed.problems, ...(await standing(cluster)), ...(await look(cluster, persons, atRest))];
     if (problems.length > 0) problems.push(`Replay with UWS_SEED=${options.seed}.`, cluster.complaints());
     return { problems, figures: figuresOf(persons, cluster, disturbed) };
   } finally {
     await cluster.remove();
   }
+}
+
+/** Opens a session before anything goes wrong; the returned function tells whether every server still leads into it, and ends it. */
+async function openStanding(
+  person: Person | undefined,
+  seed: number,
+): Promise<(cluster: Cluster) => Promise<string[]>> {
+  if (!person) throw new Error('There is nobody.');
+  const turn = { person, random: seededRandom(seed), name: `${person.name}-standing` };
+  const workspace = await create(turn);
+  // It is not to be deleted.
+  workspace.isShared = true;
+  const session = await open({ ...turn, name: `${turn.name}-session` }, workspace);
+  if (!session) throw new Error('The session that was to stand was not launched.');
+  return async ({ replicas }) => {
+    const problems: string[] = [];
+    for (const { port } of replicas) {
+      await reach(session, `http://127.0.0.1:${port}`).catch((error: unknown) => problems.push(String(error)));
+    }
+    await end(person, session).catch((error: unknown) => problems.push(String(error)));
+    return problems;
+  };
 }
 
 async function look(
@@ -99,6 +125,7 @@ async function look(
   }
   await tell(violations(cluster));
   problems.push(...mailProblems(cluster, persons));
+  await tell(sessionProblems(cluster, persons));
   await tell(leftovers(cluster, persons));
   await Promise.all(persons.map((person) => person.stopReading()));
   cluster.link.cut();
@@ -122,6 +149,7 @@ function figuresOf(persons: readonly Person[], cluster: Cluster, { counts }: Dis
     `${requests + total(faults)} steps: ${requests} requests in ${sum(({ operations }) => operations)} operations of ${persons.length} users`,
     `${total(faults)} faults, of them ${total(faults.filter(([name]) => /^(kill|restart)/.test(name)))} kills and restarts (${faults.map(([name, count]) => `${name} ×${count}`).join(', ')})`,
     `${sum(({ promises }) => promises.jobs.size)} jobs`,
+    `${sum(({ promises }) => promises.endedSessions.length)} sessions`,
     `${sum(({ promises }) => promises.keys.size)} keys`,
     `${sum(({ events }) => events.length)} events`,
     `${cluster.mail.mails.length} mails`,

@@ -2,6 +2,7 @@ import type { Turn } from '../person.js';
 import type { PromisedWorkspace } from '../promises.js';
 import * as files from './files.js';
 import * as jobs from './jobs.js';
+import * as sessions from './sessions.js';
 import * as shares from './shares.js';
 import * as workspaces from './workspaces.js';
 
@@ -32,18 +33,20 @@ export const deeds: Readonly<Record<string, Deed>> = {
   replace: inside(6, files.replace),
   'upload in chunks': inside(5, files.upload),
   'upload as a form': inside(3, files.uploadForm),
-  read: inside(14, files.read),
+  read: inside(12, files.read),
   'list files': inside(4, files.list),
   'make a directory': inside(3, files.makeDirectory),
   rename: inside(4, files.rename),
   'delete a file': inside(4, files.remove),
   'leave in the middle': inside(3, files.leave),
-  start: inside(6, jobs.start),
+  start: inside(5, jobs.start),
   stop: { weight: 3, act: jobs.stop },
   'look at a job': { weight: 4, act: jobs.look },
   'wait for an end': { weight: 2, act: jobs.waitForEnd },
   'read a log': { weight: 2, act: jobs.readLog },
+  'use a session': inside(2, sessions.openAndUse),
   share: { weight: 3, makesMore: true, act: shares.share },
+  'share what is lost': { weight: 1, act: shares.shareWhatIsLost },
   'answer an offer': { weight: 4, act: shares.answer },
 };
 
