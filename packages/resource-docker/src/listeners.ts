@@ -2,22 +2,35 @@ import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
-/** Whether what listens at this address is a program of this machine, of which {@link listenersAt} tells. */
+/** Whether what listens at this address is a program of this machine, of which {@link Listeners} tells. */
 export function isOwnAddress(host: string): boolean {
   if (isIP(host) === 0) return false;
   const own = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ address }) => address) ?? []);
   return host.startsWith('127.') || own.includes(host);
 }
 
-/** The accounts, by uid, whose programs listen on a port of this machine, at whatever address. */
-export async function listenersAt(port: number): Promise<readonly number[]> {
-  const ending = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+/** Who listens on this machine: read once for all containers of a look, and only when one of them has a session. */
+export class Listeners {
+  private uids: Promise<ReadonlyMap<number, readonly number[]>> | undefined;
+
+  /** The accounts, by uid, whose programs listen on a port, at whatever address. */
+  async at(port: number): Promise<readonly number[]> {
+    this.uids ??= uidsByPort();
+    return (await this.uids).get(port) ?? [];
+  }
+}
+
+/** `0A` is the state of sockets that listen; the local address ends in the port, in hexadecimal. */
+const listening = /^ *\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ 0A \S+ \S+ \S+ +(\d+)/gm;
+
+async function uidsByPort(): Promise<ReadonlyMap<number, readonly number[]>> {
   const tables = await Promise.all(
     ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'utf8').catch(() => '')),
   );
-  return tables
-    .flatMap((table) => table.split('\n'))
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, local, , state]) => state === '0A' && local?.endsWith(ending))
-    .map((fields) => Number(fields[7]));
+  const uids = new Map<number, number[]>();
+  for (const [, digits = '', uid] of tables.join('\n').matchAll(listening)) {
+    const port = Number.parseInt(digits, 16);
+    uids.set(port, [...(uids.get(port) ?? []), Number(uid)]);
+  }
+  return uids;
 }

@@ -11,6 +11,7 @@ import {
 } from './containers.js';
 import { endOf, gpusOf, highestPlainCode, timeOf } from './ending.js';
 import type { Engine } from './engine.js';
+import { Listeners } from './listeners.js';
 import type { Logs } from './logs.js';
 import type { StopMarks } from './marks.js';
 import { labels, numberOf } from './names.js';
@@ -70,10 +71,13 @@ export class Observer {
     }
     this.forgetAllBut(launches);
     const all = [...asked.values()];
+    const listeners = new Listeners();
     for (let first = 0; first < all.length; first += askAtOnce) {
       signal?.throwIfAborted();
       const batch = all.slice(first, first + askAtOnce);
-      const found = await Promise.all(batch.map((each) => this.one(each, launches.get(each.launchKey), signal)));
+      const found = await Promise.all(
+        batch.map((each) => this.one(each, launches.get(each.launchKey), listeners, signal)),
+      );
       batch.forEach(({ launchKey }, index) => {
         answers.set(launchKey, found[index] ?? { kind: 'unknown', reason: 'It was not looked at.' });
       });
@@ -84,6 +88,7 @@ export class Observer {
   private async one(
     reference: LaunchReference,
     launch: ListedLaunch | undefined,
+    listeners: Listeners,
     signal?: AbortSignal,
   ): Promise<Observation> {
     const job = launch?.job;
@@ -91,7 +96,7 @@ export class Observer {
     if (!launch || !job || job.state === 'created') return { kind: 'absent' };
     try {
       if (hasEnded(job)) return await this.ended(reference.launchKey, launch, job, signal);
-      if (isRunning(job)) return await this.running(reference, launch, job, signal);
+      if (isRunning(job)) return await this.running(reference, launch, job, listeners, signal);
       return { kind: 'unknown', reason: `The container engine is busy with the job: it is ${job.state}.` };
     } catch (error) {
       signal?.throwIfAborted();
@@ -103,6 +108,7 @@ export class Observer {
     reference: LaunchReference,
     launch: ListedLaunch,
     job: ListedContainer,
+    listeners: Listeners,
     signal?: AbortSignal,
   ): Promise<Observation> {
     const { launchKey } = reference;
@@ -116,7 +122,7 @@ export class Observer {
         await this.engine.find((docker) => docker.getContainer(job.id).kill({ signal: 'SIGKILL' }), signal);
       }
     }
-    const session = reference.session && (await this.sessions.find(job, reference));
+    const session = reference.session && (await this.sessions.find(job, reference, listeners));
     return {
       kind: 'running',
       handle: job.id,
