@@ -135,7 +135,7 @@ async function startFailing(kind: AdapterErrorKind) {
   };
 }
 
-const refusals: AdapterErrorKind[] = ['invalid', 'denied', 'not_found', 'unsupported'];
+const refusals: AdapterErrorKind[] = ['invalid', 'denied', 'unsupported'];
 
 it.each(
   refusals,
@@ -196,6 +196,7 @@ it('a copy that was accepted before it failed is in error too, counts for nothin
 it.each<[AdapterErrorKind, boolean]>([
   ['unavailable', false],
   ['no_space', true],
+  ['not_found', true],
   ['conflict', true],
   ['misconfigured', true],
 ])('a copy that may still succeed (%s) is tried again, and given up after a day: %s', async (kind, isGivenUp) => {
