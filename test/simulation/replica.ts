@@ -10,6 +10,7 @@ import { Journal } from '../../packages/server/src/records/journal.js';
 import { Refusals } from '../../packages/server/src/records/refusals.js';
 import { StaleRowError } from '../../packages/server/src/records/stale-row-error.js';
 import type { ServerContext } from '../../packages/server/src/server-context.js';
+import { BytesUnderWay } from '../../packages/server/src/services/bytes-under-way.js';
 import { Surveys } from '../../packages/server/src/services/surveys.js';
 import { type Bug, databaseWith, resourceWith } from './bugs.js';
 import { call } from './calls.js';
@@ -132,6 +133,7 @@ export class Replica {
       clock,
       log,
       limits: defaultLimits,
+      bytesUnderWay: new BytesUnderWay(),
       admission: new Admission(defaultLimits, clock.now, () => ''),
       step: () => undefined,
       instance: this.name,

@@ -17,6 +17,7 @@ import type { Metrics } from './observability/metrics.js';
 import type { JobTypeEntry, Mailer, ParameterEntry, QuotaDefaults, ResourceEntry, StepHook } from './options.js';
 import type { Journal } from './records/journal.js';
 import type { Refusals } from './records/refusals.js';
+import type { BytesUnderWay } from './services/bytes-under-way.js';
 
 /** What handlers, services and the reconciler share: the adapters, the journal, and settings with their defaults filled in. */
 export interface ServerContext {
@@ -40,6 +41,7 @@ export interface ServerContext {
   readonly limits: Limits;
   /** Who may go on, by those limits. */
   readonly admission: Admission;
+  readonly bytesUnderWay: BytesUnderWay;
   /** Name of this process in leases. */
   readonly instance: string;
   /** Address of whoever sent a request, as far as trusted proxies can be believed. */

@@ -24,6 +24,7 @@ import { actorOf, serverActor } from './records/audit.js';
 import { Journal } from './records/journal.js';
 import { Refusals } from './records/refusals.js';
 import type { ServerContext } from './server-context.js';
+import { BytesUnderWay } from './services/bytes-under-way.js';
 import { SessionActivity } from './services/session-activity.js';
 import { placeOf, SessionDirectory } from './services/session-directory.js';
 import { SessionOwners } from './services/session-owners.js';
@@ -135,6 +136,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     log,
     step: options.step ?? (() => {}),
     limits,
+    bytesUnderWay: new BytesUnderWay(),
     admission: new Admission(limits, clock.now, clientAddressOf),
     instance: options.instance ?? Buffer.from(clock.random(8)).toString('hex'),
     clientAddressOf,

@@ -17,12 +17,22 @@ export async function openFiles(context: ServerContext, caller: Caller, workspac
   return open;
 }
 
-/** Stores that a workspace's files changed just now, and tells `changed`. */
-export async function noteModified(context: ServerContext, workspaceId: number, changed: FilesChanged): Promise<void> {
+/**
+ * Stores that a workspace's files changed just now, and tells `changed`.
+ *
+ * @param addedBytes What they have grown by, as far as it is known before the next survey.
+ */
+export async function noteModified(
+  context: ServerContext,
+  workspaceId: number,
+  changed: FilesChanged,
+  addedBytes = 0,
+): Promise<void> {
   const row = await context.journal.transaction(async (transaction) => {
     const present = await transaction.rows.lock('workspaces', workspaceId);
     if (!present || present.status === 'deleting') return undefined;
-    return transaction.changeWorkspace(present, { last_modified_at_ms: transaction.nowMs });
+    const disk_space_bytes = Math.max(0, present.disk_space_bytes + addedBytes);
+    return transaction.changeWorkspace(present, { last_modified_at_ms: transaction.nowMs, disk_space_bytes });
   });
   if (row) changed(row);
 }

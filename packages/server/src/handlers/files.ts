@@ -1,4 +1,4 @@
-import { DiskAllowance } from '../files/disk-allowance.js';
+import { withinDiskQuota } from '../files/disk-allowance.js';
 import { downloadFile } from '../files/download.js';
 import { pageOfDirectory } from '../files/listing.js';
 import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
@@ -41,14 +41,16 @@ export function fileHandlers(
     async writeFile({ caller, path, query, request, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
       const conditions = await withPathErrors(writeConditions(request, open, query.path, signal));
-      const allowance = new DiskAllowance(context, caller.user);
-      await withPathErrors(allowance.replace(open, query.path, signal));
-      const announcedBytes = Number(request.headers['content-length'] ?? 0);
-      allowance.check(announcedBytes);
-      const body = allowance.count(bodyOf(request, bounds));
-      const writing = open.storage.write(open.directory, query.path, body, conditions, signal);
-      const entry = await whileReceiving(signal, withPathErrors(conditionally(open, query.path, conditions, writing)));
-      await noteModified(context, path.workspace_id, changed);
+      const entry = await withinDiskQuota(context, caller.user, async (allowance) => {
+        await withPathErrors(allowance.replace(open, query.path, signal));
+        await allowance.reserve(Number(request.headers['content-length'] ?? 0));
+        const body = allowance.count(bodyOf(request, bounds));
+        const writing = open.storage.write(open.directory, query.path, body, conditions, signal);
+        const written = conditionally(open, query.path, conditions, writing);
+        const made = await whileReceiving(signal, withPathErrors(written));
+        await noteModified(context, path.workspace_id, changed, allowance.addedBytes);
+        return made;
+      });
       return { message: 'Written.', success: true, data: { file: viewFile(entry) } };
     },
     async makeDirectory({ caller, path, query, signal }) {

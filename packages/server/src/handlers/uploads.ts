@@ -1,7 +1,7 @@
 import type { DatabaseTransaction, UploadRow, UserRow } from '@user-workspaces/contract';
 import type { Answer, Schema } from '@user-workspaces/schema';
 import { appendChunk } from '../files/append-chunk.js';
-import { DiskAllowance } from '../files/disk-allowance.js';
+import { withinDiskQuota } from '../files/disk-allowance.js';
 import { matchesStrongly, parseTags } from '../files/entity-tags.js';
 import { findEntry } from '../files/find-entry.js';
 import { filesOfRequest } from '../files/multipart.js';
@@ -87,13 +87,20 @@ export function uploadHandlers(
       const open = await openFiles(context, caller, path.workspace_id);
       const row = await find(caller, path.workspace_id, path.upload_id);
       if (row.finished_etag !== null && query.offset === row.size_bytes) return finished(open, row, signal);
-      const appending = appendChunk(open, row, query.offset, request, conditionsOf(row), context.limits, signal);
-      const { offset, entry } = await whileReceiving(signal, withPathErrors(appending));
+      const { offset, entry } = await withinDiskQuota(context, caller.user, async (allowance) => {
+        await withPathErrors(allowance.replace(open, row.path, signal));
+        const appending = appendChunk(open, row, query.offset, request, conditionsOf(row), context.limits, signal);
+        const appended = await whileReceiving(signal, withPathErrors(appending));
+        if (!appended.entry) return appended;
+        allowance.take(row.size_bytes);
+        await noteModified(context, path.workspace_id, changed, allowance.addedBytes);
+        return appended;
+      });
       if (!entry) return { message: 'Stored.', success: true, data: { upload: viewUpload(row, offset) } };
+      // Last: until then what it has declared is kept for it.
       await context.database.transaction((rows) =>
         rows.update('uploads', { id: row.id }, { finished_etag: entry.etag }),
       );
-      await noteModified(context, path.workspace_id, changed);
       return {
         message: 'Upload complete.',
         success: true,
@@ -109,9 +116,11 @@ export function uploadHandlers(
     },
     async uploadFiles({ caller, path, request, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
-      const files = new DiskAllowance(context, caller.user).countFiles(filesOfRequest(request, context.limits));
-      const arriving = { files, links: [] };
-      const row = await whileReceiving(signal, withPathErrors(changeFiles(context, open, arriving, {}, signal)));
+      const row = await withinDiskQuota(context, caller.user, (allowance) => {
+        const files = allowance.countFiles(filesOfRequest(request, context.limits));
+        const changing = changeFiles(context, open, { files, links: [] }, {}, allowance, signal);
+        return whileReceiving(signal, withPathErrors(changing));
+      });
       changed(row);
       return { message: 'Successful upload.', success: true };
     },
@@ -122,7 +131,7 @@ export function uploadHandlers(
 const uploadsRetrySeconds = 120;
 
 /**
- * Whether one more may begin: by its number, and by the bytes that all of them have declared, since no survey sees those that have arrived.
+ * Whether one more may begin: by its number, and by the bytes that it declares, which are kept for it from then on.
  *
  * @param user Locked by {@link lockUser}.
  * @throws ApiError `rate_limited`, `quota_exceeded`
@@ -139,8 +148,7 @@ async function checkOpenUploads(
     const message = 'You have too many unfinished uploads. Finish some, or give them up.';
     throw tooMany(limits, 'open_uploads', message, uploadsRetrySeconds);
   }
-  const disk_space = unfinished.reduce((sum, { size_bytes }) => sum + size_bytes, requestedBytes);
-  if (disk_space > 0) await checkQuotas(context, rows, user, { disk_space });
+  if (requestedBytes > 0) await checkQuotas(context, rows, user, { disk_space: requestedBytes });
 }
 
 /** Kept in `if_match` where a file may only be made: no etag, as etags have no blank. */

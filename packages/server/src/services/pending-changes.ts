@@ -1,4 +1,5 @@
 import type { WorkspaceRow } from '@user-workspaces/contract';
+import type { DiskAllowance } from '../files/disk-allowance.js';
 import {
   type ArrivingChanges,
   abandonUploads,
@@ -32,6 +33,7 @@ export async function changeFiles(
   open: OpenWorkspace,
   changes: ArrivingChanges,
   columns: Columns,
+  allowance: Pick<DiskAllowance, 'addedBytes'>,
   signal: AbortSignal,
 ): Promise<WorkspaceRow> {
   const { journal, step } = context;
@@ -67,6 +69,7 @@ export async function changeFiles(
       return transaction.changeWorkspace(present, {
         ...knownLinks(present, pending.links),
         ...released,
+        disk_space_bytes: Math.max(0, present.disk_space_bytes + allowance.addedBytes),
         pending_changes: null,
         due_at_ms: present.due_at_ms === leased.lease_until_ms ? dueAtMs : present.due_at_ms,
         last_modified_at_ms: transaction.nowMs,

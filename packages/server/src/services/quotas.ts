@@ -85,36 +85,34 @@ export async function lockUser(rows: DatabaseTransaction, userId: number): Promi
  * @throws ApiError `quota_exceeded` with scope, limit, used and requested in its details.
  */
 export async function checkQuotas(
-  context: QuotaContext,
+  context: QuotaContext & Pick<ServerContext, 'bytesUnderWay'>,
   rows: DatabaseTransaction,
   user: UserRow,
   requested: Partial<Readonly<Record<QuotaScope, number>>>,
 ): Promise<void> {
   const limits = quotaLimits(context, user);
   const asked = (scope: QuotaScope): boolean => limits[scope] !== null && requested[scope] !== undefined;
-  const check = (scope: QuotaScope, used: number): void => {
+  const check = (scope: QuotaScope, used: number, before = 0): void => {
     const limit = limits[scope];
     const more = requested[scope];
-    if (limit !== null && more !== undefined) checkQuota(scope, limit, used, more);
+    if (limit !== null && more !== undefined) checkQuota(scope, limit, used, before + more);
   };
   if (asked('workspaces')) check('workspaces', await countWorkspaces(rows, user));
-  check('disk_space', user.used_disk_space_bytes);
+  if (asked('disk_space')) check('disk_space', user.used_disk_space_bytes, await bytesToCome(context, rows, user));
   if (!asked('active_jobs') && !asked('core_hours')) return;
   const jobs = await activeJobs(rows, user);
   check('active_jobs', jobs.length);
   check('core_hours', usedCoreHours(context, user, jobs));
 }
 
-/** Bytes that a user may still write, as last surveyed; `null` without a limit. */
-export function diskSpaceLeft(context: QuotaContext, user: UserRow): number | null {
-  const limit = quotaLimits(context, user).disk_space;
-  return limit === null ? null : Math.max(0, limit - user.used_disk_space_bytes);
-}
-
-/** The error for bytes that do not fit. */
-export function diskSpaceExceeded(context: QuotaContext, user: UserRow, requestedBytes: number): ApiError {
-  const limit = quotaLimits(context, user).disk_space ?? 0;
-  return quotaExceeded({ scope: 'disk_space', limit, used: user.used_disk_space_bytes, requested: requestedBytes });
+/** Bytes that a user was promised and that no workspace's row has yet: of unfinished uploads by what they have declared, and of requests under way. */
+async function bytesToCome(
+  { bytesUnderWay }: Pick<ServerContext, 'bytesUnderWay'>,
+  rows: DatabaseReader,
+  user: UserRow,
+): Promise<number> {
+  const unfinished = await rows.find('uploads', { where: { user_id: user.id, finished_etag: null } });
+  return unfinished.reduce((sum, { size_bytes }) => sum + size_bytes, bytesUnderWay.of(user.id));
 }
 
 function checkQuota(scope: QuotaScope, limit: number, used: number, requested: number): void {

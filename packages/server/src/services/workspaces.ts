@@ -6,7 +6,7 @@ import {
   type WorkspaceRow,
 } from '@user-workspaces/contract';
 import type { RequestBody, Schema } from '@user-workspaces/schema';
-import { DiskAllowance } from '../files/disk-allowance.js';
+import { withinDiskQuota } from '../files/disk-allowance.js';
 import { applyPendingChanges, type FileChanges, stageFiles } from '../files/staged-files.js';
 import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
@@ -21,7 +21,7 @@ import type { Idempotency } from './idempotency.js';
 import { checkJobType, requestStop, settleWorkspace } from './jobs.js';
 import { checkLinks } from './known-links.js';
 import { changeFiles, lockLeased } from './pending-changes.js';
-import { checkQuotas, lockUser } from './quotas.js';
+import { checkQuotas, lockUser, quotaLimits } from './quotas.js';
 import { retryStale } from './retry-stale.js';
 import { accountOfUser } from './users.js';
 import type { OpenWorkspace } from './workspace-access.js';
@@ -155,7 +155,8 @@ export async function createWorkspace(
       user_id: caller.user.id,
       name: body.name,
       description: body.description,
-      disk_space_bytes: 0,
+      // Until the first survey, for others who ask whether there is room.
+      disk_space_bytes: quotaLimits(context, user).disk_space === null ? 0 : disk_space,
       created_at_ms: transaction.nowMs,
       last_modified_at_ms: null,
       last_job_launch_at_ms: null,
@@ -300,8 +301,11 @@ export async function updateWorkspace(
     ...(body.default_job_type !== undefined && { default_job_type: body.default_job_type }),
   };
   if (changes.files.length > 0 || changes.links.length > 0) {
-    new DiskAllowance(context, caller.user).check(sizeOf(changes));
-    await withPathErrors(changeFiles(context, workspace, changes, columns, signal));
+    await withinDiskQuota(context, caller.user, async (allowance) => {
+      await allowance.reserve(sizeOf(changes));
+      const counted = { files: allowance.countFiles(changes.files), links: changes.links };
+      await withPathErrors(changeFiles(context, workspace, counted, columns, allowance, signal));
+    });
     return;
   }
   await retryStale(() =>

@@ -37,6 +37,7 @@ import { serverActor } from '../../src/records/audit.js';
 import { Journal } from '../../src/records/journal.js';
 import { Refusals } from '../../src/records/refusals.js';
 import type { ServerContext } from '../../src/server-context.js';
+import { BytesUnderWay } from '../../src/services/bytes-under-way.js';
 import { SessionOwners } from '../../src/services/session-owners.js';
 import { Surveys } from '../../src/services/surveys.js';
 import { authenticate, issueToken } from '../../src/services/tokens.js';
@@ -132,6 +133,7 @@ export async function startFixture(
       state.onStep(name);
     },
     limits,
+    bytesUnderWay: new BytesUnderWay(),
     admission: new Admission(limits, clock.now, () => '127.0.0.1'),
     instance: 'test',
     connectionOf: (row: JobRow) =>

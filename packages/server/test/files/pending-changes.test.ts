@@ -11,6 +11,8 @@ let server: Fixture;
 let open: OpenWorkspace;
 const { signal } = new AbortController();
 const none = (): void => undefined;
+/** Of a user without a quota of disk space. */
+const unlimited = { addedBytes: 0 };
 
 beforeEach(async () => {
   server = await startFixture();
@@ -100,7 +102,7 @@ describe('pending changes', () => {
       files: ['good', ...files].map((path) => ({ path, content: [Buffer.from('y')] })),
       links: links.map((path) => ({ path, target: join(server.data, 'set') })),
     };
-    await expect(changeFiles(server.context, open, asked, { name: 'New' }, signal)).rejects.toMatchObject({
+    await expect(changeFiles(server.context, open, asked, { name: 'New' }, unlimited, signal)).rejects.toMatchObject({
       kind: 'conflict',
     });
     expect((await readdir(server.directory)).sort()).toEqual(['file', 'taken']);
@@ -113,7 +115,7 @@ describe('changing files', () => {
   const present = () => server.database.findOne('workspaces', { id: server.workspace.id });
 
   it('changes files, links and columns, and frees the row', async () => {
-    const row = await changeFiles(server.context, open, changes(), { name: 'Renamed' }, signal);
+    const row = await changeFiles(server.context, open, changes(), { name: 'Renamed' }, unlimited, signal);
     await expectAllDone();
     expect(row).toMatchObject({ name: 'Renamed', pending_changes: null, due_at_ms: null, lease_until_ms: 0 });
     expect(await present()).toEqual(row);
@@ -128,7 +130,7 @@ describe('changing files', () => {
       if (name !== 'before files.put') return;
       seen.push(present().then((row) => row));
     };
-    await changeFiles(server.context, open, changes(), { description: 'D' }, signal);
+    await changeFiles(server.context, open, changes(), { description: 'D' }, unlimited, signal);
     const [first] = (await Promise.all(seen)) as [NonNullable<Awaited<ReturnType<typeof present>>>];
     expect(readPendingChanges(first.pending_changes)?.files.map(({ path }) => path)).toEqual([
       'full',
@@ -145,12 +147,12 @@ describe('changing files', () => {
     open.storage.link = async () => {
       throw new AdapterError('unavailable', 'The storage is away.');
     };
-    const failing = changeFiles(server.context, open, changes(), { name: 'Renamed' }, signal);
+    const failing = changeFiles(server.context, open, changes(), { name: 'Renamed' }, unlimited, signal);
     await expect(failing).rejects.toMatchObject({ kind: 'unavailable' });
     expect(await present()).toMatchObject({ name: 'First', pending_changes: null, due_at_ms: null, lease_until_ms: 0 });
     expect(await server.database.count('uploads', {})).toBe(0);
     open.storage.link = link;
-    await changeFiles(server.context, open, changes(), {}, signal);
+    await changeFiles(server.context, open, changes(), {}, unlimited, signal);
     await expectAllDone();
   });
 
@@ -164,7 +166,7 @@ describe('changing files', () => {
     await server.database.transaction((rows) =>
       rows.update('workspaces', { id: open.row.id }, { pending_changes: earlier, due_at_ms: 1 }),
     );
-    await changeFiles(server.context, open, changes(), {}, signal);
+    await changeFiles(server.context, open, changes(), {}, unlimited, signal);
     expect(await onDisk('earlier')).toBe('e');
     await expectAllDone();
   });
@@ -185,14 +187,18 @@ describe('changing files', () => {
       rows.update('workspaces', { id: open.row.id }, { lease_owner: 'other', lease_until_ms: nowMs + 60_000 }),
     );
     const asked = { files: changes().files, links: [] };
-    await expect(changeFiles(server.context, open, asked, {}, signal)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(changeFiles(server.context, open, asked, {}, unlimited, signal)).rejects.toMatchObject({
+      code: 'conflict',
+    });
     expect(await server.database.count('uploads', {})).toBe(0);
     expect(await readdir(server.directory)).toEqual([]);
   });
 
   it('is refused, and staged nowhere, once the workspace is being deleted', async () => {
     await server.database.transaction((rows) => rows.update('workspaces', { id: open.row.id }, { status: 'deleting' }));
-    await expect(changeFiles(server.context, open, changes(), {}, signal)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(changeFiles(server.context, open, changes(), {}, unlimited, signal)).rejects.toMatchObject({
+      code: 'conflict',
+    });
     expect(await server.database.count('uploads', {})).toBe(0);
   });
 
@@ -204,6 +210,7 @@ describe('changing files', () => {
           open,
           { files: [{ path: `f${index}`, content: [Buffer.from('x')] }], links: [] },
           { name: `n${index}` },
+          unlimited,
           signal,
         ),
       ),

@@ -283,6 +283,8 @@ describe('disk space', () => {
     expect((await call(`/workspaces/${id}/uploads/${big?.upload_id}/`, 'DELETE')).status).toBe(200);
     const atOnce = await Promise.all([400, 400, 400, 400].map(upload));
     expect(atOnce.map(({ status }) => status).sort()).toEqual([200, 200, 429, 429]);
+    for (const { upload_id } of await fixture.database.find('uploads', {}))
+      expect((await call(`/workspaces/${id}/uploads/${upload_id}/`, 'DELETE')).status).toBe(200);
 
     const form = (...sizes: number[]) => {
       const data = new FormData();
@@ -295,8 +297,71 @@ describe('disk space', () => {
 
     const update = (content: string) =>
       call(`/workspaces/${id}/`, 'PUT', { workspace_details: { files: [{ name: 'u', content }] } });
+    // What has come is counted at once, before any survey.
+    expect((await update('x')).status).toBe(429);
+    await fixture.database.transaction((rows) =>
+      rows.update('users', { id: fixture.user.id }, { max_disk_space_bytes: 2_000 }),
+    );
     expect((await update('x'.repeat(1_001))).status).toBe(429);
     expect((await update('x'.repeat(900))).status).toBe(200);
+  });
+
+  it.each([
+    'announced',
+    'streamed',
+    'form',
+    'update',
+    'creation',
+    'upload',
+  ] as const)('is not passed by twenty requests at once, nor by one after the other (%s)', async (way) => {
+    // No survey helps: the fixture's storage is not watched before the first of them is done.
+    await start({ diskSpaceBytes: 100_000 });
+    const { id } = fixture.workspace;
+    const content = 'x'.repeat(30_000);
+    const send = async (index: number): Promise<number> => {
+      const name = `f${index}`;
+      switch (way) {
+        case 'announced':
+          return (await write(name, content)).status;
+        case 'streamed':
+          return (await write(name, new Blob([content]).stream(), true)).status;
+        case 'form': {
+          const data = new FormData();
+          data.append('f', new Blob([content]), name);
+          return (await fixture.call(`/workspaces/${id}/upload/`, { method: 'PUT', body: data })).status;
+        }
+        case 'update':
+          return (await call(`/workspaces/${id}/`, 'PUT', { workspace_details: { files: [{ name, content }] } }))
+            .status;
+        case 'creation': {
+          const body = { name, description: '', workspace_details: { files: [{ name, content }] } };
+          return (await call('/workspaces/', 'POST', body)).status;
+        }
+        case 'upload': {
+          const begun = await call(`/workspaces/${id}/uploads/`, 'POST', { path: name, size_bytes: content.length });
+          if (begun.status !== 200) return begun.status;
+          const chunk = `/workspaces/${id}/uploads/${begun.answer.data.upload.id}/?offset=0`;
+          return (await fixture.call(chunk, { method: 'PUT', body: content })).status;
+        }
+      }
+    };
+    const atOnce = await Promise.all(Array.from({ length: 20 }, (_, index) => send(index)));
+    const after = [await send(20), await send(21), await send(22)];
+    const done = [...atOnce, ...after].filter((status) => status === 200);
+    expect(done).toHaveLength(3);
+    expect(new Set([...atOnce, ...after])).toEqual(new Set([200, 429]));
+    expect(fixture.context.bytesUnderWay.of(fixture.user.id)).toBe(0);
+  });
+
+  it('gives back what was promised to a request that failed', async () => {
+    await start({ diskSpaceBytes: 1_000 });
+    const failed = await fixture.call(`/workspaces/${fixture.workspace.id}/files/content/?path=a`, {
+      method: 'PUT',
+      body: 'x'.repeat(900),
+      headers: { 'If-Match': '"no-such"' },
+    });
+    expect(failed.status).toBe(412);
+    expect((await write('b', 'x'.repeat(900))).status).toBe(200);
   });
 
   it('a copy counts for its receiver once it is accepted, and must fit its sender before', async () => {
