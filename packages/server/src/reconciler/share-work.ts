@@ -127,11 +127,13 @@ async function lockCopying(
 
 /**
  * True for an error that trying again will not mend. A storage out of reach is waited for as long as it takes; what a storage refuses ends
- * the copy soon, and what somebody could mend (a full disk, the configuration, files that are not where the rows say, as where nothing is mounted) after a day.
+ * the copy soon, and what somebody could mend (a full disk, the configuration) after a day.
  */
 function isHopeless({ clock }: ServerContext, row: ShareRow, error: unknown): boolean {
   if (AdapterError.is(error, 'unavailable')) return false;
-  const isRefusal = (['invalid', 'denied', 'unsupported'] as const).some((kind) => AdapterError.is(error, kind));
+  const isRefusal = (['invalid', 'denied', 'not_found', 'unsupported'] as const).some((kind) =>
+    AdapterError.is(error, kind),
+  );
   return isRefusal ? row.attempts + 1 >= triesBeforeRefusal : clock.now() - row.created_at_ms > patienceMs;
 }
 

@@ -135,7 +135,7 @@ async function startFailing(kind: AdapterErrorKind) {
   };
 }
 
-const refusals: AdapterErrorKind[] = ['invalid', 'denied', 'unsupported'];
+const refusals: AdapterErrorKind[] = ['invalid', 'denied', 'not_found', 'unsupported'];
 
 it.each(
   refusals,
@@ -196,7 +196,6 @@ it('a copy that was accepted before it failed is in error too, counts for nothin
 it.each<[AdapterErrorKind, boolean]>([
   ['unavailable', false],
   ['no_space', true],
-  ['not_found', true],
   ['conflict', true],
   ['misconfigured', true],
 ])('a copy that may still succeed (%s) is tried again, and given up after a day: %s', async (kind, isGivenUp) => {
