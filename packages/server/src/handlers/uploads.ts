@@ -143,8 +143,8 @@ async function checkOpenUploads(
   requestedBytes: number,
 ): Promise<void> {
   const { limits } = context;
-  const unfinished = await rows.find('uploads', { where: { user_id: user.id, finished_etag: null } });
-  if (unfinished.length >= limits.open_uploads) {
+  const unfinished = await rows.count('uploads', { user_id: user.id, finished_etag: null });
+  if (unfinished >= limits.open_uploads) {
     const message = 'You have too many unfinished uploads. Finish some, or give them up.';
     throw tooMany(limits, 'open_uploads', message, uploadsRetrySeconds);
   }
