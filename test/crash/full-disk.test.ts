@@ -1,15 +1,18 @@
 // Fills the disk under the records of jobs while they begin, run and end: nothing is forgotten, and nothing runs twice.
 import { randomBytes } from 'node:crypto';
-import { chmod, readFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LaunchSpecification, Observation, Resource } from '@user-workspaces/contract';
+import { unlessMissing } from '@user-workspaces/launch';
 import { createLocalResource } from '@user-workspaces/resource-local';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { describeUnless } from '../support/requirements.js';
 import { removeDirectory, temporaryDirectory } from '../support/server.js';
 import { endLeftProcesses, namesIn, until } from './invariants.js';
 import { missingMount, mountSmallDisk, type SmallDisk } from './storm/small-disk.js';
+
+const account = { name: 'ada', uid: 1_900_000_000, gid: 1_900_000_000 };
 
 describeUnless(missingMount(), 'while the disk under the records of jobs is full', () => {
   let root: string;
@@ -33,7 +36,7 @@ describeUnless(missingMount(), 'while the disk under the records of jobs is full
     return {
       launchKey: randomBytes(16).toString('hex'),
       jobId: 1,
-      account: { name: 'ada', uid: 1_900_000_000, gid: 1_900_000_000 },
+      account,
       workspacePath: root,
       command: ['sh', '-c', `echo started >> ${join(root, 'starts')}; ${script}`],
       files: [],
@@ -54,7 +57,8 @@ describeUnless(missingMount(), 'while the disk under the records of jobs is full
     );
   }
 
-  const starts = async (): Promise<number> => (await readFile(join(root, 'starts'), 'utf8')).split('\n').length - 1;
+  const starts = async (): Promise<number> =>
+    ((await unlessMissing(readFile(join(root, 'starts'), 'utf8'))) ?? '').split('\n').length - 1;
 
   test('a job that ends keeps its true exit code', async () => {
     const job = specification('sleep 0.5; exit 7');
@@ -94,5 +98,33 @@ describeUnless(missingMount(), 'while the disk under the records of jobs is full
       return found?.kind === 'ended' ? true : undefined;
     });
     expect(await starts()).toBe(1);
+  });
+
+  test('however little space is left, a job runs once and keeps its end, or says why it could not begin', async () => {
+    const workspacePath = join(root, 'data', 'workspace');
+    await mkdir(workspacePath);
+    await chown(workspacePath, account.uid, account.gid);
+    const kinds = new Set<string>();
+    for (const pages of [7, 9, 11, 14]) {
+      const file = { name: 'settings', content: 'x', mode: 0o600 };
+      const job = { ...specification('exit 7'), jobId: pages, workspacePath, files: [file] };
+      const before = await starts();
+      await disk.fill(pages * 4096);
+      const launched = resource.launch(job).catch((error: unknown) => {
+        expect(error).toMatchObject({ kind: 'unavailable' });
+        return undefined;
+      });
+      await delay(300);
+      await disk.free();
+      if (!(await launched)) await resource.launch(job);
+      const end = await observed(job, 'ended');
+      if (end.kind !== 'ended') throw new Error('The job has not ended.');
+      kinds.add(end.cause);
+      if (end.cause === 'launch_failed')
+        expect(end.reason, `with ${pages} pages`).toContain('disk of the workspace may be full');
+      else expect(end, `with ${pages} pages`).toMatchObject({ exitCode: 7, signal: null, cause: 'exited' });
+      expect((await starts()) - before).toBe(end.cause === 'launch_failed' ? 0 : 1);
+    }
+    expect([...kinds].sort()).toEqual(['exited', 'launch_failed']);
   });
 });

@@ -13,7 +13,7 @@ export function fileLines({ jobId, files }: Pick<LaunchSpecification, 'jobId' | 
   const lines = files.map(({ name, content, mode }) => {
     const path = quote(`./.${jobId}/${name}`);
     const octal = mode.toString(8).padStart(4, '0');
-    return `{ printf '%s' ${quote(content)} > ${path} && chmod ${octal} ${path}; } || fail 'A file of the job cannot be written to its directory.'\n`;
+    return `{ printf '%s' ${quote(content)} > ${path} && chmod ${octal} ${path}; } || fail 'A file of the job cannot be written to its directory; the disk of the workspace may be full.'\n`;
   });
   return `set -C\n${lines.join('')}set +C\n`;
 }

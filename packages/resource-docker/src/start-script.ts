@@ -35,7 +35,7 @@ exec 4>&2 2>&1
 fail() { printf '${words.failed}%s\\n' "$1" >&4; exit 125; }
 cd -- ${quote(workspacePath)} || fail 'The account of the job may not enter the workspace.'
 if [ -L ${directory} ]; then fail 'The job directory is a link: remove .${jobId} from the workspace and start again.'; fi
-[ -d ${directory} ] || mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace.'
+[ -d ${directory} ] || mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace; its disk may be full.'
 set -C
 { echo ${specification.launchKey} > ${directory}/${startMarkName}; } 2> /dev/null || {
   [ ! -e ${directory}/${startMarkName} ] || fail 'The container was started a second time.'

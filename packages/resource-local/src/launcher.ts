@@ -121,6 +121,9 @@ export class Launcher {
       settings: plan.settings.map(([file, value]) => `${file} ${value}\n`).join(''),
       start: startScript(specification, environment),
       log: '',
+      // Written over when there is something to say: what has its place on the disk can be told also where the disk is full.
+      preparation: '\n',
+      signal: '\n',
     };
     const isFirst = await this.records.create(launchKey, files, identity?.uid);
     if (!isFirst) this.sessions.release(launchKey);

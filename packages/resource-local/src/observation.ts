@@ -69,7 +69,7 @@ async function reasonOf(
         : 'The machine was restarted, which ended the job.';
     case 'launch_failed': {
       const told = (await records.line(state.launchKey, 'preparation'))?.words.join(' ');
-      if (told !== undefined && told !== 'ok') return told;
+      if (told && told !== 'ok') return told;
       return state.started
         ? 'The rights of the account could not be taken on; the log says more.'
         : 'The supervisor of the job was killed before the job started.';

@@ -19,11 +19,11 @@ export function startScript(specification: LaunchSpecification, environment: Rea
   const words = [program, ...command.slice(1)].map(quote).join(' ');
   const stale = ['session', ...files.map(({ name }) => name)].map((name) => quote(`${directory}/${name}`)).join(' ');
   return `umask 022
-fail() { printf '%s\\n' "$1" >&4; exit 125; }
+fail() { until printf '%s\\n' "$1" >&4; do sleep 0.5; done 2> /dev/null; exit 125; }
 cd -- ${quote(workspacePath)} || fail 'The account of the job may not enter the workspace.'
 if [ -L ${directory} ]; then fail 'The job directory is a link: remove .${jobId} from the workspace and start again.'; fi
 if [ -d ${directory} ]; then rm -rf -- ${stale} || fail 'The job directory cannot be cleared.'
-else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace.'; fi
+else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace; its disk may be full.'; fi
 ${fileLines(specification)}export ${assignments(environment)}
 unset OLDPWD
 command -v -- ${quote(program)} > /dev/null || fail ${quote(`The program ${program.replaceAll(/[^\x20-\x7e]/g, '?')} was not found, or its account may not run it.`)}

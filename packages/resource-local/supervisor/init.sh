@@ -79,7 +79,7 @@ watch=$!
 
 # From here on standard error is this shell's own: it says something when a signal ended the job, and nothing when the job
 # exited with 128 + n by itself. (Of INT and PIPE no shell says anything: they are recorded as exit codes 130 and 141.)
-exec 2> signal
+exec 2<> signal
 
 # The account's side reads its script from an open file: so it needs no right to enter this directory, and nothing of the
 # job's environment is there before the privileges are gone.
@@ -98,11 +98,12 @@ exec 2> signal
     exec $pin setpriv --reuid "$uid" --regid "$gid" "$groups" --no-new-privs --inh-caps=-all --bounding-set=-all sh -s
   fi
   exec $pin setpriv --no-new-privs sh -s
-) < start >> log 2>&1 4> preparation
+) < start >> log 2>&1 4<> preparation
 code=$?
 
 how=e
-[ -s signal ] && how=s
+read -r said < signal
+[ -n "$said" ] && how=s
 # What the job left behind ends now, however long the disk is full.
 [ "$isolation" = marker ] || signal_all KILL
 write outcome "$code $how"

@@ -48,10 +48,10 @@ finish() {
 [ -e stop ] && finish - - stopped
 
 for cgroup in $cgroups; do
-  mkdir "$cgroup" || { echo 'The limits of the job could not be set up on this machine.' > preparation; finish - - launch_failed; }
+  mkdir "$cgroup" || { echo 'The limits of the job could not be set up on this machine.' 1<> preparation; finish - - launch_failed; }
 done
 while read -r file value; do
-  printf '%s' "$value" > "$file" || { echo 'The limits of the job could not be set on this machine.' > preparation; finish - - launch_failed; }
+  printf '%s' "$value" > "$file" || { echo 'The limits of the job could not be set on this machine.' 1<> preparation; finish - - launch_failed; }
 done < settings
 
 # The machine's own /proc, in which a process inside the namespace still finds its outer number.
@@ -80,7 +80,7 @@ prepared=
 
 if [ -z "$code" ]; then
   if [ ! -e started ]; then
-    [ -n "$prepared" ] || echo 'The job could not be isolated from the machine.' > preparation
+    [ -n "$prepared" ] || echo 'The job could not be isolated from the machine.' 1<> preparation
     finish - - launch_failed
   fi
   # Whoever ends a whole launch says why before doing so.

@@ -111,7 +111,9 @@ describe.each([
     const told = new Promise<void>((resolve) => resource.watch(() => resolve(), abort.signal));
     await resource.launch(specification);
     const { resourceJobId, handle } = await running(resource, specification);
-    await until(() => existsSync(`${bench.recordsDirectory}/${specification.launchKey}/preparation`));
+    await until(
+      () => readFileSync(`${bench.recordsDirectory}/${specification.launchKey}/preparation`, 'utf8') === 'ok\n',
+    );
     process.kill(resourceJobId, 'SIGKILL');
     await told;
     const end = await ended(resource, specification);

@@ -33,7 +33,7 @@ fail() { printf '%s\\n' "$1" >&2; exit 125; }
 cd -- ${quote(workspacePath)} || fail 'The workspace cannot be entered on this node.'
 if [ -L ${directory} ]; then fail 'The job directory is a link.'; fi
 if [ -d ${directory} ]; then rm -rf -- ${stale.join(' ')} || fail 'The job directory cannot be cleared.'
-else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace.'; fi
+else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace; its disk may be full.'; fi
 set -C
 exec > ${directory}/${outputName} 2>&1 || exit 125
 ${fileLines(specification)}export ${assignments(environment)}

@@ -41,7 +41,11 @@ async function jobProblems({ database, disk }: Cluster, { promises, userId }: Pe
     const byItself = row?.exit_code === exitCode && row.status === (exitCode === 0 ? 'complete' : 'failed');
     const wasStopped = mayBeStopped && row?.status === 'complete' && row.status_reason === 'stopped';
     const hadNoSpace =
-      disk !== undefined && row?.status === 'failed' && row.status_reason === neverBegan && row.started_at_ms === null;
+      disk !== undefined &&
+      row?.status === 'failed' &&
+      row.status_reason === neverBegan &&
+      // Its supervisor had begun when there was no space for the job's own files.
+      (row.started_at_ms === null || row.status_message?.includes('may be full'));
     if (byItself || wasStopped || hadNoSpace) return [];
     const { status, status_reason, status_message, exit_code, started_at_ms } = row ?? {};
     return [
