@@ -54,6 +54,7 @@ export async function openLocalStorage(options: LocalStorageOptions, confinement
   checkSettings(rootDirectory, allowedLinkRoots, linkRootsKey, ownership);
   const layout = new Layout(rootDirectory, confinement, ownership);
   await prepareRoot(layout);
+  await layout.rememberRoot();
   await removeStale(layout, staleAfterMs);
   return new LocalStorage(name, layout, new LinkTargets(allowedLinkRoots, linkRootsKey, layout.root));
 }

@@ -26,6 +26,7 @@ const meanings: Readonly<Record<string, readonly [AdapterErrorKind, string]>> = 
   EROFS: ['unavailable', 'the storage is mounted read-only'],
   EIO: ['unavailable', 'the storage has a fault'],
   ESTALE: ['unavailable', 'the storage lost sight of it'],
+  ENOTCONN: ['unavailable', 'the storage is gone'],
   ENODEV: ['unavailable', 'the storage is gone'],
   ENXIO: ['unavailable', 'the storage is gone'],
   ETIMEDOUT: ['unavailable', 'the storage does not answer'],

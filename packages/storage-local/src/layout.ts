@@ -1,7 +1,8 @@
+import type { BigIntStats } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Account, AdapterError, type WorkspaceDirectory } from '@user-workspaces/contract';
-import { type Confinement, DirectoryHandle, withBelow } from './directory-handle.js';
+import { type Confinement, DirectoryHandle, type Identity, withBelow } from './directory-handle.js';
 import { errnoOf } from './errors.js';
 import { isAccountName, shown, stagingName } from './paths.js';
 import { makeOwnedDirectory } from './staging.js';
@@ -23,9 +24,17 @@ export interface OpenWorkspace {
 
 export const stagingDirectory = '.staging';
 
+/** What the root was when the storage was opened. */
+interface KnownRoot {
+  readonly directory: Identity;
+  /** Made once in a root, and so known again where the root itself has another number. */
+  readonly staging: BigIntStats | undefined;
+}
+
 /** Knows where things are below the root: `<account>/<workspace id>` and `.staging/<hash of the location>`. */
 export class Layout {
   readonly root: string;
+  #known: KnownRoot | undefined;
 
   constructor(
     rootDirectory: string,
@@ -43,14 +52,56 @@ export class Layout {
     return `${this.root}/${account.name}/${workspaceId}`;
   }
 
-  /** Lends the root. */
+  /**
+   * Lends the root.
+   *
+   * @throws AdapterError `unavailable` when it is not the one of {@link rememberRoot}: what is not found in the empty directory below a file
+   *   system that is not mounted is not gone.
+   */
   async withRoot<T>(work: (root: DirectoryHandle) => Promise<T>): Promise<T> {
-    const root = await DirectoryHandle.open(this.root, this.confinement);
+    const root = await this.#openRoot();
     try {
+      if (!(await this.#isKnown(root))) throw this.#rootIsAway();
       return await work(root);
     } finally {
       await root.close();
     }
+  }
+
+  /** From now on the root must be the directory that it is now, also where its file system is mounted anew. */
+  async rememberRoot(): Promise<void> {
+    await this.withRoot(async (root) => {
+      this.#known = { directory: await root.identity(), staging: await root.stats(stagingDirectory) };
+    });
+  }
+
+  async #openRoot(): Promise<DirectoryHandle> {
+    try {
+      return await DirectoryHandle.open(this.root, this.confinement);
+    } catch (error) {
+      const code = errnoOf(error);
+      throw this.#known && (code === 'ENOENT' || code === 'ENOTDIR') ? this.#rootIsAway(error) : error;
+    }
+  }
+
+  async #isKnown(root: DirectoryHandle): Promise<boolean> {
+    if (!this.#known) return true;
+    const { directory, staging } = this.#known;
+    const { dev, ino } = await root.identity();
+    if (dev === directory.dev && ino === directory.ino) return true;
+    // A file system that was mounted anew may have another number.
+    const now = await root.stats(stagingDirectory);
+    if (!now || !staging || now.ino !== staging.ino || now.birthtimeNs !== staging.birthtimeNs) return false;
+    this.#known = { directory: { dev, ino }, staging };
+    return true;
+  }
+
+  #rootIsAway(cause?: unknown): AdapterError {
+    return new AdapterError(
+      'unavailable',
+      'The root directory of the storage is not the one with which the server was started: the operator has to mount its file system, or, if it was moved on purpose, to start the server again.',
+      { cause },
+    );
   }
 
   /** Opens a workspace's directory, for the caller to close. @throws AdapterError `not_found`. */

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bytes, collect, type Fixture, fixture, isRoot, refusal } from './fixture.js';
+import { bytes, collect, type Fixture, fixture, isRoot, refusal, temporaryDirectory } from './fixture.js';
 
 if (!isRoot) console.warn('NOT RUN: what is mounted in a workspace: making a mount takes root.');
 
@@ -82,4 +82,61 @@ it.runIf(isRoot)('a file that is mounted in a workspace is not read, copied or r
     execFileSync('umount', [at('f')]);
   }
   await rm(outside);
+});
+
+describe.runIf(isRoot)('a root whose file system is not mounted', () => {
+  async function withRootMounted(
+    work: (f: Fixture, disk: string, mount: (from: string) => void) => Promise<void>,
+  ): Promise<void> {
+    const base = await temporaryDirectory();
+    const root = join(base, 'storage');
+    await mkdir(root, { mode: 0o711 });
+    const disk = join(base, 'disk');
+    await mkdir(disk, { mode: 0o711 });
+    const mount = (from: string): void => void execFileSync('mount', ['--bind', from, root]);
+    mount(disk);
+    try {
+      await work(await fixture({ root }), disk, mount);
+    } finally {
+      execFileSync('umount', [root]);
+    }
+  }
+
+  it('is unavailable, and nothing in it is taken for gone or made below it', () =>
+    withRootMounted(async ({ storage, workspace, other, root, at }, disk, mount) => {
+      await storage.write(workspace, 'f', bytes('mine'));
+      execFileSync('umount', [root]);
+      try {
+        for (const work of [
+          () => storage.stat(workspace, 'f'),
+          () => storage.write(workspace, 'f', bytes('x')),
+          () => storage.create(other()),
+          () => storage.copy(workspace, other()),
+          () => storage.destroy(workspace),
+          () => storage.survey(workspace),
+          () => collect(storage.list(workspace, '')),
+        ]) {
+          expect(await refusal(work())).toMatchObject({ kind: 'unavailable' });
+        }
+        expect(await storage.check()).toMatchObject({ connected: false });
+        expect(await readdir(root)).toEqual([]);
+      } finally {
+        mount(disk);
+      }
+      expect(await readFile(at('f'), 'utf8')).toBe('mine');
+      await storage.destroy(workspace);
+    }));
+
+  it('is known again by what is in it where it has another number', () =>
+    withRootMounted(async ({ storage, workspace, root, at }, disk, mount) => {
+      await storage.write(workspace, 'f', bytes('mine'));
+      // Another root directory with the same staging directory: what a network file system that was mounted anew looks like.
+      const again = `${disk}-mounted-anew`;
+      await mkdir(again, { mode: 0o711 });
+      for (const name of await readdir(root)) await rename(join(disk, name), join(again, name));
+      execFileSync('umount', [root]);
+      mount(again);
+      await storage.write(workspace, 'f', bytes('again'));
+      expect(await readFile(at('f'), 'utf8')).toBe('again');
+    }));
 });
