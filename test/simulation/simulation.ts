@@ -56,7 +56,7 @@ export async function simulate(options: Options, trace?: (line: string) => void)
     const replica = replicas.find(({ name }) => name === owner);
     // Where it hurts most: with a lease, that others take over meanwhile.
     if (replica && world.faults.strikes('pause', 0.04)) {
-      world.after(world.random.below(60), world.outside, `${owner} is stopped`, () => {
+      world.after(world.random.below(15), world.outside, `${owner} is stopped`, () => {
         sleep(world, replica.actor, 60_000 + world.random.below(90_000));
       });
     }
