@@ -11,7 +11,7 @@ import {
 } from './containers.js';
 import { endOf, gpusOf, highestPlainCode, timeOf } from './ending.js';
 import type { Engine } from './engine.js';
-import { Listeners } from './listeners.js';
+import type { Listeners } from './listeners.js';
 import type { Logs } from './logs.js';
 import type { StopMarks } from './marks.js';
 import { labels, numberOf } from './names.js';
@@ -71,7 +71,7 @@ export class Observer {
     }
     this.forgetAllBut(launches);
     const all = [...asked.values()];
-    const listeners = new Listeners();
+    const listeners = this.sessions.listeners();
     for (let first = 0; first < all.length; first += askAtOnce) {
       signal?.throwIfAborted();
       const batch = all.slice(first, first + askAtOnce);

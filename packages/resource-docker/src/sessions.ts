@@ -1,9 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { LaunchReference, SessionAddress } from '@user-workspaces/contract';
 import { readReport } from '@user-workspaces/launch';
 import type { ListedContainer } from './containers.js';
-import { isOwnAddress, type Listeners } from './listeners.js';
+import { Listeners } from './listeners.js';
 import { sessionPort } from './start-script.js';
 
 /** How long a connection must stay open, or send something, to count as answered: the engine accepts it before it knows whether somebody listens inside. */
@@ -31,6 +30,11 @@ export class Sessions {
     private readonly socket: string | undefined,
   ) {}
 
+  /** Who listens now, for the containers of one look. */
+  listeners(): Listeners {
+    return new Listeners(this.host, this.socket);
+  }
+
   async find(container: ListedContainer, reference: LaunchReference, listeners: Listeners): Promise<SessionState> {
     const secret = reference.session?.secret ?? '';
     const port = container.ports.get(sessionPort);
@@ -38,7 +42,7 @@ export class Sessions {
       this.verified.delete(container.id);
       return { sessionProblem: "The engine has not published the session's port yet." };
     }
-    if (await this.isTaken(port, listeners)) {
+    if (await listeners.isStrangerAt(port)) {
       this.verified.delete(container.id);
       const sessionProblem = `The session's port ${port} was taken by another program of the machine while the container engine was away: nobody is sent there until the engine publishes another.`;
       return { sessionProblem, sessionTaken: true };
@@ -58,15 +62,6 @@ export class Sessions {
     const address = { host: this.host, port, path: report.path };
     this.verified.set(container.id, { secret, address });
     return { session: address };
-  }
-
-  /** Whether somebody else than the engine listens there. It can be told only of a port of this machine. */
-  private async isTaken(port: number, listeners: Listeners): Promise<boolean> {
-    if (this.socket === undefined || !isOwnAddress(this.host)) return false;
-    // Who cannot be known is not accused.
-    const engine = await stat(this.socket).catch(() => undefined);
-    if (!engine) return false;
-    return (await listeners.at(port)).some((uid) => uid !== 0 && uid !== engine.uid);
   }
 
   forget(containerId: string): void {
