@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until, violations } from './invariants.js';
 import { Bench, type Point } from './steps/bench.js';
-import { type Death, die, pointsOf, putAwayBench, record, removeBench } from './steps/deaths.js';
+import { type Death, die, pointsOf, putAwayBench, record, recordRecovery, removeBench } from './steps/deaths.js';
 import type { Operation } from './steps/operations.js';
 import * as operations from './steps/operations.js';
 
@@ -137,7 +137,7 @@ describe('after a death at each step, each thing has happened once or was undone
   for (const [name, operation, first] of recoveries) {
     test.concurrent(`${name}, after a second death`, { timeout: 1_200_000 }, () =>
       onBench(async (bench) => {
-        const recovery = await recordRecovery(bench, operation, first);
+        const recovery = pointsOf(await recordRecovery(bench, operation, first)).filter(isNamed);
         const deaths: Death[] = [];
         for (const point of recovery) deaths.push(await die(bench, operation, first, point));
         report(`${name} (second death)`, deaths);
@@ -145,13 +145,6 @@ describe('after a death at each step, each thing has happened once or was undone
     );
   }
 });
-
-/** The named steps of the start after a first death. */
-async function recordRecovery(bench: Bench, operation: Operation, first: Point): Promise<Point[]> {
-  const { wasHit, problems, recovery } = await die(bench, operation, first);
-  expect({ wasHit, problems }).toEqual({ wasHit: true, problems: [] });
-  return pointsOf(recovery).filter(isNamed);
-}
 
 test('every step that the server and its resource name was hit', async () => {
   const hit = new Set(

@@ -14,8 +14,6 @@ export interface Death {
   readonly point: Point;
   readonly wasHit: boolean;
   readonly problems: readonly string[];
-  /** Steps of the start after it, until all had come to rest. */
-  readonly recovery: readonly string[];
 }
 
 /** Lets an operation come to its end, and gives the steps on the way. */
@@ -24,14 +22,33 @@ export async function record(bench: Bench, operation: Operation): Promise<string
   await bench.arm();
   const answer = await prepared.act();
   if (answer?.status !== 200) throw new Error(`${operation.name}: ${JSON.stringify(answer)}`);
-  await settled(bench);
-  await delay(300);
-  const steps = await bench.steps();
+  const steps = await stepsUntilRest(bench);
   const effect = await prepared.look();
   const problems = await violations(bench);
   if (effect !== 'done' || problems.length > 0) throw new Error(`${operation.name}: ${effect}; ${problems.join('; ')}`);
   await stopAll(bench);
   return steps;
+}
+
+/** Lets the server die at a point of an operation, and gives the steps of the start after it, until all has come to rest. */
+export async function recordRecovery(bench: Bench, operation: Operation, first: Point): Promise<string[]> {
+  const prepared = await operation.prepare(bench);
+  await bench.arm(first);
+  const answer = await prepared.act();
+  if (!(await bench.hasDied(patienceMs))) throw new Error(`${operation.name}: ${first.step} was not reached`);
+  await bench.start();
+  const steps = await stepsUntilRest(bench);
+  const problems = await problemsAfter(bench, prepared, answer?.status);
+  if (problems.length > 0) throw new Error(`${operation.name}, at ${first.step}: ${problems.join('; ')}`);
+  await stopAll(bench);
+  return steps;
+}
+
+async function stepsUntilRest(bench: Bench): Promise<string[]> {
+  await settled(bench);
+  // What rows tell of comes before the step that follows it.
+  await delay(300);
+  return bench.steps();
 }
 
 /**
@@ -70,16 +87,14 @@ export async function die(bench: Bench, operation: Operation, point: Point, agai
   if (!bench.isAlive) await bench.start();
   else await bench.arm();
   const problems: string[] = [];
-  let recovery: string[] = [];
   try {
     await settled(bench);
-    recovery = await bench.steps();
     problems.push(...(await problemsAfter(bench, prepared, answer?.status)));
     await stopAll(bench);
   } catch (error) {
     problems.push(String(error));
   }
-  return { point: again ?? point, wasHit, problems, recovery };
+  return { point: again ?? point, wasHit, problems };
 }
 
 async function diesAgain(bench: Bench, point: Point): Promise<boolean> {
