@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '@user-workspaces/contract';
 import { newRow } from './rows.js';
 
@@ -14,9 +15,12 @@ export async function runDatabaseTask(database: Database, task: string, times: n
       await database.migrate();
       break;
     case 'increment':
-      for (let count = 0; count < times; count += 1) {
+      // The number of each is printed once it is committed.
+      for (let count = 1; count <= times; count += 1) {
         await database.transaction((transaction) => transaction.increment('users', 1, 'event_seq', 1));
-        if (count === 0) process.stdout.write('begun\n');
+        process.stdout.write(`${count}\n`);
+        // So that others get their turn, and both come into each other's way again and again.
+        await sleep(1);
       }
       break;
     case 'write-pairs':
