@@ -38,7 +38,10 @@ export function endOf({ state, cpus, gpus, endsAtMs, isStopped, ownWords }: Endi
   if (failure !== undefined) return { ...common, cause: 'launch_failed', reason: failure };
   if (isStopped) return { ...common, cause: 'stopped' };
   if (endsAtMs !== null && endedAtMs >= endsAtMs) return { ...common, cause: 'time_limit' };
-  if (state.OOMKilled && code !== 0) return { ...common, cause: 'memory_limit' };
+  if (state.OOMKilled) {
+    // A shell that went on without what was killed has not ended well.
+    return { ...common, cause: 'memory_limit', ...(code === 0 && { exitCode: null, signal: 'SIGKILL' }) };
+  }
   if (code === 255 && ownWords === '') {
     const reason = 'The container engine does not know how it ended: engine or machine were restarted.';
     return { ...common, exitCode: null, cause: 'lost', reason };

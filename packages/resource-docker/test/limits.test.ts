@@ -74,6 +74,17 @@ describeUnless(whatEngineNeeds(), 'limits, on a container engine', () => {
       { ...busybox, pidsLimit: 20 },
     ));
 
+  test('a job of which the kernel killed a part for its memory has reached its limit, though its shell went on to end well', () =>
+    inWorld(async (world) => {
+      const specification = specificationOf(world, 'tail /dev/zero; exit 0', { limits: { memoryMb: 64 } });
+      await world.resource.launch(specification);
+      expect(await ended(world.resource, specification)).toMatchObject({
+        cause: 'memory_limit',
+        exitCode: null,
+        signal: 'SIGKILL',
+      });
+    }, busybox));
+
   test('a job is in the further groups of its account', () =>
     inWorld(async (world) => {
       const [name, group] = [`uwskitd${process.pid}`, `uwskitg${process.pid}`];

@@ -133,7 +133,9 @@ export class Launches {
     }
     const oomKills = record.oomFile === null ? 0 : (readOomKills(record.oomFile) ?? 0);
     removeCgroups(record.cgroups);
-    const outcome = (await this.records.line(launchKey, 'outcome'))?.words;
+    const told = (await this.records.line(launchKey, 'outcome'))?.words;
+    // As in supervise.sh.
+    const outcome = oomKills > 0 && told?.[0] === '0' ? ['137', 's'] : told;
     const cause = (await this.records.line(launchKey, 'cause'))?.words[0];
     if (!state.claimed) await this.records.writeOnce(launchKey, 'supervisor', '0 0 none');
     const inferred =

@@ -89,5 +89,9 @@ if [ -z "$code" ]; then
   finish - - lost
 fi
 [ "$prepared" = ok ] || finish "$code" "$how" launch_failed
-[ "$oom_kills" -gt 0 ] && [ "$code" -ne 0 ] && finish "$code" "$how" memory_limit
+if [ "$oom_kills" -gt 0 ]; then
+  # A shell that went on without what was killed has not ended well.
+  [ "$code" -eq 0 ] && finish 137 s memory_limit
+  finish "$code" "$how" memory_limit
+fi
 finish "$code" "$how" exited

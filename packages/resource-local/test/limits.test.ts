@@ -160,6 +160,18 @@ describe.each(ways)('limits, with %s', (_name, options) => {
   });
 });
 
+describe('a memory limit that the kernel keeps', () => {
+  it('is told as the end of a job of which it killed a part, though its first process went on to end well', async () => {
+    const bench = await makeBench();
+    const grow = `${process.execPath} -e "Buffer.alloc(400 << 20, 1)"`;
+    const greedy = bench.specification(['sh', '-c', `${grow}; ${grow} & wait; exit 0`], { limits: { memoryMb: 200 } });
+    await bench.resource.launch(greedy);
+    const end = await ended(bench.resource, greedy);
+    expect(end).toMatchObject({ cause: 'memory_limit', exitCode: null, signal: 'SIGKILL' });
+    await bench.end();
+  });
+});
+
 describe('a log that grows too long', () => {
   it('gives its oldest part back to the disk, and positions stay what they were', { timeout: 30_000 }, async () => {
     const bench = await makeBench();
