@@ -14,7 +14,7 @@ import { pages } from './http/pages.js';
 import { serveWithoutUpgrade } from './http/without-upgrade.js';
 import { Admission } from './limits/admission.js';
 import { completeLimits } from './limits/limits.js';
-import { createMetrics } from './observability/metrics.js';
+import { countCommitted, createMetrics } from './observability/metrics.js';
 import type { ServerOptions } from './options.js';
 import { createSessionProxy, domainBasePath, type SessionRoute, sessionBasePath } from './proxy/index.js';
 import { releaseFormerLeases } from './reconciler/lease.js';
@@ -201,10 +201,10 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   });
   const callback = application.callback();
 
-  journal.onCommitted(({ jobs, audited }) => {
+  journal.onCommitted(({ jobs }) => {
     for (const row of jobs.values()) directory.update(row);
-    for (const { action, outcome } of audited) metrics.audited(action, outcome);
   });
+  countCommitted(journal, metrics);
   await releaseFormerLeases(context);
   await directory.refresh();
   const readAnew = (read: () => Promise<void>, everyMs: number): NodeJS.Timeout =>

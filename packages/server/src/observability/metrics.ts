@@ -1,4 +1,6 @@
+import type { JobRow } from '@user-workspaces/contract';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Journal } from '../records/journal.js';
 
 /** The server's figures for Prometheus; their names and labels are described in docs/operation.md. */
 export interface Metrics {
@@ -6,7 +8,8 @@ export interface Metrics {
   /** A reconciler pass: how long, how many rows. */
   reconcile(kind: 'jobs' | 'workspaces' | 'shares' | 'observe', durationSeconds: number, rowCount: number): void;
   launch(resource: string, outcome: 'launched' | 'failed'): void;
-  jobEnded(resource: string, reason: string): void;
+  /** A job that has come to its end, however it did. */
+  jobEnded(job: Pick<JobRow, 'resource' | 'status' | 'status_reason'>): void;
   /** An entry of the audit log. */
   audited(action: string, outcome: string): void;
   /** Counted whether it was written into the audit log or not. */
@@ -18,6 +21,14 @@ export interface Metrics {
   /** Asked for its value at every scrape. */
   gauge(name: string, help: string, value: () => number | Promise<number>): void;
   render(): Promise<{ contentType: string; text: string }>;
+}
+
+/** Counts what this process has committed: each end of a job and each entry of the audit log once, whoever caused it. */
+export function countCommitted(journal: Pick<Journal, 'onCommitted'>, metrics: Metrics): void {
+  journal.onCommitted(({ ended, audited }) => {
+    for (const job of ended) metrics.jobEnded(job);
+    for (const { action, outcome } of audited) metrics.audited(action, outcome);
+  });
 }
 
 export function createMetrics(): Metrics {
@@ -52,8 +63,8 @@ export function createMetrics(): Metrics {
   });
   const ended = new Counter({
     name: 'uws_jobs_ended_total',
-    help: 'Jobs that ended, by resource and reason',
-    labelNames: ['resource', 'reason'],
+    help: 'Jobs that ended, by resource, last status, and the reason for it',
+    labelNames: ['resource', 'status', 'reason'],
     registers,
   });
   const audited = new Counter({
@@ -110,8 +121,8 @@ export function createMetrics(): Metrics {
     launch(resource, outcome) {
       launches.inc({ resource, outcome });
     },
-    jobEnded(resource, reason) {
-      ended.inc({ resource, reason });
+    jobEnded({ resource, status, status_reason }) {
+      ended.inc({ resource, status, reason: status_reason ?? '' });
     },
     gauge(name, help, value) {
       new Gauge({

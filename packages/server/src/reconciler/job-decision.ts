@@ -1,4 +1,6 @@
 import type { JobRow, LaunchEnd, NewRow, Observation } from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
+import { statusOfEnd } from '../records/job-ends.js';
 
 type JobChanges = Partial<Omit<NewRow<'jobs'>, 'version'>>;
 
@@ -132,23 +134,26 @@ function absentEnd(row: JobRow, nowMs: number): LaunchEnd {
 
 type End = Pick<JobRow, 'status' | 'status_reason' | 'status_message'>;
 
+function endedBy(status_reason: Schema<'JobStatusReason'>, status_message: string): End {
+  return { status: statusOfEnd[status_reason], status_reason, status_message };
+}
+
 /** How a job ends that the server itself has stopped. */
 function ownStop(row: JobRow, stop_reason: NonNullable<JobRow['stop_reason']>): End {
   const { message } = row.current_details;
   switch (stop_reason) {
-    case 'idle': {
-      const status_message = 'It was stopped because nobody used its session. Its files are kept.';
-      return { status: 'complete', status_reason: 'idle', status_message };
-    }
+    case 'idle':
+      return endedBy('idle', 'It was stopped because nobody used its session. Its files are kept.');
     case 'start_timeout': {
       const state = typeof message === 'string' ? ` (${message.replace(/\.$/, '')})` : '';
-      const status_message = `It was stopped because its session was not ready in time${state}. Its files are kept.`;
-      return { status: 'failed', status_reason: 'start_timeout', status_message };
+      const words = `It was stopped because its session was not ready in time${state}. Its files are kept.`;
+      return endedBy('start_timeout', words);
     }
-    case 'session_lost': {
-      const status_message = 'It was stopped because its session had gone while the job ran on. Its files are kept.';
-      return { status: 'failed', status_reason: 'session_lost', status_message };
-    }
+    case 'session_lost':
+      return endedBy(
+        'session_lost',
+        'It was stopped because its session had gone while the job ran on. Its files are kept.',
+      );
   }
 }
 
@@ -164,40 +169,23 @@ function ending(row: JobRow, end: LaunchEnd): End {
     return ownStop(row, row.stop_reason);
   switch (end.cause) {
     case 'exited':
-      if (end.exitCode === 0)
-        return { status: 'complete', status_reason: 'finished', status_message: reason('It finished.') };
-      if (wasAsked) return { status: 'complete', status_reason: 'stopped', status_message: reason('It was stopped.') };
+      if (end.exitCode === 0) return endedBy('finished', reason('It finished.'));
+      if (wasAsked) return endedBy('stopped', reason('It was stopped.'));
       return end.signal === null
-        ? {
-            status: 'failed',
-            status_reason: 'exit_code',
-            status_message: reason(`It ended with exit code ${end.exitCode}.`),
-          }
-        : { status: 'failed', status_reason: 'signal', status_message: reason(`It was ended by ${end.signal}.`) };
+        ? endedBy('exit_code', reason(`It ended with exit code ${end.exitCode}.`))
+        : endedBy('signal', reason(`It was ended by ${end.signal}.`));
     case 'stopped':
-      return { status: 'complete', status_reason: 'stopped', status_message: reason('It was stopped.') };
+      return endedBy('stopped', reason('It was stopped.'));
     case 'time_limit':
-      return { status: 'complete', status_reason: 'time_limit', status_message: reason('Its time limit was reached.') };
+      return endedBy('time_limit', reason('Its time limit was reached.'));
     case 'memory_limit':
-      return {
-        status: 'failed',
-        status_reason: 'memory_limit',
-        status_message: reason('It used more memory than its limit.'),
-      };
+      return endedBy('memory_limit', reason('It used more memory than its limit.'));
     case 'node_failure':
-      return {
-        status: 'failed',
-        status_reason: 'node_failure',
-        status_message: reason('The machine it ran on failed.'),
-      };
+      return endedBy('node_failure', reason('The machine it ran on failed.'));
     case 'launch_failed':
-      return { status: 'failed', status_reason: 'launch_failed', status_message: reason('It could not be launched.') };
+      return endedBy('launch_failed', reason('It could not be launched.'));
     case 'lost':
-      return {
-        status: 'failed',
-        status_reason: 'lost',
-        status_message: reason('It was lost: how it ended is not known.'),
-      };
+      return endedBy('lost', reason('It was lost: how it ended is not known.'));
   }
 }
 

@@ -172,7 +172,6 @@ export class JobWork {
       : 'The launch failed for a reason that the server did not foresee.';
     log[isFinal ? 'warn' : 'error']({ err: error, jobId: row.id, resource: row.resource }, 'launch failed');
     if (isFinal) {
-      this.#metrics.launch(row.resource, 'failed');
       const end = {
         endedAtMs: clock.now(),
         startedAtMs: null,
@@ -187,6 +186,7 @@ export class JobWork {
         await transaction.changeJob(row, { ...released, ...finalChanges(row, end, []) });
         await settleWorkspace(transaction, row.workspace_id);
       });
+      this.#metrics.launch(row.resource, 'failed');
       return null;
     }
     const dueAtMs = retryAtMs(clock, row.attempts);
@@ -273,6 +273,5 @@ export class JobWork {
     this.#absentSince.delete(row.launch_key);
     this.#stopped.delete(row.launch_key);
     this.#sessions.forget(row.id);
-    this.#metrics.jobEnded(row.resource, end.cause);
   }
 }

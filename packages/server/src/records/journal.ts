@@ -17,6 +17,8 @@ export interface Committed {
   readonly userIds: ReadonlySet<number>;
   /** Jobs as they are now, the last change of each. */
   readonly jobs: ReadonlyMap<number, JobRow>;
+  /** Those of them that have ended by it. */
+  readonly ended: readonly JobRow[];
   /** Something became due for the reconciler. */
   readonly isDue: boolean;
   /** What was written into the audit log. */
@@ -27,11 +29,12 @@ export interface Committed {
 export interface Pending {
   readonly userIds: Set<number>;
   readonly jobs: Map<number, JobRow>;
+  readonly ended: JobRow[];
   isDue: boolean;
   readonly audited: Pick<AuditEntryRow, 'action' | 'outcome'>[];
 }
 
-const nothing = (): Pending => ({ userIds: new Set(), jobs: new Map(), isDue: false, audited: [] });
+const nothing = (): Pending => ({ userIds: new Set(), jobs: new Map(), ended: [], isDue: false, audited: [] });
 
 /**
  * Changes rows and numbers their events in the same transaction, then tells this process.

@@ -106,7 +106,10 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
     noteDue(changes);
     const changed = { ...row, ...changes };
     pending.jobs.set(row.id, changed);
-    if (isActive(row) && !isActive(changed)) await addUsed(row.user_id, 'used_core_hours', changed.core_hours);
+    if (isActive(row) && !isActive(changed)) {
+      pending.ended.push(changed);
+      await addUsed(row.user_id, 'used_core_hours', changed.core_hours);
+    }
     return changed;
   };
   const shareWrite = async (row: ShareRow, changes: ShareChanges, further: Where<'shares'> = {}): Promise<ShareRow> => {

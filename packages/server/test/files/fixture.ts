@@ -31,7 +31,7 @@ import { serveWithoutUpgrade } from '../../src/http/without-upgrade.js';
 import { Admission } from '../../src/limits/admission.js';
 import { createHttpServer } from '../../src/limits/http-server.js';
 import { completeLimits, type Limits } from '../../src/limits/limits.js';
-import { createMetrics } from '../../src/observability/metrics.js';
+import { countCommitted, createMetrics } from '../../src/observability/metrics.js';
 import { type QuotaDefaults, rowOfAccount } from '../../src/options.js';
 import { serverActor } from '../../src/records/audit.js';
 import { Journal } from '../../src/records/journal.js';
@@ -152,9 +152,7 @@ export async function startFixture(
   } as unknown as ServerContext;
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
-  journal.onCommitted(({ audited }) => {
-    for (const { action, outcome } of audited) metrics.audited(action, outcome);
-  });
+  countCommitted(journal, metrics);
   const requests = new Readers();
   const owners = new SessionOwners(database, () => undefined);
   const doors = new WelcomeWatch(database, context.log, requests, sockets, owners);
