@@ -148,8 +148,15 @@ describeWith(['jupyter'], 'a notebook server', () => {
         user_expressions: {},
       };
       const header = { msg_id: 'm', session: 's', username: 'ada', msg_type: 'execute_request', version: '5.3' };
+      const stateOfKernel = async (): Promise<string> => {
+        const read = await fetch(`${base}/api/kernels/${id}?token=${token}`, { headers: { Cookie: cookie } });
+        const { execution_state }: { execution_state: string } = await read.json();
+        return execution_state;
+      };
+      // In a kernel's first moment Jupyter may miss what it says of itself.
+      await expect.poll(stateOfKernel, { timeout: 15_000 }).toBe('idle');
       socket.send(JSON.stringify({ channel: 'shell', header, parent_header: {}, metadata: {}, content }));
-      await delay(1_500);
+      await expect.poll(stateOfKernel, { timeout: 15_000 }).toBe('busy');
       socket.close();
       expect(await ended(quiet.job)).toMatchObject({ status_reason: 'idle' });
       await delay(4_000);
@@ -202,7 +209,21 @@ describeWith(['chromium'], 'the page', () => {
       expect(await alert.textContent()).toContain('It failed while its session was starting.');
       const row = page.getByRole('listitem').filter({ has: alert }).last();
       await row.getByText('Its last output').click();
-      await row.getByText('out of luck').waitFor();
+      await row.locator('pre', { hasText: 'out of luck' }).waitFor();
+      const talkative = script(
+        `for each in $(seq 40); do echo line $each; done; printf '%0300d' 0; echo the reason; exit 6`,
+      );
+      await startJob(ada, { job_type: 'web_app', job_details: talkative });
+      const long = page
+        .getByRole('listitem')
+        .filter({ has: page.getByText('exit code 6') })
+        .last();
+      await long.getByText('the reason').first().click();
+      expect(
+        await long.locator('pre').evaluate((pre) => pre.scrollTop + pre.clientHeight - pre.scrollHeight),
+      ).toBeCloseTo(0, -1);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+      if (process.env.SHOT) await page.screenshot({ path: process.env.SHOT, fullPage: true });
       await startSession(ada, { job_type: 'terminal' });
       await page.getByText('Nobody has used it for a while.').waitFor({ timeout: 20_000 });
     } finally {

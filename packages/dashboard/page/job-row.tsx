@@ -52,13 +52,27 @@ export function JobRow(props: {
         </p>
       )}
       {job.status === 'failed' && job.last_log_lines.length > 0 && (
-        <details>
-          <summary>Its last output</summary>
-          <pre>{job.last_log_lines.join('\n')}</pre>
+        <details onToggle={({ currentTarget }) => showEnd(currentTarget)}>
+          <summary>
+            Its last output <code>{lastOf(job.last_log_lines)}</code>
+          </summary>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must scroll by the keyboard, too. */}
+          <pre tabIndex={0}>{job.last_log_lines.join('\n')}</pre>
         </details>
       )}
     </li>
   );
+}
+
+/** The last line that says something: mostly the reason. */
+function lastOf(lines: readonly string[]): string {
+  return lines.findLast((line) => line.trim() !== '') ?? '';
+}
+
+/** What was put out last is what one wants to read first. */
+function showEnd(details: HTMLDetailsElement): void {
+  const output = details.querySelector('pre');
+  if (output) output.scrollTop = output.scrollHeight;
 }
 
 /** The time, moving on while it matters. */
