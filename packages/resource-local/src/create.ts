@@ -9,7 +9,7 @@ import { Monitor } from './monitor.js';
 import { Records } from './records.js';
 import { LocalResource } from './resource.js';
 import { Sessions } from './sessions.js';
-import { findIsolation, findTool, type Isolation, requireSystem } from './system.js';
+import { findIsolation, findTool, type Isolation, inheritedDescriptors, requireSystem } from './system.js';
 
 /** How to make a local resource. */
 export interface LocalResourceOptions {
@@ -73,7 +73,15 @@ export async function createLocalResource(options: LocalResourceOptions): Promis
   };
   const launches = new Launches(records, step);
   const sessions = new Sessions(sessionHost);
-  const machine = { serverUid, sh, host: sessionHost, isolation, cgroups, pinnable };
+  const machine = {
+    serverUid,
+    sh,
+    host: sessionHost,
+    isolation,
+    cgroups,
+    pinnable,
+    inherited: await inheritedDescriptors(),
+  };
   const launcher = new Launcher(records, launches, sessions, step, machine);
   const monitor = new Monitor(records, launches, (launchKey) => sessions.release(launchKey));
 

@@ -36,6 +36,8 @@ export class Launcher {
       readonly cgroups: Cgroups;
       /** Processors to choose from where no group limits them; empty where there is no `taskset` either. */
       readonly pinnable: readonly number[];
+      /** Open descriptors of this process that no job may get. */
+      readonly inherited: readonly number[];
     },
   ) {}
 
@@ -141,13 +143,19 @@ export class Launcher {
   private async spawnSupervisor(launchKey: string): Promise<void> {
     const directory = this.records.directory(launchKey);
     const log = openSync(`${directory}/supervisor.log`, 'a', 0o600);
+    const nothing = openSync('/dev/null', 'r+');
+    const { sh, inherited } = this.machine;
+    // Node leaves a descriptor that is not named as it is: only another one in its place takes it from the child.
+    const others = Array.from({ length: Math.max(2, ...inherited) - 2 }, (_, index) =>
+      inherited.includes(index + 3) ? nothing : ('ignore' as const),
+    );
     try {
-      const child = spawn(this.machine.sh, [supervisorScript, directory], {
+      const child = spawn(sh, [supervisorScript, directory], {
         cwd: '/',
         env: { PATH: supervisorPath },
         // A session of its own: neither Ctrl-C nor the end of the server reaches it.
         detached: true,
-        stdio: ['ignore', log, log],
+        stdio: ['ignore', log, log, ...others],
       });
       await new Promise<void>((resolve, reject) => {
         child.once('spawn', resolve);
@@ -164,6 +172,7 @@ export class Launcher {
       );
     } finally {
       closeSync(log);
+      closeSync(nothing);
     }
   }
 }

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { AdapterError } from '@user-workspaces/contract';
+import { unlessMissing } from '@user-workspaces/launch';
 
 /**
  * What holds a job's processes together, so that all of them can be found and ended.
@@ -16,6 +17,23 @@ export type Isolation = 'namespace' | 'user-namespace' | 'marker';
 
 /** Where the supervisor looks for its tools; the server's own PATH is not trusted with root's rights. */
 export const supervisorPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * Descriptors beside the first three that this process was given open and would pass on: of whoever started it, perhaps a log or a socket that
+ * is nobody's but root's. What Node itself opens is closed in its children.
+ */
+export async function inheritedDescriptors(): Promise<number[]> {
+  const closedInChildren = 0o2000000;
+  const found = await Promise.all(
+    ((await unlessMissing(readdir('/proc/self/fdinfo'))) ?? []).map(async (name) => {
+      // The one by which the list was read is gone.
+      const text = (await unlessMissing(readFile(`/proc/self/fdinfo/${name}`, 'latin1'))) ?? '';
+      const flags = Number.parseInt(/^flags:\s*([0-7]+)/m.exec(text)?.[1] ?? '', 8);
+      return Number(name) > 2 && (flags & closedInChildren) === 0 && !Number.isNaN(flags) ? [Number(name)] : [];
+    }),
+  );
+  return found.flat();
+}
 
 /** Every program that is called, and the Debian package that has it. */
 const tools: Readonly<Record<string, string>> = {

@@ -31,9 +31,11 @@ export async function bundleChild() {
     ),
   });
   return {
-    run(order: ChildOrder): Promise<ChildResult> {
+    /** @param given What the shell gives it open, such as `50>>file`. */
+    run(order: ChildOrder, given = ''): Promise<ChildResult> {
       return new Promise((resolve, reject) => {
-        execFile(process.execPath, [outfile, JSON.stringify(order)], (error, stdout, stderr) => {
+        const command = `exec ${given}; exec "$0" "$@"`;
+        execFile('bash', ['-c', command, process.execPath, outfile, JSON.stringify(order)], (error, stdout, stderr) => {
           if (error?.signal) resolve({ signal: error.signal, steps: [] });
           else if (error) reject(new Error(stderr));
           else resolve({ signal: null, ...JSON.parse(stdout) });

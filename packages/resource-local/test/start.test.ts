@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { lchown } from 'node:fs/promises';
 import { AdapterError, type AdapterErrorKind, type LaunchSpecification } from '@user-workspaces/contract';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -53,6 +53,19 @@ describe('starting exactly once', () => {
 });
 
 describe('what a job is given', () => {
+  it('is no file that whoever started the server had open', async () => {
+    const secret = `${bench.recordsDirectory}/log-of-root`;
+    writeFileSync(secret, '', { mode: 0o600 });
+    const specification = bench.specification(['sh', '-c', 'ls -l /proc/self/fd; exec 3>&50; echo written >&3']);
+    const child = await bundleChild();
+    const order = { recordsDirectory: bench.recordsDirectory, specification, call: 'launch' } as const;
+    await child.run(order, `50>>${secret} 7<${secret} 200<${secret}`);
+    await child.remove();
+    await ended(bench.resource, specification);
+    expect(await logText(bench.resource, specification)).not.toContain('log-of-root');
+    expect(readFileSync(secret, 'utf8')).toBe('');
+  });
+
   it('runs as the account, with no other group, no way back to privileges, and no capability', async () => {
     const { text } = await output([
       'sh',
