@@ -1,5 +1,5 @@
 import type { Authentication, Identity, SignInContext, SignInResult } from '@user-workspaces/contract';
-import { isUserName, USER_NAME_RULE } from './names.js';
+import { identityProblem } from './identity-rules.js';
 
 export interface LocalAuthenticationOptions {
   /** Under which the server lists this way of signing in. */
@@ -7,10 +7,6 @@ export interface LocalAuthenticationOptions {
 }
 
 const LONGEST_CLIENT_TOKEN = 512;
-const LONGEST_EMAIL = 254;
-const LONGEST_NAME = 150;
-const EMAIL = /^[^\s@]+@[^\s@]+$/;
-const CONTROL_OR_BROKEN = /[\p{Cc}\p{Cs}\u2028\u2029]/u;
 
 /**
  * Signs users in on the word of a trusted portal: the body is
@@ -39,6 +35,7 @@ export function createLocalAuthentication({ name }: LocalAuthenticationOptions):
       if (!(await isTrusted(token, context))) return refused('The client token belongs to no portal.');
       return readIdentity(userInfo);
     },
+    checkIdentity: identityProblem,
     async check() {
       return { connected: true, message: 'Local authentication needs no other system.' };
     },
@@ -56,24 +53,20 @@ function readIdentity(userInfo: Readonly<Record<string, unknown>>): SignInResult
   if (typeof username !== 'string') return incomplete('user_info.username', 'username must be text.');
   if (isAbsent(email)) return refused('user_info has no email.');
   if (typeof email !== 'string') return incomplete('user_info.email', 'email must be text.');
-  if (!isUserName(username)) {
-    return incomplete('user_info.username', `The user name is not allowed: ${USER_NAME_RULE}.`);
-  }
-  if (email.length > LONGEST_EMAIL || !EMAIL.test(email) || CONTROL_OR_BROKEN.test(email)) {
-    return refused('user_info.email is no e-mail address.');
-  }
+  const problem = identityProblem({ username, email });
+  if (problem?.field === 'username') return incomplete('user_info.username', problem.message);
+  if (problem) return refused('user_info.email is no e-mail address.');
   const names: Record<'first_name' | 'last_name', string> = { first_name: '', last_name: '' };
   for (const field of ['first_name', 'last_name'] as const) {
     const value = userInfo[field];
     if (isAbsent(value)) continue;
     const path = `user_info.${field}`;
     if (typeof value !== 'string') return incomplete(path, `${field} must be text.`);
-    if (value.length > LONGEST_NAME) return incomplete(path, `${field} has more than ${LONGEST_NAME} characters.`);
-    if (CONTROL_OR_BROKEN.test(value)) return incomplete(path, `${field} contains a control character.`);
     names[field] = value;
   }
   const identity: Identity = { username, email, firstName: names.first_name, lastName: names.last_name };
-  return { kind: 'identity', identity };
+  const wrong = identityProblem(identity);
+  return wrong ? incomplete(`user_info.${wrong.field}`, wrong.message) : { kind: 'identity', identity };
 }
 
 function incomplete(field: string, message: string): SignInResult {

@@ -79,6 +79,7 @@ describe('local authentication', () => {
     '%2e%2e',
   ])('never lets an unsafe user name in: %j', async (username) => {
     expect(await signInAs({ username })).toMatchObject({ kind: 'incomplete', field: 'user_info.username' });
+    expect(auth.checkIdentity?.({ username })).toMatchObject({ field: 'username' });
   });
 
   it('refuses a portal that it does not know, before it looks at the user', async () => {
@@ -103,6 +104,8 @@ describe('local authentication', () => {
     [{ email: `${'a'.repeat(250)}@x.org` }],
   ])('refuses a user without a name or an address: %j', async (changes) => {
     expect(await signInAs(changes)).toMatchObject({ kind: 'refused' });
+    const { email } = changes;
+    if (typeof email === 'string') expect(auth.checkIdentity?.({ email })).toMatchObject({ field: 'email' });
   });
 
   it('passes on that clients cannot be looked up, and an abort', async () => {

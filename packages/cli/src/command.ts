@@ -92,7 +92,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     // A rule of the API, broken at the terminal: its message is all there is to say.
     if (error instanceof Error && error.name === 'ApiError') {
       process.stderr.write(`${error.message}\n`);
-      return 1;
+      return 'code' in error && error.code === 'invalid_field' ? 2 : 1;
     }
     if (!AdapterError.is(error)) {
       process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

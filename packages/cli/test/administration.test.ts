@@ -66,9 +66,24 @@ describe('uws admin', () => {
     ['Portal nowhere not found.', ['clients', 'rotate', 'nowhere']],
     ['Token 999999 not found.', ['tokens', 'revoke', 'ada', '999999']],
     ['Job 999999 not found.', ['jobs', 'stop', '999999']],
-    ['from: a time such as 2026-11-23T09:06:47Z is needed.', ['audit', '--from', 'yesterday']],
   ])('exits with 1 and says "%s"', async (message, args) => {
     expect(await admin(...args)).toEqual({ exitCode: 1, out: '', errors: `${message}\n` });
+  });
+
+  it.each([
+    ['The user name is not allowed: it has 1 to 64 of', ['users', 'add', '', '--email', 'eve@example.org']],
+    ['The user name is not allowed: it has 1 to 64 of', ['users', 'add', 'eve ', '--email', 'eve@example.org']],
+    ['The user name is not allowed: it has 1 to 64 of', ['users', 'add', '../x', '--email', 'eve@example.org']],
+    ['The user name is not allowed: it has 1 to 64 of', ['users', 'add', 'Zoë Ω', '--email', 'eve@example.org']],
+    ['This is no e-mail address: it has up to 254', ['users', 'add', 'eve', '--email', 'notmail', '--administrator']],
+    ['This is no e-mail address: it has up to 254', ['users', 'add', 'eve', '--email', '']],
+    ['first_name has more', ['users', 'add', 'eve', '--email', 'eve@example.org', '--first-name', 'x'.repeat(151)]],
+    ['from: a time such as 2026-11-23T09:06:47Z is needed.', ['audit', '--from', 'yesterday']],
+    ['cursor: not a cursor of this list', ['audit', '--cursor', 'xx']],
+  ])('exits with 2 for what breaks the rules of the API and says "%s"', async (message, args) => {
+    const { exitCode, out, errors } = await admin(...args);
+    expect([exitCode, out, errors]).toEqual([2, '', expect.stringContaining(message)]);
+    expect((await admin('users', 'list')).out).not.toContain('eve');
   });
 
   it.each([
@@ -78,8 +93,6 @@ describe('uws admin', () => {
     ['name at least one quota', ['users', 'set-quota', 'ada']],
     ['Allowed choices are user, administrator', ['users', 'set-role', 'ada', 'emperor']],
     ['--email', ['users', 'add', 'eve']],
-    ['A user name has', ['users', 'add', '', '--email', 'eve@example.org']],
-    ['A user name has', ['users', 'add', 'eve ', '--email', 'eve@example.org']],
     ['The name of a portal has', ['clients', 'add', '']],
     ['The name of a portal has', ['clients', 'add', 'a\u001b[31m']],
     ['as the lists show it', ['jobs', 'stop', 'first']],

@@ -30,6 +30,14 @@ export type SignInResult =
   /** The credentials are wrong; answered with status 401. The message is for the log, never for the caller. */
   | { readonly kind: 'refused'; readonly message: string };
 
+/** What an identity has that keeps it from signing in. */
+export interface IdentityProblem {
+  /** As the API calls it. */
+  readonly field: 'username' | 'email' | 'first_name' | 'last_name';
+  /** A sentence that says what is allowed. */
+  readonly message: string;
+}
+
 /**
  * Finds out who signs in. The adapter sees the body of `POST /tokens/` as it came and never learns about tokens of the
  * server: those are made, hashed, and checked by the server alone.
@@ -41,5 +49,10 @@ export interface Authentication {
   readonly name: string;
   /** @throws AdapterError `unavailable` when the identity provider cannot be asked. */
   signIn(body: Readonly<Record<string, unknown>>, context: SignInContext): Promise<SignInResult>;
+  /**
+   * What keeps an identity from ever being returned by {@link signIn}, such as characters that no user name has here: asked before an administrator makes a user or changes an e-mail, since
+   * nobody could sign in as one that breaks the rules. Only what is given is looked at. Without it everything passes that the database can keep.
+   */
+  checkIdentity?(identity: Partial<Identity>): IdentityProblem | undefined;
   check(signal?: AbortSignal): Promise<Health>;
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { AdapterError } from '@user-workspaces/contract';
+import { createLocalAuthentication } from '@user-workspaces/auth-local';
+import { AdapterError, type Authentication } from '@user-workspaces/contract';
 import type { Actor } from '@user-workspaces/server';
 import * as rules from '@user-workspaces/server/administration';
 import { createDatabase } from '../assembly/database.js';
@@ -24,10 +25,11 @@ export interface OpenAdministration {
  * @throws AdapterError `misconfigured` where there is none and none may be made.
  */
 export async function withAdministration<R>(
-  { configuration }: LoadedConfiguration,
+  loaded: LoadedConfiguration,
   mayBegin: boolean,
   work: (open: OpenAdministration) => Promise<R>,
 ): Promise<R> {
+  const { configuration } = loaded;
   if (configuration.database_url === undefined && !mayBegin) expectDatabase(configuration.data_dir);
   const layout = await prepareDataDirectory(configuration.data_dir, configuration.accounts !== 'own');
   const database = createDatabase(configuration.database_url, layout.database);
@@ -38,6 +40,7 @@ export async function withAdministration<R>(
     );
     const context = rules.administrationContext({
       database,
+      authentication: signInRules(loaded),
       quotas: quotaDefaults(configuration),
       openDirectory: configuration.open_directory,
       parameters: configuration.parameters,
@@ -47,6 +50,13 @@ export async function withAdministration<R>(
   } finally {
     await database.close();
   }
+}
+
+/** Those of our own sign-in. One of a configuration module is not made for it: that may connect to somewhere, or take what the running server holds. */
+function signInRules({ configuration, adapters }: LoadedConfiguration): Pick<Authentication, 'checkIdentity'> {
+  const { api_user_authentication: name, available_user_authentication: entries } = configuration;
+  const isOfModule = adapters.user_authentication_types?.[entries[name]?.user_authentication_type ?? ''] !== undefined;
+  return isOfModule ? {} : createLocalAuthentication({ name });
 }
 
 /** A data directory with a typing mistake in its name would look like a server that nobody uses. */

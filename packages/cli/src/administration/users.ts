@@ -2,7 +2,7 @@ import type { Schema } from '@user-workspaces/schema';
 import { Argument, Command } from 'commander';
 import type { CommonOptions, Perform } from './perform.js';
 import { bytesText, more, plain, renderFacts, renderTable, timeText } from './table.js';
-import { coreHours, diskSpace, rowLimit, userName, type WrittenQuota, wholeNumber } from './values.js';
+import { coreHours, diskSpace, rowLimit, type WrittenQuota, wholeNumber } from './values.js';
 
 type Details = Schema<'AdminUserAnswer'>['data'];
 
@@ -91,7 +91,7 @@ interface AddOptions extends CommonOptions {
 function addCommand(perform: Perform): Command {
   return new Command('add')
     .description('Make a user before the first sign-in.')
-    .argument('<user>', 'user name, as the sign-in will tell it', userName)
+    .argument('<user>', 'user name, as the sign-in will tell it')
     .requiredOption('--email <address>', 'e-mail, as the sign-in will tell it')
     .option('--first-name <name>', '', '')
     .option('--last-name <name>', '', '')

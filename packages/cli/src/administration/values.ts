@@ -41,12 +41,6 @@ export function portalName(text: string): string {
   );
 }
 
-/** The name of a user who has never signed in: one that nobody can sign in by would stay for ever. */
-export function userName(text: string): string {
-  if (/^\S(.*\S)?$/u.test(text) && text.length <= 255 && !/\p{Cc}/u.test(text)) return text;
-  throw new InvalidArgumentError('A user name has up to 255 characters, the first and the last not blank.');
-}
-
 /** The id of something. */
 export function id(text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);

@@ -1,4 +1,4 @@
-import type { Database } from '@user-workspaces/contract';
+import type { Authentication, Database } from '@user-workspaces/contract';
 import type { Clock } from '../../clock.js';
 import { ApiError } from '../../http/api-error.js';
 import type { PageQuery } from '../../http/pagination.js';
@@ -14,11 +14,14 @@ export interface AdministrationContext extends QuotaContext {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly settings: Pick<ServerContext['settings'], 'quotas' | 'openDirectory'>;
+  readonly authentication: Pick<Authentication, 'checkIdentity'>;
 }
 
 /** What {@link administrationContext} is made of: parts of the configuration, and the database. */
 export interface AdministrationOptions {
   readonly database: Database;
+  /** Whose rules names and addresses of users keep. @default none: what the database can keep */
+  readonly authentication?: Pick<Authentication, 'checkIdentity'>;
   /** As the servers have them; what is left out is as in `ServerOptions`. */
   readonly quotas?: QuotaDefaults;
   readonly openDirectory?: boolean;
@@ -30,6 +33,7 @@ export interface AdministrationOptions {
 /** Administration on the database alone, beside running servers: they notice within five seconds. */
 export function administrationContext({
   database,
+  authentication = {},
   quotas = {},
   openDirectory = false,
   parameters,
@@ -37,7 +41,7 @@ export function administrationContext({
 }: AdministrationOptions): AdministrationContext {
   const clock = systemClock;
   const settings = { quotas, openDirectory };
-  return { database, journal: new Journal(database, clock), clock, parameters, resources, settings };
+  return { database, journal: new Journal(database, clock), clock, authentication, parameters, resources, settings };
 }
 
 const rowsPerPage = 100;

@@ -12,6 +12,7 @@ import { noQuota, quotaLimits, quotaUse } from '../quotas.js';
 import { retryStale } from '../retry-stale.js';
 import { newUserRow } from '../users.js';
 import { type AdministrationContext, notFound, paged } from './context.js';
+import { expectIdentity } from './identity.js';
 
 /** A user with quotas, as the API shows them to administrators. */
 export type UserDetails = Schema<'AdminUserAnswer'>['data'];
@@ -55,13 +56,14 @@ export async function findUserId(context: AdministrationContext, username: strin
   return row.id;
 }
 
-/** Makes a user before the first sign-in. @throws ApiError `conflict` when the name is taken. */
+/** Makes a user before the first sign-in. @throws ApiError `invalid_field` when nobody could sign in as this, `conflict` when the name is taken. */
 export async function addUser(
   context: AdministrationContext,
   actor: Actor,
   identity: Identity,
   role: UserRow['role'],
 ): Promise<UserDetails> {
+  expectIdentity(context, identity);
   try {
     const row = await context.journal.transaction(async (transaction) => {
       const inserted = await transaction.rows.insert('users', { ...newUserRow(identity, transaction.nowMs), role });

@@ -94,6 +94,8 @@ const guarantees: readonly AuthenticationGuarantee[] = [
       for (let time = 0; time < 3; time++) {
         assert.deepEqual(await attempt(world, world.signIn), { kind: 'identity', identity: world.identity });
       }
+      const problem = world.authentication.checkIdentity?.(world.identity);
+      assert.equal(problem, undefined, 'Its own rules refuse an identity that it gives.');
     },
   },
   {
