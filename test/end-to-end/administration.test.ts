@@ -288,6 +288,10 @@ test('the SDK does the same over HTTP, typed', async () => {
   await admin.setRole(benId, 'user');
   const { id: chiefId } = await chief.client.me();
   await expect(admin.setRole(chiefId, 'user')).rejects.toMatchObject({ status: 409, field: 'role' });
+  const { email } = (await admin.user(benId)).user;
+  expect((await admin.setEmail(benId, 'ben@elsewhere.example')).user.email).toBe('ben@elsewhere.example');
+  await expect(signIn(server, 'ben')).rejects.toMatchObject({ status: 401 });
+  await admin.setEmail(benId, email);
   await expect(admin.deactivate(chiefId)).rejects.toMatchObject({ status: 409, field: 'user_id' });
 
   const made = await admin.createClient('third portal');
@@ -320,6 +324,7 @@ test('the SDK does the same over HTTP, typed', async () => {
     'sign_in',
     'token.revoke',
     'user.deactivate',
+    'user.email',
     'user.quotas',
     'user.reactivate',
     'user.role',

@@ -52,6 +52,12 @@ describe('uws admin', () => {
     expect(JSON.parse(out).entries).toMatchObject([{ action: 'user.create', actor: { kind: 'terminal' } }]);
   });
 
+  it("changes a user's e-mail", async () => {
+    expect((await admin('users', 'set-email', 'ada', 'ada@new.example.org')).out).toMatch(/^E-mail: +ada@new/m);
+    const { out } = await admin('audit', '--action', 'user.email', '--json');
+    expect(JSON.parse(out).entries).toMatchObject([{ details: { former_email: 'ada@example.org' } }]);
+  });
+
   it('makes no database of a mistaken directory', async () => {
     const mistaken = join(root, 'daat');
     const { exitCode, errors } = await adminOf(mistaken, 'users', 'list');
@@ -63,6 +69,7 @@ describe('uws admin', () => {
     ['User nemo not found.', ['users', 'show', 'nemo']],
     ['User nemo not found.', ['users', 'deactivate', 'nemo', '--json']],
     ['There is a user ada already.', ['users', 'add', 'ada', '--email', 'ada@example.org']],
+    ['User nemo not found.', ['users', 'set-email', 'nemo', 'nemo@example.org']],
     ['Portal nowhere not found.', ['clients', 'rotate', 'nowhere']],
     ['Token 999999 not found.', ['tokens', 'revoke', 'ada', '999999']],
     ['Job 999999 not found.', ['jobs', 'stop', '999999']],
@@ -77,6 +84,7 @@ describe('uws admin', () => {
     ['The user name is not allowed: it has 1 to 64 of', ['users', 'add', 'Zoë Ω', '--email', 'eve@example.org']],
     ['This is no e-mail address: it has up to 254', ['users', 'add', 'eve', '--email', 'notmail', '--administrator']],
     ['This is no e-mail address: it has up to 254', ['users', 'add', 'eve', '--email', '']],
+    ['This is no e-mail address: it has up to 254', ['users', 'set-email', 'ada', 'notmail']],
     ['first_name has more', ['users', 'add', 'eve', '--email', 'eve@example.org', '--first-name', 'x'.repeat(151)]],
     ['from: a time such as 2026-11-23T09:06:47Z is needed.', ['audit', '--from', 'yesterday']],
     ['cursor: not a cursor of this list', ['audit', '--cursor', 'xx']],

@@ -8,6 +8,7 @@ export const administrationOperations = {
   adminReactivateUser: {"method":"PUT","path":"/admin/users/{user_id}/reactivate/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminSetQuotas: {"method":"PUT","path":"/admin/users/{user_id}/quotas/","authentication":true,"query":[],"idempotencyKey":false,"body":"json","answer":"json","servedBy":"handler","role":"administrator"},
   adminSetRole: {"method":"PUT","path":"/admin/users/{user_id}/role/","authentication":true,"query":[],"idempotencyKey":false,"body":"json","answer":"json","servedBy":"handler","role":"administrator"},
+  adminSetEmail: {"method":"PUT","path":"/admin/users/{user_id}/email/","authentication":true,"query":[],"idempotencyKey":false,"body":"json","answer":"json","servedBy":"handler","role":"administrator"},
   adminListTokens: {"method":"GET","path":"/admin/users/{user_id}/tokens/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminRevokeTokens: {"method":"DELETE","path":"/admin/users/{user_id}/tokens/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminRevokeToken: {"method":"DELETE","path":"/admin/users/{user_id}/tokens/{id}/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},

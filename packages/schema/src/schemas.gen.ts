@@ -76,6 +76,7 @@ export const OwnHours = z.union([z.number().min(0).max(1000000000000), z.null(),
 export const OwnQuotas = z.strictObject({ "disk_space": OwnQuota, "core_hours": OwnHours, "active_jobs": OwnQuota, "workspaces": OwnQuota });
 export const OwnQuotaChanges = z.strictObject({ "disk_space": z.exactOptional(OwnQuota), "core_hours": z.exactOptional(OwnHours), "active_jobs": z.exactOptional(OwnQuota), "workspaces": z.exactOptional(OwnQuota) }).refine((value) => Object.keys(value).length >= 1, { error: "At least one of disk_space, core_hours, active_jobs, workspaces is needed." });
 export const RoleRequest = z.strictObject({ "role": Role });
+export const EmailRequest = z.strictObject({ "email": z.string().min(1).max(255) });
 export const AdminUser = z.strictObject({ "id": z.int(), "username": z.string(), "email": z.string(), "first_name": z.string(), "last_name": z.string(), "role": Role, "is_active": z.boolean(), "datetime_created": Time, "datetime_deactivated": NullableTime, "disk_space": z.int(), "core_hours": z.number(), "own_quotas": OwnQuotas });
 export const AdminUsersAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "users": z.array(AdminUser), "next_cursor": z.exactOptional(z.string()) }) });
 export const AdminUserAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "user": AdminUser, "quotas": Quotas }) });
@@ -92,7 +93,7 @@ export const AdminWorkspacesAnswer = z.strictObject({ "success": z.literal(true)
 export const Directory = z.strictObject({ "is_open": z.boolean(), "source": z.enum(["configuration","administrator"]) });
 export const DirectoryRequest = z.strictObject({ "is_open": z.union([z.boolean(), z.null()]) });
 export const DirectoryAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "directory": Directory }) });
-export const AuditAction = z.enum(["sign_in","token.create","token.revoke","workspace.create","workspace.delete","file.write","job.start","job.stop","job.extend","share.create","share.accept","share.delete","session.open","user.create","user.deactivate","user.reactivate","user.quotas","user.role","client.create","client.rotate","client.delete","directory.set","administration"]);
+export const AuditAction = z.enum(["sign_in","token.create","token.revoke","workspace.create","workspace.delete","file.write","job.start","job.stop","job.extend","share.create","share.accept","share.delete","session.open","user.create","user.deactivate","user.reactivate","user.quotas","user.role","user.email","client.create","client.rotate","client.delete","directory.set","administration"]);
 export const AuditOutcome = z.enum(["done","refused"]);
 export const AuditActorKind = z.enum(["user","terminal","server","nobody"]);
 export const AuditSubjectKind = z.enum(["user","token","client","workspace","job","share","directory"]);
@@ -154,6 +155,7 @@ export const requests = {
   adminReactivateUser: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   adminSetQuotas: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: OwnQuotaChanges },
   adminSetRole: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: RoleRequest },
+  adminSetEmail: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: EmailRequest },
   adminListTokens: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   adminRevokeTokens: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
   adminRevokeToken: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)), "id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined() },
@@ -220,6 +222,7 @@ export const answers = {
   adminReactivateUser: { "200": AdminUserAnswer, "default": ErrorAnswer },
   adminSetQuotas: { "200": AdminUserAnswer, "default": ErrorAnswer },
   adminSetRole: { "200": AdminUserAnswer, "default": ErrorAnswer },
+  adminSetEmail: { "200": AdminUserAnswer, "default": ErrorAnswer },
   adminListTokens: { "200": AdminTokensAnswer, "default": ErrorAnswer },
   adminRevokeTokens: { "200": Answer, "default": ErrorAnswer },
   adminRevokeToken: { "200": Answer, "default": ErrorAnswer },

@@ -656,6 +656,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/users/{user_id}/email/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a user's e-mail
+         * @description The user then signs in with this address and no longer with the former one: a user name is refused under another e-mail than it is known by. Tokens stay good. An address that another user has is refused (409).
+         */
+        put: operations["adminSetEmail"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/users/{user_id}/tokens/": {
         parameters: {
             query?: never;
@@ -1634,6 +1656,10 @@ export interface components {
         RoleRequest: {
             role: components["schemas"]["Role"];
         };
+        EmailRequest: {
+            /** @description What the sign-in takes for an address */
+            email: string;
+        };
         AdminUser: {
             id: number;
             username: string;
@@ -1786,7 +1812,7 @@ export interface components {
             };
         };
         /** @enum {string} */
-        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "client.create" | "client.rotate" | "client.delete" | "directory.set" | "administration";
+        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "user.email" | "client.create" | "client.rotate" | "client.delete" | "directory.set" | "administration";
         /** @enum {string} */
         AuditOutcome: "done" | "refused";
         /** @enum {string} */
@@ -3107,6 +3133,33 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["RoleRequest"];
+            };
+        };
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminSetEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailRequest"];
             };
         };
         responses: {

@@ -172,6 +172,7 @@ const tableForAdministrators: Readonly<Record<keyof typeof administrationOperati
   adminGetUser: administration(user),
   adminSetQuotas: administration((target) => ({ ...user(target), body: json({ active_jobs: null }) })),
   adminSetRole: administration((target) => ({ ...user(target), body: json({ role: 'administrator' }) })),
+  adminSetEmail: administration((target) => ({ ...user(target), body: json({ email: 'of-the-table@example.org' }) })),
   adminListTokens: administration(user),
   adminRevokeToken: administration(({ userId, userTokenId }) => ({ path: { user_id: userId, id: userTokenId } })),
   adminRevokeTokens: administration(user),

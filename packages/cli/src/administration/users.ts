@@ -16,7 +16,8 @@ export function usersCommand(perform: Perform, begin: Perform): Command {
     .addCommand(deactivateCommand(perform))
     .addCommand(reactivateCommand(perform))
     .addCommand(quotaCommand(perform))
-    .addCommand(roleCommand(perform));
+    .addCommand(roleCommand(perform))
+    .addCommand(emailCommand(perform));
 }
 
 interface ListOptions extends CommonOptions {
@@ -186,6 +187,21 @@ function roleCommand(perform: Perform): Command {
         options,
         async ({ context, actor, rules }) =>
           rules.setRole(context, actor, await rules.findUserId(context, username), role),
+        userText,
+      ),
+    );
+}
+
+function emailCommand(perform: Perform): Command {
+  return new Command('set-email')
+    .description('Change the e-mail that a user signs in with; the former one is refused from then on.')
+    .argument('<user>', 'user name')
+    .argument('<address>', 'as the sign-in will tell it')
+    .action((username: string, email: string, options: CommonOptions) =>
+      perform(
+        options,
+        async ({ context, actor, rules }) =>
+          rules.setEmail(context, actor, await rules.findUserId(context, username), email),
         userText,
       ),
     );

@@ -92,6 +92,11 @@ export class Administration {
     return (await this.#transport.call('adminSetRole', { path: { user_id: userId }, json: { role } }, options)).data;
   }
 
+  /** Changes the e-mail that a user signs in with. @throws NotFoundError; ConflictError when another user has it */
+  async setEmail(userId: number, email: string, options?: RequestOptions): Promise<UserDetails> {
+    return (await this.#transport.call('adminSetEmail', { path: { user_id: userId }, json: { email } }, options)).data;
+  }
+
   /** A user's tokens, never their values. @throws NotFoundError */
   async tokens(userId: number, options?: RequestOptions): Promise<AdminToken[]> {
     return (await this.#transport.call('adminListTokens', { path: { user_id: userId } }, options)).data.tokens;

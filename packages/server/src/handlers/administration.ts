@@ -38,6 +38,10 @@ export function administrationHandlers(context: ServerContext, doors: Doors): Pi
       const { role } = await body();
       return { ...done, data: await administration.setRole(context, actorOf(caller), path.user_id, role) };
     },
+    async adminSetEmail({ caller, path, body }) {
+      const { email } = await body();
+      return { ...done, data: await administration.setEmail(context, actorOf(caller), path.user_id, email) };
+    },
     adminListTokens: async ({ path }) => ({
       ...done,
       data: await administration.listUserTokens(context, path.user_id),

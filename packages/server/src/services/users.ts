@@ -6,7 +6,7 @@ import { readDirectory } from './administration/directory.js';
 import { admitOnlyFirstUser, lockOnlyUser } from './only-user.js';
 import { signInFailed } from './tokens.js';
 
-function searchTextOf(identity: Identity): string {
+export function searchTextOf(identity: Identity): string {
   return `${identity.firstName} ${identity.lastName}\n${identity.email}`.toLowerCase();
 }
 

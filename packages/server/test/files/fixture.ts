@@ -101,6 +101,7 @@ export async function startFixture(
   const resource = options.resource;
   const limits = completeLimits(options.limits);
   const context = {
+    authentication: {},
     accounts: {
       shared: false,
       resolve: async ({ username }: Identity) => ({ name: username, uid: null, gid: null }),
@@ -177,7 +178,12 @@ export async function startFixture(
     const user = await database.transaction((rows) =>
       rows.insert(
         'users',
-        newUser(username, { first_name: username, last_name: 'Test', search_text: username, created_at_ms: 0 }),
+        newUser(username, {
+          first_name: username,
+          last_name: 'Test',
+          search_text: `${username} test\n${username}@example.org`,
+          created_at_ms: 0,
+        }),
       ),
     );
     return { user, token: (await issueToken(context, user.id, 'test', serverActor)).token };

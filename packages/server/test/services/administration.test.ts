@@ -1,5 +1,7 @@
+import type { Identity } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cleanUp } from '../../src/reconciler/clean-up.js';
+import { userOfIdentity } from '../../src/services/users.js';
 import { type Fixture, startFixture, until } from '../files/fixture.js';
 
 let fixture: Fixture;
@@ -87,6 +89,44 @@ describe('the role', () => {
 });
 
 describe('users', () => {
+  it('get another e-mail, which the sign-in then takes, and none that is wrong or somebody else has', async () => {
+    Object.assign(fixture.context.authentication, {
+      checkIdentity: ({ email }: Partial<Identity>) =>
+        email?.includes('@') ? undefined : { field: 'email', message: 'This is no e-mail address.' },
+    });
+    const { user: bob } = await fixture.addUser('bob');
+    const set = (email: unknown) => call(`/admin/users/${bob.id}/email/`, 'PUT', { email });
+    const { answer } = await set('Bob@New.example.org');
+    expect(answer.data.user).toMatchObject({ username: 'bob', email: 'Bob@New.example.org' });
+    const identity = (email: string) => ({ username: 'bob', email, firstName: '', lastName: '' });
+    expect((await userOfIdentity(fixture.context, identity('bob@new.example.org'))).id).toBe(bob.id);
+    await expect(userOfIdentity(fixture.context, identity(bob.email))).rejects.toMatchObject({
+      code: 'sign_in_failed',
+    });
+    expect((await call('/admin/users/?search=new.example')).answer.data.users).toHaveLength(1);
+    expect((await call(`/admin/users/?search=${bob.email}`)).answer.data.users).toEqual([]);
+
+    const { email } = fixture.user;
+    expect(await set(email.toUpperCase())).toMatchObject({
+      status: 409,
+      answer: { error: { code: 'conflict', field: 'email' } },
+    });
+    // A part of another's address is nobody's.
+    expect((await set(`${email}.example`)).status).toBe(200);
+    expect((await set(email.slice(1))).status).toBe(200);
+    for (const wrong of ['', 'x'.repeat(256), 7, 'notmail']) {
+      expect(await set(wrong)).toMatchObject({ status: 400, answer: { error: { field: 'email' } } });
+    }
+    expect((await call('/admin/users/9999/email/', 'PUT', { email: 'a@example.org' })).status).toBe(404);
+    const written = await audit('?action=user.email');
+    expect(written).toHaveLength(3);
+    expect(written.at(-1)).toMatchObject({
+      actor: { user_id: admin.id },
+      subject_id: bob.id,
+      details: { username: 'bob', email: 'Bob@New.example.org', former_email: bob.email },
+    });
+  });
+
   it('are listed in pages, searched, and filtered', async () => {
     for (const name of ['bob', 'carol', 'dave']) await fixture.addUser(name);
     const names = async (query: string) => {

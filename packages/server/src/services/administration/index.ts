@@ -19,6 +19,7 @@ export {
   getUser,
   listUsers,
   reactivateUser,
+  setEmail,
   setQuotas,
   setRole,
 } from './users.js';

@@ -1,4 +1,4 @@
-import type { Identity, UserRow, Where } from '@user-workspaces/contract';
+import type { DatabaseReader, Identity, UserRow, Where } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import type { QueryParameters, RequestBody, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../../http/api-error.js';
@@ -10,7 +10,7 @@ import { viewQuotas } from '../../views/quotas.js';
 import { requestStop } from '../jobs.js';
 import { noQuota, quotaLimits, quotaUse } from '../quotas.js';
 import { retryStale } from '../retry-stale.js';
-import { newUserRow } from '../users.js';
+import { newUserRow, searchTextOf } from '../users.js';
 import { type AdministrationContext, notFound, paged } from './context.js';
 import { expectIdentity } from './identity.js';
 
@@ -168,6 +168,42 @@ export async function setRole(
     await transaction.audit(actor, userEvent('user.role', user, { role }));
   });
   return getUser(context, userId);
+}
+
+/**
+ * Changes the e-mail that the user signs in with; tokens stay good.
+ *
+ * @throws ApiError `not_found`; `invalid_field` for what the sign-in takes for no address; `conflict` when another user has it.
+ */
+export async function setEmail(
+  context: AdministrationContext,
+  actor: Actor,
+  userId: number,
+  email: string,
+): Promise<UserDetails> {
+  expectIdentity(context, { email });
+  await changeUser(context, userId, async (transaction, user) => {
+    if (user.email === email) return;
+    await expectFreeEmail(transaction.rows, userId, email);
+    const { username, first_name: firstName, last_name: lastName } = user;
+    const search_text = searchTextOf({ username, email, firstName, lastName });
+    await transaction.rows.update('users', { id: userId }, { email, search_text });
+    await transaction.audit(actor, userEvent('user.email', user, { email, former_email: user.email }));
+  });
+  return getUser(context, userId);
+}
+
+/** A mistaken address must not be somebody else's, who would get mail about shares that is not for them. */
+async function expectFreeEmail(rows: DatabaseReader, userId: number, email: string): Promise<void> {
+  const wanted = email.toLowerCase();
+  const similar = await rows.find('users', {
+    where: { id: { not: userId }, search_text: { contains: `\n${wanted}` } },
+  });
+  const other = similar.find((row) => row.email.toLowerCase() === wanted);
+  if (!other) return;
+  throw new ApiError('conflict', `The user ${other.username} (id ${other.id}) has the e-mail ${email} already.`, {
+    field: 'email',
+  });
 }
 
 async function changeUser(
