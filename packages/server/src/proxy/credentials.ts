@@ -5,6 +5,8 @@ import type { Seals } from './seals.js';
 import { isOwnRequest, type Visitor } from './visitor.js';
 
 const hostCookie = `__Host-${sessionCookie}`;
+/** The subprotocol that we answer with, and the one that carries a token and is never answered. */
+export const ownProtocol = 'uws';
 const protocolPrefix = 'uws.token.';
 
 /** What a request showed, and with that whether it may pass. */
@@ -138,15 +140,14 @@ export function withoutTicket(referer: string): string {
 }
 
 /**
- * The subprotocols for the application, and whether ours must be answered in its place: a browser gives up when it offered some and none is
- * chosen.
+ * The subprotocols for the application, and whether ours must be answered where it chooses none: a browser gives up when it offered some and
+ * none is chosen. One that offered nothing but its token gets none either, as no client may be answered with what it did not offer.
  */
 export function splitProtocols(header: string): { readonly application: string | undefined; readonly ours: boolean } {
   const names = header.split(',').map((name) => name.trim());
-  const ours = names.some((name) => name.startsWith(protocolPrefix));
-  if (!ours) return { application: header, ours };
-  const kept = names.filter((name) => name !== 'uws' && !name.startsWith(protocolPrefix));
-  return { application: kept.length > 0 ? kept.join(', ') : undefined, ours };
+  if (!names.some((name) => name.startsWith(protocolPrefix))) return { application: header, ours: false };
+  const kept = names.filter((name) => name !== ownProtocol && !name.startsWith(protocolPrefix));
+  return { application: kept.length > 0 ? kept.join(', ') : undefined, ours: names.includes(ownProtocol) };
 }
 
 function tokenInProtocols(request: HttpRequest): string | undefined {

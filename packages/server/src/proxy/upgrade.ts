@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage, ServerResponse } from 'no
 import { Socket } from 'node:net';
 import type { SessionTarget } from './addresses.js';
 import type { OwnAnswer } from './answers.js';
-import { splitProtocols } from './credentials.js';
+import { ownProtocol, splitProtocols } from './credentials.js';
 import type { HttpRequest, SessionProxyLimits } from './options.js';
 import { hasBody } from './request-head.js';
 import { browserHead } from './response-head.js';
@@ -104,7 +104,7 @@ export function shakeHands(context: HandshakeContext): void {
       splitProtocols(request.headers['sec-websocket-protocol'] ?? '').ours &&
       !answered.headers['sec-websocket-protocol']
     ) {
-      lines.push('Sec-WebSocket-Protocol', 'uws');
+      lines.push('Sec-WebSocket-Protocol', ownProtocol);
     }
     if (renewal !== undefined) lines.push('Set-Cookie', renewal);
     socket.write(

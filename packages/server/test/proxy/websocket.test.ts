@@ -10,6 +10,7 @@ import {
   type Front,
   openSession,
   routeTo,
+  sendRaw,
   startApp,
   startFront,
   startRawApp,
@@ -129,6 +130,19 @@ test('messages pass both ways unchanged, compression and path included', async (
   socket.close(4001, 'done');
   expect(await closed(socket)).toBe(4001);
   await nothingLeft(front, app);
+});
+
+test('a client that offers nothing but its token is answered without a subprotocol', async () => {
+  const app = await echo();
+  const route = routeTo(app.port);
+  const front = await startFront([route]);
+  const answer = await sendRaw(
+    front.port,
+    `GET ${basePathOf(route)}/ws HTTP/1.1\r\nHost: 127.0.0.1:${front.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nSec-WebSocket-Protocol: uws.token.owner-token\r\n\r\n`,
+  );
+  expect(answer).toMatch(/^HTTP\/1\.1 101 /);
+  expect(answer).not.toMatch(/sec-websocket-protocol/i);
+  expect(app.requests.at(-1)?.headers['sec-websocket-protocol']).toBeUndefined();
 });
 
 test('a token in the subprotocol opens it, is hidden from the application, and a protocol is chosen', async () => {
