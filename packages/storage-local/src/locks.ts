@@ -17,6 +17,12 @@ export class KeyedLock {
       if (this.#tails.get(key) === tail) this.#tails.delete(key);
     }
   }
+
+  /** Waits for two different keys, in an order in which nobody who wants both waits for ever. */
+  runBoth<T>(key: string, other: string, work: () => Promise<T>): Promise<T> {
+    const [first, second] = key < other ? [key, other] : [other, key];
+    return this.run(first, () => this.run(second, work));
+  }
 }
 
 /** Lets a bounded number of works run at once. */

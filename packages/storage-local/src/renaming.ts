@@ -26,7 +26,8 @@ export async function renameEntry(
       throw new AdapterError('invalid', `${shown(from)} cannot be moved into itself.`, { field: 'path' });
     }
     return withMadeDirectory(workspace, target.parents, (toParent) =>
-      locks.run(`${workspace.location}\0${to}`, async () => {
+      // The old name, too: who replaces what has it must find it there or not, and not see it go in between.
+      locks.runBoth(`${workspace.location}\0${from}`, `${workspace.location}\0${to}`, async () => {
         if (await toParent.stats(target.name)) throw taken(to);
         try {
           // rename(2) replaces what has the name. Of a directory that can only be an empty one, made in this moment.

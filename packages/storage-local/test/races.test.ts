@@ -214,3 +214,33 @@ it('gives away nothing that takes the place of a directory it makes', { timeout:
     if (name.startsWith('x')) expect([name, (await lstat(f.at(name))).uid]).toEqual([name, owner]);
   }
 });
+
+it('replaces on condition only what still has the name, whatever is renamed at that moment', {
+  timeout: 60_000,
+}, async () => {
+  const f = await fixture();
+  // So much that putting it on disk takes a while.
+  const large = 'new'.repeat(1_000_000);
+  for (let round = 0; round < 20; round += 1) {
+    const { etag } = await f.storage.write(f.workspace, 'a', bytes('old'));
+    let isWriting = true;
+    const writing = f.storage
+      .write(f.workspace, 'a', bytes(large), { ifMatch: etag })
+      .then(() => true)
+      .catch((error: unknown) => {
+        if (AdapterError.is(error, 'conflict')) return false;
+        throw error;
+      })
+      .finally(() => {
+        isWriting = false;
+      });
+    // Later in each round, so that one of them meets every step of the write.
+    await new Promise((resolve) => setTimeout(resolve, round));
+    if (isWriting) await f.storage.rename(f.workspace, 'a', 'kept');
+    const isReplaced = await writing;
+    const kept = existsSync(f.at('kept')) ? await readFile(f.at('kept'), 'utf8') : undefined;
+    // What was replaced is gone: nobody has both.
+    if (isReplaced) expect(kept).not.toBe('old');
+    for (const name of ['a', 'kept']) if (existsSync(f.at(name))) await f.storage.remove(f.workspace, name);
+  }
+});

@@ -1,4 +1,4 @@
-import type { UserRow } from '@user-workspaces/contract';
+import type { UploadRow, UserRow, WriteConditions } from '@user-workspaces/contract';
 import { ApiError } from '../http/api-error.js';
 import type { ServerContext } from '../server-context.js';
 import { checkQuotas, lockUser, quotaLimits } from '../services/quotas.js';
@@ -42,14 +42,45 @@ export class DiskAllowance {
     this.#isLimited = quotaLimits(context, user).disk_space !== null;
   }
 
-  /** By how much what was written changes what its workspace holds, as far as that is known before the next survey; 0 where nobody asks. */
+  /** By how much what was written changes what its workspace holds, as far as that is certain before the next survey; 0 where nobody asks. */
   get addedBytes(): number {
     return this.#isLimited ? this.#takenBytes - this.#replacedBytes : 0;
   }
 
-  /** A file that will be replaced gives its bytes back. */
-  async replace(open: OpenWorkspace, path: string, signal: AbortSignal): Promise<void> {
-    if (this.#isLimited) this.#replacedBytes += (await findEntry(open, path, signal))?.sizeBytes ?? 0;
+  /**
+   * Promises what the new content of a file needs, and gives the conditions to write it with: what the present file gives back counts only if that very file is replaced.
+   * Where there is room for both, it may be any, and the old one counts until the next survey.
+   *
+   * @param sizeBytes `undefined` for content of unknown size, which counts as it arrives.
+   * @throws ApiError `quota_exceeded`
+   */
+  async replace(
+    open: OpenWorkspace,
+    path: string,
+    sizeBytes: number | undefined,
+    conditions: WriteConditions,
+    signal: AbortSignal,
+  ): Promise<WriteConditions> {
+    if (!this.#isLimited) return conditions;
+    const present = conditions.ifMatch === null ? undefined : await findEntry(open, path, signal);
+    if (!present || present.sizeBytes === 0) {
+      await this.reserve(sizeBytes ?? 0);
+      return conditions;
+    }
+    const isConditional = conditions.ifMatch !== undefined;
+    // Of unknown content nobody can tell yet whether there is room for both.
+    const isRoomForBoth = !isConditional && sizeBytes !== undefined && (await this.#reserveIfRoom(sizeBytes));
+    if (isRoomForBoth) return conditions;
+    if (!isConditional || present.etag === conditions.ifMatch) this.#replacedBytes = present.sizeBytes;
+    await this.reserve(sizeBytes ?? 0);
+    return isConditional ? conditions : { ifMatch: present.etag };
+  }
+
+  /** What an upload that was begun on condition of the present file will give back; what it needs was promised when it began. */
+  async replaceByUpload(open: OpenWorkspace, { path, if_match }: UploadRow, signal: AbortSignal): Promise<void> {
+    if (!this.#isLimited || if_match === null) return;
+    const present = await findEntry(open, path, signal);
+    if (present?.etag === if_match) this.#replacedBytes = present.sizeBytes;
   }
 
   /** Promises so many bytes. @throws ApiError `quota_exceeded` when they would not fit. */
@@ -95,11 +126,20 @@ export class DiskAllowance {
   async #reserveAhead(sizeBytes: number): Promise<void> {
     if (sizeBytes - this.#replacedBytes <= this.#heldBytes) return;
     const ahead = Math.min(Math.floor(sizeBytes * aheadShare), aheadBytes);
+    if (!(await this.#reserveIfRoom(sizeBytes + ahead))) await this.reserve(sizeBytes);
+  }
+
+  async #reserveIfRoom(sizeBytes: number): Promise<boolean> {
     try {
-      await this.reserve(sizeBytes + ahead);
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.code !== 'quota_exceeded') throw error;
       await this.reserve(sizeBytes);
+      return true;
+    } catch (error) {
+      if (!isQuotaExceeded(error)) throw error;
+      return false;
     }
   }
+}
+
+export function isQuotaExceeded(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'quota_exceeded';
 }

@@ -57,3 +57,14 @@ export async function conditionally<R>(
     throw present?.kind === 'directory' ? error : preconditionFailed(path, present);
   }
 }
+
+/** Runs a write that has room only in place of the present file, which the caller asked for no condition of; a conflict then means that it went elsewhere. */
+export async function ofPresentFile<R>(open: OpenWorkspace, path: string, work: Promise<R>): Promise<R> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!AdapterError.is(error, 'conflict') || (await findEntry(open, path))?.kind === 'directory') throw error;
+    const message = `${path} was changed, renamed or removed while its new content arrived, and your quota of disk space has no room for both. Look what is there, and send it again.`;
+    throw new ApiError('conflict', message, { field: 'path', cause: error });
+  }
+}

@@ -4,7 +4,7 @@ import { pageOfDirectory } from '../files/listing.js';
 import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
 import { type BodyBounds, bodyOf, whileReceiving } from '../files/request-body.js';
 import { viewFile } from '../files/view-file.js';
-import { conditionally, writeConditions } from '../files/write-conditions.js';
+import { conditionally, ofPresentFile, writeConditions } from '../files/write-conditions.js';
 import { withPathErrors } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
@@ -42,11 +42,15 @@ export function fileHandlers(
       const open = await openFiles(context, caller, path.workspace_id);
       const conditions = await withPathErrors(writeConditions(request, open, query.path, signal));
       const entry = await withinDiskQuota(context, caller.user, async (allowance) => {
-        await withPathErrors(allowance.replace(open, query.path, signal));
-        await allowance.reserve(Number(request.headers['content-length'] ?? 0));
+        const announced = request.headers['content-length'];
+        const sizeBytes = announced === undefined ? undefined : Number(announced);
+        const bound = await withPathErrors(allowance.replace(open, query.path, sizeBytes, conditions, signal));
         const body = allowance.count(bodyOf(request, bounds));
-        const writing = open.storage.write(open.directory, query.path, body, conditions, signal);
-        const written = conditionally(open, query.path, conditions, writing);
+        const writing = open.storage.write(open.directory, query.path, body, bound, signal);
+        const written =
+          bound === conditions
+            ? conditionally(open, query.path, conditions, writing)
+            : ofPresentFile(open, query.path, writing);
         const made = await whileReceiving(signal, withPathErrors(written));
         await noteModified(context, path.workspace_id, changed, allowance.addedBytes);
         return made;

@@ -1,7 +1,7 @@
-import type { DatabaseTransaction, UploadRow, UserRow } from '@user-workspaces/contract';
+import type { DatabaseTransaction, Entry, UploadRow, UserRow } from '@user-workspaces/contract';
 import type { Answer, Schema } from '@user-workspaces/schema';
 import { appendChunk } from '../files/append-chunk.js';
-import { withinDiskQuota } from '../files/disk-allowance.js';
+import { isQuotaExceeded, withinDiskQuota } from '../files/disk-allowance.js';
 import { matchesStrongly, parseTags } from '../files/entity-tags.js';
 import { findEntry } from '../files/find-entry.js';
 import { filesOfRequest } from '../files/multipart.js';
@@ -62,14 +62,20 @@ export function uploadHandlers(
       if (!isWanted) throw preconditionFailed(filePath, present);
       const row = await context.database.transaction(async (rows) => {
         const user = await lockUser(rows, caller.user.id);
-        await checkOpenUploads(context, rows, user, Math.max(0, size_bytes - (present?.sizeBytes ?? 0)));
+        await checkOpenUploads(context, rows, user);
+        const wanted = if_match === null ? onlyCreate : expected && present ? present.etag : null;
+        const bound = await promiseBytes(context, rows, user, size_bytes, wanted, {
+          workspace_id: path.workspace_id,
+          path: filePath,
+          present,
+        });
         return rows.insert('uploads', {
           upload_id: Buffer.from(context.clock.random(16)).toString('hex'),
           user_id: caller.user.id,
           workspace_id: path.workspace_id,
           path: filePath,
           size_bytes,
-          if_match: if_match === null ? onlyCreate : expected && present ? present.etag : null,
+          if_match: bound,
           finished_etag: null,
           created_at_ms: context.clock.now(),
         });
@@ -88,7 +94,7 @@ export function uploadHandlers(
       const row = await find(caller, path.workspace_id, path.upload_id);
       if (row.finished_etag !== null && query.offset === row.size_bytes) return finished(open, row, signal);
       const { offset, entry } = await withinDiskQuota(context, caller.user, async (allowance) => {
-        await withPathErrors(allowance.replace(open, row.path, signal));
+        await withPathErrors(allowance.replaceByUpload(open, row, signal));
         const appending = appendChunk(open, row, query.offset, request, conditionsOf(row), context.limits, signal);
         const appended = await whileReceiving(signal, withPathErrors(appending));
         if (!appended.entry) return appended;
@@ -131,24 +137,49 @@ export function uploadHandlers(
 const uploadsRetrySeconds = 120;
 
 /**
- * Whether one more may begin: by its number, and by the bytes that it declares, which are kept for it from then on.
+ * Whether one more may begin.
  *
  * @param user Locked by {@link lockUser}.
- * @throws ApiError `rate_limited`, `quota_exceeded`
+ * @throws ApiError `rate_limited`
  */
-async function checkOpenUploads(
-  context: ServerContext,
-  rows: DatabaseTransaction,
-  user: UserRow,
-  requestedBytes: number,
-): Promise<void> {
+async function checkOpenUploads(context: ServerContext, rows: DatabaseTransaction, user: UserRow): Promise<void> {
   const { limits } = context;
   const unfinished = await rows.count('uploads', { user_id: user.id, finished_etag: null });
   if (unfinished >= limits.open_uploads) {
     const message = 'You have too many unfinished uploads. Finish some, or give them up.';
     throw tooMany(limits, 'open_uploads', message, uploadsRetrySeconds);
   }
-  if (requestedBytes > 0) await checkQuotas(context, rows, user, { disk_space: requestedBytes });
+}
+
+/**
+ * Promises the bytes that an upload declares, which are kept for it from then on. Where there is no room for them beside the present file, it must replace that very file, and no
+ * other upload gets its bytes promised too.
+ *
+ * @param user Locked by {@link lockUser}.
+ * @param wanted The condition that its caller asks for, as `if_match` keeps it.
+ * @returns What `if_match` is to keep.
+ * @throws ApiError `quota_exceeded`
+ */
+async function promiseBytes(
+  context: ServerContext,
+  rows: DatabaseTransaction,
+  user: UserRow,
+  sizeBytes: number,
+  wanted: string | null,
+  { workspace_id, path, present }: Pick<UploadRow, 'workspace_id' | 'path'> & { readonly present: Entry | undefined },
+): Promise<string | null> {
+  if (sizeBytes === 0) return wanted;
+  try {
+    await checkQuotas(context, rows, user, { disk_space: sizeBytes });
+    return wanted;
+  } catch (error) {
+    if (!isQuotaExceeded(error) || !present || wanted === onlyCreate) throw error;
+    const others = { user_id: user.id, workspace_id, path, if_match: present.etag, finished_etag: null };
+    if ((await rows.count('uploads', others)) > 0) throw error;
+    const moreBytes = sizeBytes - present.sizeBytes;
+    if (moreBytes > 0) await checkQuotas(context, rows, user, { disk_space: moreBytes });
+    return present.etag;
+  }
 }
 
 /** Kept in `if_match` where a file may only be made: no etag, as etags have no blank. */

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import type { JobType, Resource } from '@user-workspaces/contract';
 import { createSqlDatabase } from '@user-workspaces/database-sql';
@@ -7,7 +8,7 @@ import { postgres } from '../../../database-sql/test/support/servers.js';
 import type { ParameterEntry, QuotaDefaults } from '../../src/options.js';
 import { noOrigin } from '../../src/records/audit.js';
 import { acceptShare, deleteShare } from '../../src/services/shares.js';
-import { type Fixture, startFixture } from '../files/fixture.js';
+import { type Fixture, openFilesBelow, startFixture, until } from '../files/fixture.js';
 
 // Of job type and resource only what a start asks of them before anything runs; no reconciler is at work here.
 const jobType = { recipe: () => ({ kind: 'script', script: '' }) } as unknown as JobType;
@@ -362,6 +363,98 @@ describe('disk space', () => {
     });
     expect(failed.status).toBe(412);
     expect((await write('b', 'x'.repeat(900))).status).toBe(200);
+  });
+
+  describe('what a replaced file gives back', () => {
+    const path = (route: string) => `/workspaces/${fixture.workspace.id}/${route}`;
+    /** Begins to write, and sends the rest when `finish` is called. */
+    const slowly = async (name: string, sizeBytes: number, isAnnounced: boolean) => {
+      const half = Math.floor(sizeBytes / 2);
+      const request = httpRequest(`${fixture.url}${path('files/content/')}?path=${name}`, {
+        method: 'PUT',
+        headers: { Authorization: `Token ${fixture.token}`, ...(isAnnounced && { 'Content-Length': sizeBytes }) },
+      });
+      const status = new Promise<number>((resolve, reject) => {
+        request.on('error', reject);
+        request.on('response', (response) => {
+          response.resume();
+          resolve(response.statusCode ?? 0);
+        });
+      });
+      request.write('x'.repeat(half));
+      // The storage stages what has come: from then on the file that is to be replaced was looked at.
+      await until(async () => (await openFilesBelow(fixture.root)).some((file) => file.includes('write')));
+      return {
+        finish: () => {
+          request.end('x'.repeat(sizeBytes - half));
+          return status;
+        },
+      };
+    };
+    const rename = (from: string, to: string) => call(path('files/rename/'), 'PUT', { from, to });
+    const bytesOnDisk = async () => (await fixture.storage.survey(open())).diskSpaceBytes;
+    const open = () => ({
+      location: fixture.directory,
+      account: { name: 'alice', uid: null, gid: null },
+    });
+    const present = async () => Number((await used()).disk_space.used);
+
+    it.each([
+      true,
+      false,
+    ])('counts only if that file was replaced, not one that was renamed meanwhile (announced: %s)', async (isAnnounced) => {
+      await start({ diskSpaceBytes: 1_000 });
+      expect((await write('a', 'x'.repeat(800))).status).toBe(200);
+      for (let round = 0; round < 3; round++) {
+        const writing = await slowly('a', 800, isAnnounced);
+        await rename('a', `kept${round}`);
+        expect([409, 429]).toContain(await writing.finish());
+        await rename(`kept${round}`, 'a');
+      }
+      expect(await bytesOnDisk()).toBe(800);
+      expect(await present()).toBe(800);
+    });
+
+    it('leaves room for replacing a file in a quota that is nearly full, each time again', async () => {
+      await start({ diskSpaceBytes: 1_000 });
+      expect((await write('a', 'x'.repeat(900))).status).toBe(200);
+      for (let round = 0; round < 3; round++) {
+        expect((await write('a', 'y'.repeat(900))).status).toBe(200);
+        expect((await write('a', new Blob(['y'.repeat(900)]).stream(), true)).status).toBe(200);
+        const begun = await call(path('uploads/'), 'POST', { path: 'a', size_bytes: 900 });
+        expect(begun.status).toBe(200);
+        const chunk = `${path('uploads/')}${begun.answer.data.upload.id}/?offset=0`;
+        expect((await fixture.call(chunk, { method: 'PUT', body: 'z'.repeat(900) })).status).toBe(200);
+      }
+      expect(await present()).toBe(900);
+      expect((await write('b', 'x'.repeat(101))).status).toBe(429);
+    });
+
+    it('counts for an upload in chunks only if that file is replaced by it, and for one at a time', async () => {
+      await start({ diskSpaceBytes: 1_000 });
+      expect((await write('a', 'x'.repeat(800))).status).toBe(200);
+      const begin = () => call(path('uploads/'), 'POST', { path: 'a', size_bytes: 800 });
+      const begun = await begin();
+      expect(begun.status).toBe(200);
+      expect((await begin()).status).toBe(429);
+      await rename('a', 'kept');
+      const chunk = `${path('uploads/')}${begun.answer.data.upload.id}/?offset=0`;
+      const refused = await fixture.call(chunk, { method: 'PUT', body: 'x'.repeat(800) });
+      expect(refused.status).toBe(412);
+      expect(await bytesOnDisk()).toBe(800);
+    });
+
+    it('gives nothing to who is over the limit and would add to it', async () => {
+      await start({ diskSpaceBytes: 1_000 });
+      await writeFile(join(fixture.directory, 'there'), 'x'.repeat(500));
+      await writeFile(join(fixture.directory, 'other'), 'x'.repeat(1_500));
+      await survey(fixture.workspace.id, 2_000);
+      const writing = await slowly('there', 500, true);
+      await rename('there', 'kept');
+      expect(await writing.finish()).toBe(409);
+      expect((await write('new', 'x')).status).toBe(429);
+      expect((await call(path('uploads/'), 'POST', { path: 'kept', size_bytes: 501 })).status).toBe(429);
+    });
   });
 
   it('a copy counts for its receiver once it is accepted, and must fit its sender before', async () => {
