@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -10,8 +10,13 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'uws-admin-'));
   // Jobs would pass through.
   await chmod(root, 0o755);
+  // Whoever runs the tests: as root there are several users.
+  vi.stubEnv('UWS_ALLOW_SHARED_ACCOUNT', 'true');
 });
-afterAll(() => rm(root, { recursive: true, force: true }));
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(root, { recursive: true, force: true });
+});
 
 /** Runs `uws admin` on a database of its own, without a server. */
 function admin(...args: readonly string[]): Promise<{ exitCode: number; out: string; errors: string }> {
@@ -40,6 +45,20 @@ async function adminOf(
   }
 }
 
+/** As if a plain user ran it, whose the directory is. */
+async function beingPlainUser(directory: string, work: () => Promise<void>): Promise<void> {
+  const plainUid = process.getuid?.() || 1000;
+  await chown(directory, plainUid, plainUid);
+  const getuid = vi.spyOn(process, 'getuid').mockReturnValue(plainUid);
+  vi.stubEnv('UWS_ALLOW_SHARED_ACCOUNT', 'false');
+  try {
+    await work();
+  } finally {
+    vi.stubEnv('UWS_ALLOW_SHARED_ACCOUNT', 'true');
+    getuid.mockRestore();
+  }
+}
+
 describe('uws admin', () => {
   it('works before any server has run', async () => {
     const added = await admin('users', 'add', 'ada', '--email', 'ada@example.org', '--administrator', '--json');
@@ -56,6 +75,27 @@ describe('uws admin', () => {
     expect((await admin('users', 'set-email', 'ada', 'ada@new.example.org')).out).toMatch(/^E-mail: +ada@new/m);
     const { out } = await admin('audit', '--action', 'user.email', '--json');
     expect(JSON.parse(out).entries).toMatchObject([{ details: { former_email: 'ada@example.org' } }]);
+  });
+
+  it('removes a user who was added by mistake, and nobody who has something', async () => {
+    await admin('users', 'add', 'adda', '--email', 'adda@example.org', '--administrator');
+    expect(await admin('users', 'remove', 'adda')).toEqual({ exitCode: 0, out: 'Removed: adda\n', errors: '' });
+    expect((await admin('users', 'show', 'adda')).errors).toBe('User adda not found.\n');
+    expect((await admin('audit', '--action', 'user.delete')).out).toContain('"email":"adda@example.org"');
+  });
+
+  it('says that the first user is the only one where all jobs share an account', async () => {
+    const data = join(root, 'one');
+    await mkdir(data);
+    await beingPlainUser(data, async () => {
+      const add = (name: string) => adminOf(data, 'users', 'add', name, '--email', `${name}@example.org`);
+      expect((await add('ada')).errors).toContain(
+        'only its first user may sign in: from now on ada. With UWS_FIRST_USER=ada',
+      );
+      expect((await add('ben')).errors).toContain('only its first user may sign in: ada, and not ben.');
+      expect((await adminOf(data, 'users', 'remove', 'ada')).exitCode).toBe(0);
+      expect((await add('eve')).errors).toContain('ben, and not eve');
+    });
   });
 
   it('makes no database of a mistaken directory', async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AccountMapping, AdapterError, type Identity } from '@user-workspaces/contract';
+import { ApiError } from '@user-workspaces/server';
 import { SMTPServer } from 'smtp-server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMailer } from '../src/assembly/mailer.js';
@@ -130,6 +131,16 @@ describe('the sign-in link', () => {
     expect(await makeSignInLink(server, refusing('denied'), configuration, 'x')).toEqual({
       kind: 'none',
       reason: 'not for first_user "user" (UWS_FIRST_USER): There is no account user.',
+    });
+    const known = (code: 'permission_denied' | 'sign_in_failed') =>
+      makeSignInLink({ issueToken: () => Promise.reject(new ApiError(code, 'No.')) }, accounts, configuration, 'x');
+    expect(await known('permission_denied')).toMatchObject({
+      reason: expect.stringContaining(
+        'No. "uws admin users list" shows the first user: name that one in UWS_FIRST_USER',
+      ),
+    });
+    expect(await known('sign_in_failed')).toMatchObject({
+      reason: expect.stringContaining('known under another e-mail than user@localhost'),
     });
     await expect(makeSignInLink(server, refusing('unavailable'), configuration, 'x')).rejects.toThrow('no account');
   });

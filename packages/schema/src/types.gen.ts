@@ -1812,7 +1812,7 @@ export interface components {
             };
         };
         /** @enum {string} */
-        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "user.email" | "client.create" | "client.rotate" | "client.delete" | "directory.set" | "administration";
+        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "user.email" | "user.delete" | "client.create" | "client.rotate" | "client.delete" | "directory.set" | "administration";
         /** @enum {string} */
         AuditOutcome: "done" | "refused";
         /** @enum {string} */

@@ -7,6 +7,7 @@ import * as rules from '@user-workspaces/server/administration';
 import { createDatabase } from '../assembly/database.js';
 import { quotaDefaults } from '../assembly/quotas.js';
 import type { LoadedConfiguration } from '../configuration/configuration.js';
+import { accountsAuthentication } from '../configuration/references.js';
 import { layoutOf, prepareDataDirectory } from '../data-directory/layout.js';
 
 /** What a command of administration works with. */
@@ -14,6 +15,8 @@ export interface OpenAdministration {
   readonly context: rules.AdministrationContext;
   /** What a server does for the same wishes. */
   readonly rules: typeof rules;
+  /** Where all jobs share one account only the first user may sign in, and nobody else ever made. */
+  readonly isForOneUser: boolean;
   /** Whoever sits at the terminal. */
   readonly actor: Actor;
 }
@@ -46,7 +49,7 @@ export async function withAdministration<R>(
       parameters: configuration.parameters,
       resources: new Map(mappings),
     });
-    return await work({ context, rules, actor: terminalActor() });
+    return await work({ context, rules, isForOneUser: isForOneUser(loaded), actor: terminalActor() });
   } finally {
     await database.close();
   }
@@ -59,13 +62,21 @@ function signInRules({ configuration, adapters }: LoadedConfiguration): Pick<Aut
   return isOfModule ? {} : createLocalAuthentication({ name });
 }
 
+/** As far as can be told without the accounts of a configuration module. */
+function isForOneUser({ configuration, adapters }: LoadedConfiguration): boolean {
+  const { accounts, allow_shared_account, available_user_authentication: entries } = configuration;
+  const type = entries[accountsAuthentication(configuration)]?.user_authentication_type ?? '';
+  const isOfModule = adapters.user_authentication_types?.[type] !== undefined;
+  return accounts === 'own' && !allow_shared_account && !isOfModule;
+}
+
 /** A data directory with a typing mistake in its name would look like a server that nobody uses. */
 function expectDatabase(dataDirectory: string): void {
   const { database } = layoutOf(dataDirectory);
   if (existsSync(database)) return;
   throw new AdapterError(
     'misconfigured',
-    `There is no database at ${database}. Name the server's data directory with --data-dir or UWS_DATA_DIR; before the server's first start, "uws admin users add" and "uws admin clients add" make it.`,
+    `There is no database at ${database}. Name the server's data directory with --data-dir or UWS_DATA_DIR; before the server's first start, "uws admin users add" and "uws admin clients add" make it (without root, that user is the only one).`,
     { field: 'data_dir' },
   );
 }

@@ -13,6 +13,7 @@ export function usersCommand(perform: Perform, begin: Perform): Command {
     .addCommand(listCommand(perform))
     .addCommand(showCommand(perform))
     .addCommand(addCommand(begin))
+    .addCommand(removeCommand(perform))
     .addCommand(deactivateCommand(perform))
     .addCommand(reactivateCommand(perform))
     .addCommand(quotaCommand(perform))
@@ -101,13 +102,41 @@ function addCommand(perform: Perform): Command {
       const { email, firstName, lastName, administrator } = options;
       return perform(
         options,
-        async ({ context, actor, rules }) => {
+        async ({ context, actor, rules, isForOneUser }) => {
           const identity = { username, email, firstName, lastName };
-          return rules.addUser(context, actor, identity, administrator ? 'administrator' : 'user');
+          const added = await rules.addUser(context, actor, identity, administrator ? 'administrator' : 'user');
+          if (isForOneUser) {
+            const { users } = await rules.listUsers(context, { limit: 1 });
+            process.stderr.write(onlyUserNote(added.user, users[0]?.username ?? username));
+          }
+          return added;
         },
         userText,
       );
     });
+}
+
+/** What whoever adds a user must know where only the first one may sign in. */
+function onlyUserNote({ username, email }: Schema<'AdminUser'>, first: string): string {
+  const rule = 'This server runs all jobs under one account, so only its first user may sign in';
+  const others = 'UWS_ALLOW_SHARED_ACCOUNT=true, or a server that runs as root, admits others.';
+  if (first !== username) return `Note: ${rule}: ${plain(first)}, and not ${username}. ${others}\n`;
+  const link = `With UWS_FIRST_USER=${username} and UWS_FIRST_USER_EMAIL=${email} the start prints a sign-in link for this user, else for none.`;
+  return `Note: ${rule}: from now on ${username}. ${link} "uws admin users remove ${username}" takes it back. ${others}\n`;
+}
+
+function removeCommand(perform: Perform): Command {
+  return new Command('remove')
+    .description('Remove a user who has no workspaces, jobs or shares, such as one added by mistake.')
+    .argument('<user>', 'user name')
+    .action((username: string, options: CommonOptions) =>
+      perform(
+        options,
+        async ({ context, actor, rules }) =>
+          rules.removeUser(context, actor, await rules.findUserId(context, username)),
+        ({ user }) => `Removed: ${plain(user.username)}\n`,
+      ),
+    );
 }
 
 function deactivateCommand(perform: Perform): Command {

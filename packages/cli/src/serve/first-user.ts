@@ -31,6 +31,15 @@ export async function makeSignInLink(
     // The server is of use without this user: the portal's users sign in by themselves.
     if (AdapterError.is(error) && error.kind === 'unavailable') throw error;
     if (!AdapterError.is(error) && !(error instanceof ApiError)) throw error;
-    return { kind: 'none', reason: `not for first_user "${username}" (UWS_FIRST_USER): ${error.message}` };
+    const advice = error instanceof ApiError ? ` ${adviceOn(error, email)}` : '';
+    return { kind: 'none', reason: `not for first_user "${username}" (UWS_FIRST_USER): ${error.message}${advice}` };
   }
+}
+
+/** The API does not tell a stranger more; whoever starts the server may know. */
+function adviceOn({ code }: ApiError, email: string): string {
+  if (code === 'sign_in_failed') {
+    return `The user is known under another e-mail than ${email}, or deactivated ("uws admin users list" shows which): set UWS_FIRST_USER_EMAIL, or change it with "uws admin users set-email".`;
+  }
+  return '"uws admin users list" shows the first user: name that one in UWS_FIRST_USER and UWS_FIRST_USER_EMAIL, or take the place with "uws admin users remove" while that user has no workspaces.';
 }

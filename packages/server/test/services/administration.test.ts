@@ -1,6 +1,8 @@
 import type { Identity } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cleanUp } from '../../src/reconciler/clean-up.js';
+import { serverActor } from '../../src/records/audit.js';
+import { removeUser } from '../../src/services/administration/index.js';
 import { userOfIdentity } from '../../src/services/users.js';
 import { type Fixture, startFixture, until } from '../files/fixture.js';
 
@@ -140,6 +142,21 @@ describe('users', () => {
     expect((await names('?search=AROL'))[0]).toEqual(['carol']);
     expect((await names('?role=administrator'))[0]).toEqual(['root']);
     expect((await names('?is_active=false'))[0]).toEqual([]);
+  });
+
+  it('who have nothing can be removed, and nobody else', async () => {
+    const { user: typo, token } = await fixture.addUser('adda');
+    const remove = (id: number) => removeUser(fixture.context, serverActor, id);
+    expect((await remove(typo.id)).user.username).toBe('adda');
+    expect((await call('/me/', 'GET', undefined, token)).status).toBe(401);
+    expect((await call(`/admin/users/${typo.id}/`)).status).toBe(404);
+    await expect(remove(typo.id)).rejects.toMatchObject({ code: 'not_found' });
+    // Has a workspace.
+    await expect(remove(fixture.user.id)).rejects.toMatchObject({ code: 'conflict', field: 'user_id' });
+    expect((await fixture.call('/me/')).status).toBe(200);
+    expect(await audit('?action=user.delete')).toMatchObject([
+      { subject_id: typo.id, details: { username: 'adda', email: typo.email } },
+    ]);
   });
 
   it('get quotas of their own, none, or the default again', async () => {

@@ -19,6 +19,7 @@ export {
   getUser,
   listUsers,
   reactivateUser,
+  removeUser,
   setEmail,
   setQuotas,
   setRole,

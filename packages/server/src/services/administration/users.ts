@@ -206,6 +206,33 @@ async function expectFreeEmail(rows: DatabaseReader, userId: number, email: stri
   });
 }
 
+/**
+ * Removes a user who has nothing yet, such as one whose name was mistyped: then the name is free again, and where only the first user may sign in the next one is the first.
+ *
+ * @throws ApiError `not_found`; `conflict` for a user with workspaces, jobs or shares.
+ */
+export async function removeUser(context: AdministrationContext, actor: Actor, userId: number): Promise<UserDetails> {
+  const removed = await getUser(context, userId);
+  await changeUser(context, userId, async (transaction, user) => {
+    const { rows } = transaction;
+    const belongings = await Promise.all([
+      rows.count('workspaces', { user_id: userId }),
+      rows.count('jobs', { user_id: userId }),
+      rows.count('shares', { sender_user_id: userId }),
+      rows.count('shares', { receiver_user_id: userId }),
+    ]);
+    if (belongings.some((count) => count > 0)) {
+      const message = `The user ${user.username} has workspaces, jobs or shares and cannot be removed. A deactivated user is kept out, too.`;
+      throw new ApiError('conflict', message, { field: 'user_id' });
+    }
+    await rows.remove('tokens', { user_id: userId });
+    await rows.remove('events', { user_id: userId });
+    await rows.remove('users', { id: userId });
+    await transaction.audit(actor, userEvent('user.delete', user, { email: user.email }));
+  });
+  return removed;
+}
+
 async function changeUser(
   context: AdministrationContext,
   userId: number,
