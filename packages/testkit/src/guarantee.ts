@@ -50,7 +50,7 @@ export interface AdapterUnderTest<W extends World, Capability extends string> {
   readonly name: string;
   /** Makes a world of its own for one test. Several are open at the same time. */
   readonly open: () => Promise<W>;
-  /** The capabilities that the adapter lacks, each with the reason, which reports show. */
+  /** The capabilities that the adapter lacks, each with the reason in words, which reports show. */
   readonly differences?: Readonly<Partial<Record<Capability, string>>>;
 }
 
@@ -67,11 +67,19 @@ export interface Trial<W extends World> {
 
 const defaultTimeoutMs = 30_000;
 
-/** What a suite tries for an adapter: each promise, or what the adapter's declared difference promises instead. */
+/** A reason has at least so many letters: what is shorter tells no reader why. */
+const fewestLetters = 3;
+
+/**
+ * What a suite tries for an adapter: each promise, or what the adapter's declared difference promises instead.
+ *
+ * @throws TypeError for a difference that no capability of the suite has, or that gives no reason: either would pass a promise over in silence.
+ */
 export function trialsOf<W extends World, Capability extends string>(
   suite: Suite<W, Capability>,
   adapter: AdapterUnderTest<W, Capability>,
 ): Trial<W>[] {
+  checkDifferences(suite, adapter);
   return suite.guarantees.map((guarantee) => {
     const { id, promise, trial, timeoutMs = defaultTimeoutMs, check, without } = guarantee;
     const alternative = [without ?? []]
@@ -81,6 +89,25 @@ export function trialsOf<W extends World, Capability extends string>(
     const difference = adapter.differences?.[alternative.capability];
     return { id, promise, trial: alternative.trial, timeoutMs, check: alternative.check, difference };
   });
+}
+
+function checkDifferences<W extends World, Capability extends string>(
+  { contract, capabilities }: Suite<W, Capability>,
+  { name, differences }: AdapterUnderTest<W, Capability>,
+): void {
+  for (const [capability, reason] of Object.entries<unknown>(differences ?? {})) {
+    const where = `The difference "${capability}" of ${name}`;
+    if (!Object.hasOwn(capabilities, capability)) {
+      const known = Object.keys(capabilities);
+      const all = known.length === 0 ? 'none' : known.map((each) => `"${each}"`).join(', ');
+      throw new TypeError(`${where} names no capability of ${contract}; there is ${all}.`);
+    }
+    // Left out by a condition, as in `{ links: isThere ? undefined : 'why not' }`: then the promise itself is tried.
+    if (reason === undefined) continue;
+    if (typeof reason !== 'string' || (reason.match(/\p{L}/gu)?.length ?? 0) < fewestLetters) {
+      throw new TypeError(`${where} gives no reason; say in words why it is lacking, for whoever reads the report.`);
+    }
+  }
 }
 
 /** Time that closing a world may take: an adapter that hangs must not hang those who try it. */

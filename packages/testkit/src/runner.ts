@@ -16,16 +16,24 @@ export interface TestRunner {
 /** Time that opening and closing a world may take on top of a test's own. */
 const aroundMs = 120_000;
 
-/** Registers one test for each guarantee of a suite. The name of each test states the promise that it protects. */
+/**
+ * Registers one test for each guarantee of a suite. The name of each test states the promise that it protects, and for a difference also why it
+ * differs and what is tried instead.
+ *
+ * @throws TypeError for a difference without a reason or of an unknown capability.
+ */
 export function testAdapter<W extends World, Capability extends string>(
   { describe, test }: TestRunner,
   suite: Suite<W, Capability>,
   adapter: AdapterUnderTest<W, Capability>,
 ): void {
+  // Before `describe`: some runners report what is thrown in it as a test that failed, among hundreds that passed.
+  const trials = trialsOf(suite, adapter);
   describe(`${suite.contract}: ${adapter.name}`, () => {
-    for (const trial of trialsOf(suite, adapter)) {
+    for (const trial of trials) {
       const { id, promise, difference } = trial;
-      const name = difference === undefined ? `${id}: ${promise}` : `${id}: differs, ${difference} ${trial.trial}`;
+      const instead = difference === undefined ? '' : ` Differs (${difference}), tried instead: ${trial.trial}`;
+      const name = `${id}: ${promise}${instead}`;
       test(name, { timeout: trial.timeoutMs + aroundMs }, () => runTrial(adapter.open, trial));
     }
   });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { defineAdapters, type Suite, tryAdapter, type World } from '../src/index.js';
+import { defineAdapters, type Suite, testAdapter, tryAdapter, type World } from '../src/index.js';
 import { run } from '../src/report/command.js';
 import { markdownTable, textTable } from '../src/report/table.js';
 
@@ -53,6 +53,36 @@ describe('an adapter that hangs', () => {
     } finally {
       vi.useRealTimers();
     }
+  });
+});
+
+describe('a declared difference', () => {
+  const differing = (differences: Record<string, string>) => ({ ...even, differences });
+
+  it.each(['', ' ', '-', 'x', '7 %'])('with the reason "%s" is refused: it would be a silent skip', async (reason) => {
+    const message = /^The difference "odd" of even gives no reason; say in words why/;
+    await expect(tryAdapter(suite, differing({ odd: reason }))).rejects.toThrow(TypeError);
+    await expect(tryAdapter(suite, differing({ odd: reason }))).rejects.toThrow(message);
+    expect(() => defineAdapters(suite, differing({ odd: reason }))).toThrow(message);
+  });
+
+  it('of a capability that the suite does not have is refused, naming those that it has', () => {
+    const misspelt = differing({ Odd: 'Pairs only.' });
+    expect(() => defineAdapters(suite, misspelt)).toThrow(
+      new TypeError('The difference "Odd" of even names no capability of Counter; there is "odd".'),
+    );
+    const runner = { describe: vi.fn(), test: vi.fn() };
+    expect(() => testAdapter(runner, suite, misspelt)).toThrow(TypeError);
+    expect(runner.describe).not.toHaveBeenCalled();
+  });
+
+  it('keeps the promise in the name of the test, beside the reason and what is tried', () => {
+    const names: string[] = [];
+    testAdapter({ describe: (_, define) => define(), test: (name) => names.push(name) }, suite, even);
+    expect(names).toEqual([
+      'value.positive: A value is above zero.',
+      'value.odd: A value may be odd. Differs (Pairs only.), tried instead: It is even.',
+    ]);
   });
 });
 

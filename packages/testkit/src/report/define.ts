@@ -1,4 +1,4 @@
-import type { AdapterUnderTest, Suite, World } from '../guarantee.js';
+import { type AdapterUnderTest, type Suite, trialsOf, type World } from '../guarantee.js';
 import { type Report, tryAdapter } from '../results.js';
 
 /** An adapter with the suite of its contract, as `uws-testkit` takes it. */
@@ -11,7 +11,11 @@ export interface DefinedAdapter {
   tryIt(atOnce: number): Promise<Report>;
 }
 
-/** Ties adapters to the suite of their contract, so that several contracts fit into one list. */
+/**
+ * Ties adapters to the suite of their contract, so that several contracts fit into one list.
+ *
+ * @throws TypeError for a difference without a reason or of an unknown capability.
+ */
 export function defineAdapters<W extends World, Capability extends string>(
   suite: Suite<W, Capability>,
   ...adapters: readonly AdapterUnderTest<W, Capability>[]
@@ -19,7 +23,7 @@ export function defineAdapters<W extends World, Capability extends string>(
   return adapters.map((adapter) => ({
     contract: suite.contract,
     name: adapter.name,
-    count: suite.guarantees.length,
+    count: trialsOf(suite, adapter).length,
     tryIt: (atOnce) => tryAdapter(suite, adapter, atOnce),
   }));
 }
