@@ -139,7 +139,7 @@ describe('sessions below the path of the server', () => {
     const attempts: [string, number, RequestInit][] = [
       ['nothing', 401, {}],
       ['a bad cookie', 401, { headers: { Cookie: 'uws_session=v2.zzzzzzzz.aaaa' } }],
-      ['another user', 403, { headers: { 'UWS-Authorization': `Token ${eve.token}` } }],
+      ['another user', 404, { headers: { 'UWS-Authorization': `Token ${eve.token}` } }],
       ['an unknown token', 401, { headers: { 'UWS-Authorization': 'Token uws_nobody' } }],
       ['a page of another site', 403, { method: 'POST', headers: { Cookie: cookie, Origin: 'https://evil.example' } }],
       [
@@ -236,7 +236,7 @@ describe('sessions below the path of the server', () => {
     expect(await open({ Cookie: cookie, Origin: server.baseUrl })).toBe('hello');
     expect(await open({ 'UWS-Authorization': `Token ${ada.token}` })).toBe('hello');
     expect(await open({ Cookie: cookie, Origin: 'https://evil.example' })).toBe('refused 403');
-    expect(await open({ 'UWS-Authorization': `Token ${eve.token}` })).toBe('refused 403');
+    expect(await open({ 'UWS-Authorization': `Token ${eve.token}` })).toBe('refused 404');
     expect(await open({})).toBe('refused 401');
 
     const socket = new WebSocket(url, { headers: { Cookie: cookie } });

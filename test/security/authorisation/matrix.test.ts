@@ -174,7 +174,7 @@ describe('WebSockets', () => {
     sessionUrl = session.url;
   }, 90_000);
 
-  const addressOf = (name: keyof typeof socketTable, caller: CallerKind): string => {
+  const addressOf = (name: 'getJob' | 'openSession', caller: CallerKind): string => {
     const id = caller === 'sender' ? world.targetOf('sender').jobId : jobId;
     return `${server.baseUrl}${name === 'getJob' ? `/jobs/${id}/` : `/passthrough/127.0.0.1/${id}/`}`;
   };
@@ -185,7 +185,7 @@ describe('WebSockets', () => {
   ] as const)('of %s: each caller gets what the table says, by header and by subprotocol', async (name) => {
     for (const caller of callerKinds) {
       const url = addressOf(name, caller);
-      const expected = [caller, socketTable[name][caller]];
+      const expected = [caller, socketTable[caller]];
       expect([caller, await handshake(url, headersOf(caller))]).toEqual(expected);
       const token = callers.headers[caller]?.replace('Token ', '');
       if (token === undefined || caller === 'malformed') continue;

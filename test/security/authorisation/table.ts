@@ -119,11 +119,7 @@ const tableForAll: Readonly<Record<keyof typeof operations, Row>> = {
   getJob: row(job, { rest: '200 own' }),
   readJobLogs: row(job, ofOwner),
   extendJob: row((target) => ({ ...job(target), body: json({ time_limit_minutes: 200 }) }), ofOwner),
-  openSession: row(({ jobId }) => ({ path: { hostname: '127.0.0.1', job_id: jobId, path: '' } }), {
-    rest: '403 permission_denied',
-    // Its receiver's job is no session.
-    sender: '404 not_found',
-  }),
+  openSession: row(({ jobId }) => ({ path: { hostname: '127.0.0.1', job_id: jobId, path: '' } }), ofOwner),
   stopJob: row(job, ofOwner),
   listShares: row(nothing, {
     rest: '200 own',
@@ -193,26 +189,19 @@ const tableForAdministrators: Readonly<Record<keyof typeof administrationOperati
 /** One row for each operation of the specification. */
 export const table = { ...tableForAll, ...tableForAdministrators };
 
-/** WebSockets, of the job and into its session: the status of the handshake's answer, 101 where it is granted. */
-export const socketTable: Readonly<Record<'getJob' | 'openSession', Readonly<Record<CallerKind, number>>>> = {
-  getJob: socketRow(404),
-  openSession: { ...socketRow(403), sender: 404 },
+/** WebSockets of the job, and into its session: the status of the handshake's answer, 101 where it is granted. */
+export const socketTable: Readonly<Record<CallerKind, number>> = {
+  nobody: 401,
+  malformed: 401,
+  wrong: 401,
+  expired: 401,
+  revoked: 401,
+  deactivated: 401,
+  clientToken: 401,
+  stranger: 404,
+  administrator: 404,
+  pendingReceiver: 404,
+  receiver: 404,
+  sender: 404,
+  owner: 101,
 };
-
-function socketRow(others: number): Readonly<Record<CallerKind, number>> {
-  return {
-    nobody: 401,
-    malformed: 401,
-    wrong: 401,
-    expired: 401,
-    revoked: 401,
-    deactivated: 401,
-    clientToken: 401,
-    stranger: others,
-    administrator: others,
-    pendingReceiver: others,
-    receiver: others,
-    sender: others,
-    owner: 101,
-  };
-}

@@ -22,6 +22,13 @@ export function answerOf({ status, code, message, details, headers }: ApiError):
   return { status, code, message, details, ...(retryAfter !== undefined && { retryAfterSeconds: Number(retryAfter) }) };
 }
 
+/** To an address without a session, and to whoever shows that they are somebody else than its owner: they cannot tell which it is. */
+export const gone: OwnAnswer = {
+  status: 404,
+  code: 'not_found',
+  message: 'No session runs at this address. Its job may have ended; look at the list of workspaces.',
+};
+
 const forgettableBytes = 1024 * 1024;
 
 const titles: Readonly<Record<number, string>> = {

@@ -1,5 +1,6 @@
 import { sessionCookie } from '@user-workspaces/schema';
 import { type SessionTarget, takeTicket } from './addresses.js';
+import { gone, type OwnAnswer } from './answers.js';
 import type { HttpRequest } from './options.js';
 import type { Seals } from './seals.js';
 import { isOwnRequest, type Visitor } from './visitor.js';
@@ -18,7 +19,7 @@ export type Verdict =
       /** Set-Cookie that prolongs the session's cookie. */
       readonly renewal?: string;
     }
-  | { readonly kind: 'refused'; readonly status: 401 | 403; readonly code: string; readonly message: string };
+  | { readonly kind: 'refused'; readonly answer: OwnAnswer };
 
 const granted: Verdict = { kind: 'granted', ownAuthorization: false };
 
@@ -80,12 +81,12 @@ async function judgeToken(
   const userId = await options.authenticate(token, request);
   if (userId === undefined)
     return refused(401, 'invalid_token', 'The token is unknown, expired or revoked. Sign in again.');
-  if (userId !== target.route.userId) return refused(403, 'permission_denied', 'The session belongs to another user.');
+  if (userId !== target.route.userId) return { kind: 'refused', answer: gone };
   return { kind: 'granted', ownAuthorization };
 }
 
 function refused(status: 401 | 403, code: string, message: string): Verdict {
-  return { kind: 'refused', status, code, message };
+  return { kind: 'refused', answer: { status, code, message } };
 }
 
 /** Several cookies of the name may come, of which a neighbour on the same parent domain may have set one: any good one counts. */

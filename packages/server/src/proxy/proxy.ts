@@ -11,7 +11,7 @@ import {
   type SessionTarget,
   takeTicket,
 } from './addresses.js';
-import { answer, answerOf, type OwnAnswer } from './answers.js';
+import { answer, answerOf, gone, type OwnAnswer } from './answers.js';
 import { judge, sessionCookieFor } from './credentials.js';
 import { Exchange } from './exchange.js';
 import {
@@ -46,12 +46,6 @@ interface Visit {
 /** What is open may end at any moment; of a full server many wait. */
 const openRetrySeconds = 5;
 const fullRetrySeconds = 10;
-
-const gone: OwnAnswer = {
-  status: 404,
-  code: 'not_found',
-  message: 'No session runs at this address. Its job may have ended; look at the list of workspaces.',
-};
 
 /**
  * The way of browsers and programs into running jobs.
@@ -135,7 +129,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     const verdict = await judge(options, seals, request, target, visitor, ticket);
     const runs = stillRuns(target);
     if (response.destroyed) return;
-    if (verdict.kind === 'refused') return refuse(request, response, verdict);
+    if (verdict.kind === 'refused') return refuse(request, response, verdict.answer);
     if (!runs) return refuse(request, response, gone);
     const safe = request.method === 'GET' || request.method === 'HEAD';
     if (ticket !== undefined && safe) {
@@ -188,7 +182,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     const verdict = await judge(options, seals, request, target, visitor, ticket);
     const runs = stillRuns(target);
     if (socket.destroyed) return;
-    if (verdict.kind === 'refused') return decline(verdict);
+    if (verdict.kind === 'refused') return decline(verdict.answer);
     if (!runs) return decline(gone);
     const session = table.at(target.route);
     if (session.sockets >= limits.open_session_sockets) {

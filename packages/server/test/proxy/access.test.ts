@@ -29,6 +29,8 @@ async function started(more: Partial<SessionRoute> = {}, options: Parameters<typ
 const withTicket = (front: Front, route: SessionRoute, ticket = front.ticketOf(route)): Promise<Answer> =>
   ask(front, `${basePathOf(route)}/?uws_ticket=${ticket}`);
 
+const messageOf = ({ body }: Answer): unknown => JSON.parse(body).message;
+
 function refusal(answer: Answer, status: number, code: string): void {
   expect(answer.status).toBe(status);
   expect(JSON.parse(answer.body)).toEqual({
@@ -205,8 +207,15 @@ test('a token opens its owner’s sessions; Authorization is the application’s
   }
   const cookie = await openSession(front, mine);
   expect((await use({ cookie, authorization: 'Bearer app-secret' })).body).toMatch(/ Bearer app-secret$/);
-  refusal(await use({ 'uws-authorization': 'Token stranger-token' }), 403, 'permission_denied');
-  refusal(await use({ authorization: 'Token stranger-token' }), 403, 'permission_denied');
+  // As where there is no session at all, to the word.
+  const nowhere = await ask(front, '/passthrough/127.0.0.1/9/x', {
+    headers: { 'uws-authorization': 'Token stranger-token' },
+  });
+  for (const name of ['uws-authorization', 'authorization']) {
+    const answer = await use({ [name]: 'Token stranger-token' });
+    refusal(answer, 404, 'not_found');
+    expect(messageOf(answer)).toBe(messageOf(nowhere));
+  }
   refusal(await use({ 'uws-authorization': 'Token nobody' }), 401, 'invalid_token');
   refusal(await use({ 'uws-authorization': 'Token constructor' }), 401, 'invalid_token');
   for (const odd of ['Basic owner-token', 'owner-token', 'Token', 'Token a b', '']) {

@@ -155,7 +155,7 @@ test('a token in the subprotocol opens it, is hidden from the application, and a
   const theirs = await connect(front, path, {}, ['v2.app', 'uws.token.owner-token', 'uws']);
   expect(theirs.protocol).toBe('v2.app');
   expect(app.requests.map(({ headers }) => headers['sec-websocket-protocol'])).toEqual([undefined, 'v2.app']);
-  await expect(connect(front, path, {}, ['uws', 'uws.token.stranger-token'])).rejects.toThrow('answered 403');
+  await expect(connect(front, path, {}, ['uws', 'uws.token.stranger-token'])).rejects.toThrow('answered 404');
   await expect(connect(front, path, {}, ['uws', 'uws.token.x'])).rejects.toThrow('answered 401');
   await expect(connect(front, path, {})).rejects.toThrow('answered 401');
   const ticket = front.ticketOf(route);
