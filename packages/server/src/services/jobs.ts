@@ -3,7 +3,7 @@ import type { RequestBody } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import { asJson, type ResourceEntry } from '../options.js';
-import { released } from '../reconciler/lease.js';
+import { keepLease, released } from '../reconciler/lease.js';
 import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
@@ -268,7 +268,10 @@ export async function extendJob(
   const busy = `Job ${jobId} is being changed by another request.`;
   const row = await leaseForRequest(context, 'jobs', find, { patienceMs: 10_000, pauseMs: 50, busy }, signal);
   try {
-    return await extendLeased(context, caller, row, timeLimitMinutes, signal);
+    // Not ended by the caller's going away: the job could be extended although its hours were given back.
+    return await keepLease(context, 'jobs', row, new AbortController().signal, (lost) =>
+      extendLeased(context, caller, row, timeLimitMinutes, lost),
+    );
   } finally {
     const { id, lease_fence } = row;
     await context.database.transaction((rows) => rows.update('jobs', { id, lease_fence }, released));
@@ -298,17 +301,15 @@ async function extendLeased(
       details: { present: now ?? null },
     });
   }
-  // Longer by so much; extensions of other jobs at the same time are not seen.
-  const longer = { ...row, resource_options: { ...row.resource_options, ...options } };
-  const core_hours = promisedCoreHours(context, longer) - promisedCoreHours(context, row);
-  if (core_hours > 0) {
-    await context.database.transaction(async (rows) =>
-      checkQuotas(context, rows, await lockUser(rows, caller.user.id), { core_hours }),
-    );
+  await promiseExtension(context, caller, row, options);
+  try {
+    context.step('before job.extend');
+    await entry.resource.extend(await launchReferenceOf(context, row), timeLimitMinutes, signal);
+    context.step('after job.extend');
+  } catch (error) {
+    await giveExtensionBack(context, row);
+    throw error;
   }
-  context.step('before job.extend');
-  await entry.resource.extend(await launchReferenceOf(context, row), timeLimitMinutes, signal);
-  context.step('after job.extend');
   return retryStale(() =>
     context.journal.transaction(async (transaction) => {
       const present = await transaction.rows.lock('jobs', jobId);
@@ -326,4 +327,45 @@ async function extendLeased(
       });
     }),
   );
+}
+
+/**
+ * Writes the longer time limit into the job's row, from where its core hours count, if the user's quota allows it. After a crash they count until the job
+ * ends, or is extended again.
+ */
+async function promiseExtension(
+  context: ServerContext,
+  caller: Caller,
+  row: JobRow,
+  options: JobRow['resource_options'],
+): Promise<void> {
+  await retryStale(() =>
+    context.journal.transaction(async (transaction) => {
+      const user = await lockUser(transaction.rows, caller.user.id);
+      const present = await lockExtended(transaction, row);
+      if (!present) throw new ApiError('conflict', `Job ${row.id} was changed by another request. Look again.`);
+      if (present.status !== 'running') throw notRunning(present);
+      const resource_options = { ...present.resource_options, ...options };
+      const core_hours =
+        promisedCoreHours(context, { ...present, resource_options }) - promisedCoreHours(context, present);
+      if (core_hours > 0) await checkQuotas(context, transaction.rows, user, { core_hours });
+      await transaction.touchJob(present, { resource_options });
+    }),
+  );
+}
+
+async function giveExtensionBack(context: ServerContext, row: JobRow): Promise<void> {
+  const { resource_options } = row;
+  await retryStale(() =>
+    context.journal.transaction(async (transaction) => {
+      const present = await lockExtended(transaction, row);
+      if (present) await transaction.touchJob(present, { resource_options });
+    }),
+  );
+}
+
+/** The row under our lease, locked; `undefined` when it is gone, or another has taken over. */
+async function lockExtended({ rows }: RecordTransaction, { id, lease_fence }: JobRow): Promise<JobRow | undefined> {
+  const present = await rows.lock('jobs', id);
+  return present?.lease_fence === lease_fence ? present : undefined;
 }

@@ -1,6 +1,6 @@
-import type { Resource } from '@user-workspaces/contract';
+import { AdapterError, type Resource } from '@user-workspaces/contract';
 import { afterEach, expect, it } from 'vitest';
-import { type Fixture, startFixture } from '../files/fixture.js';
+import { type Fixture, startFixture, until } from '../files/fixture.js';
 
 let fixture: Fixture;
 afterEach(() => fixture.close());
@@ -59,4 +59,78 @@ it('of two extensions at once the second sees the first, and neither holds the j
     rows.update('jobs', { id: job.id }, { resource_options: { time_limit_minutes: 60 } }),
   );
   expect([await extend(300), await extend(400)]).toEqual([500, 200]);
+});
+
+it('of five extensions at once only those pass whose core hours fit, and one that fails gives its hours back', async () => {
+  let isBroken = false;
+  let working = 0;
+  const resource = {
+    name: 'farm',
+    capabilities: {},
+    async extend(_: unknown, _minutes: number, signal?: AbortSignal) {
+      working += 1;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      signal?.throwIfAborted();
+      if (isBroken) throw new AdapterError('unavailable', 'The resource broke.');
+    },
+  } as unknown as Resource;
+  const validation = { type: 'int', min: 1, max: 720 } as const;
+  const name = 'time_limit_minutes';
+  fixture = await startFixture({
+    resource,
+    quotas: { coreHours: 20 },
+    parameters: [{ display_name: name, description: '', variable_name: name, default_value: 60, validation }],
+  });
+  const startedAtMs = Date.now();
+  const jobs = await Promise.all(
+    Array.from({ length: 5 }, () =>
+      fixture.addJob({
+        resource: 'farm',
+        status: 'running',
+        launch_begun: true,
+        due_at_ms: null,
+        started_at_ms: startedAtMs,
+        ends_at_ms: startedAtMs + 3_600_000,
+        resource_options: { time_limit_minutes: 60 },
+      }),
+    ),
+  );
+  const extend = (jobId: number, minutes: number, signal?: AbortSignal) =>
+    fixture.call(`/jobs/${jobId}/extend/`, {
+      method: 'PUT',
+      body: JSON.stringify({ time_limit_minutes: minutes }),
+      ...(signal && { signal }),
+    });
+  const used = async (): Promise<number> => {
+    const answer = await (await fixture.call('/me/')).json();
+    return answer.data.user.quotas.core_hours.used;
+  };
+
+  isBroken = true;
+  expect((await extend(jobs[0]?.id ?? 0, 720)).status).toBe(503);
+  expect(await used()).toBe(5);
+  expect(await fixture.database.findOne('jobs', { id: jobs[0]?.id ?? 0 })).toMatchObject({
+    resource_options: { time_limit_minutes: 60 },
+  });
+
+  isBroken = false;
+  const statuses = await Promise.all(jobs.map(async ({ id }) => (await extend(id, 720)).status));
+  expect(statuses.sort()).toEqual([200, 429, 429, 429, 429]);
+  expect(await used()).toBe(16);
+
+  // Who goes away meanwhile has extended the job all the same.
+  const rows = await fixture.database.find('jobs', {});
+  const short = rows.find(({ resource_options }) => resource_options.time_limit_minutes === 60);
+  const before = working;
+  const leaving = new AbortController();
+  const left = extend(short?.id ?? 0, 120, leaving.signal).catch(() => undefined);
+  await until(() => working > before);
+  leaving.abort();
+  await left;
+  await until(async () => (await fixture.database.findOne('jobs', { id: short?.id ?? 0 }))?.lease_owner === null);
+  expect(await fixture.database.findOne('jobs', { id: short?.id ?? 0 })).toMatchObject({
+    resource_options: { time_limit_minutes: 120 },
+    ends_at_ms: startedAtMs + 7_200_000,
+  });
+  expect(await used()).toBe(17);
 });
