@@ -1,5 +1,5 @@
 // Emits zod schemas: one per component, and per operation its parameters, body and answers.
-import { contentOf, listOperations, referenceName } from './specification.mjs';
+import { contentOf, listOperations, referenceName, resolve } from './specification.mjs';
 
 const text = (value) => JSON.stringify(value);
 
@@ -126,6 +126,15 @@ function ordered(components) {
   return [...done];
 }
 
+/** The lists in a body whose lengths are limits of the server's, by their places. */
+function listsOf(specification, schema, path = []) {
+  const { 'x-limit': limit, properties = {} } = resolve(specification, schema) ?? {};
+  return [
+    ...(limit === undefined ? [] : [{ path, limit }]),
+    ...Object.entries(properties).flatMap(([name, property]) => listsOf(specification, property, [...path, name])),
+  ];
+}
+
 export function emitSchemas(specification) {
   const lines = [
     "import * as z from 'zod';",
@@ -139,14 +148,14 @@ export function emitSchemas(specification) {
   }
   lines.push(
     '',
-    '/** What each operation takes: parameters as text, and its JSON body. */',
+    '/** What each operation takes: parameters as text, its JSON body, and which limits bound the lists in it. */',
     'export const requests = {',
   );
   const operations = listOperations(specification);
   for (const { id, operation, parameters } of operations) {
     const body = contentOf(specification, operation.requestBody).find(([type]) => type === 'application/json');
     lines.push(
-      `  ${id}: { path: ${emitParameters(parameters, 'path')}, query: ${emitParameters(parameters, 'query')}, headers: ${emitParameters(parameters, 'header')}, body: ${body ? emit(body[1]) : 'z.undefined()'} },`,
+      `  ${id}: { path: ${emitParameters(parameters, 'path')}, query: ${emitParameters(parameters, 'query')}, headers: ${emitParameters(parameters, 'header')}, body: ${body ? emit(body[1]) : 'z.undefined()'}, lists: ${text(listsOf(specification, body?.[1]))} },`,
     );
   }
   lines.push('} as const;', '', '/** The JSON answers of each operation by status. */', 'export const answers = {');

@@ -1948,6 +1948,8 @@ export interface components {
             json_bytes: number;
             /** @description Objects and lists inside each other in a JSON body */
             json_depth: number;
+            /** @description Values in a JSON body: objects, lists and what is in them */
+            json_values: number;
             /** @description A file, however it is sent */
             file_bytes: number;
             /** @description A chunk of an upload */

@@ -9,6 +9,7 @@ export function limitsOf(values: SettingValues): Limits {
     url_bytes: values.limit_url_bytes,
     json_bytes: values.limit_json_bytes,
     json_depth: values.limit_json_depth,
+    json_values: values.limit_json_values,
     file_bytes: values.limit_file_bytes,
     chunk_bytes: values.limit_chunk_bytes,
     files_per_request: values.limit_files_per_request,

@@ -200,6 +200,7 @@ export const settingsSchema = z.strictObject({
   limit_url_bytes: limit('url_bytes'),
   limit_json_bytes: limit('json_bytes'),
   limit_json_depth: limit('json_depth'),
+  limit_json_values: limit('json_values'),
   limit_file_bytes: limit('file_bytes'),
   limit_chunk_bytes: limit('chunk_bytes'),
   limit_files_per_request: limit('files_per_request'),

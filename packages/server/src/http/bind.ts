@@ -20,7 +20,7 @@ import { type Idempotency, idempotency } from '../services/idempotency.js';
 import { authenticate, notAuthenticated } from '../services/tokens.js';
 import { ApiError } from './api-error.js';
 import type { Caller, HandlerContext, Handlers, RawAnswer } from './handler.js';
-import { parseJson, readText, validate } from './json-body.js';
+import { checkLists, parseJson, readText, validate } from './json-body.js';
 import { sendRaw } from './raw-answer.js';
 
 /** What the middleware in front of the routes leaves for them. */
@@ -167,7 +167,9 @@ export function bindHandlers(
       log: context.state.log,
       signal: disconnectSignal(context),
       async body(): Promise<RequestBody<Id>> {
-        return validate(requestSchemas.body, parseJson(await readBody(), limits)) as RequestBody<Id>;
+        const value = parseJson(await readBody(), limits);
+        checkLists(requestSchemas.lists, value, limits);
+        return validate(requestSchemas.body, value) as RequestBody<Id>;
       },
       async idempotency(): Promise<Idempotency | undefined> {
         const headers = validate(schemas.requests.createWorkspace.headers, headersOf(context.req, 'Idempotency-Key'));

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type * as z from 'zod';
 import { bodyOf } from '../files/request-body.js';
-import { defaultLimits, type Limits, tooLarge } from '../limits/limits.js';
+import { defaultLimits, type LimitName, type Limits, tooLarge } from '../limits/limits.js';
 import { ApiError } from './api-error.js';
 
 /**
@@ -24,11 +24,12 @@ export async function readText(request: IncomingMessage, limits: Limits): Promis
   }
 }
 
-/** Parses a JSON body; an empty one counts as an empty object. @throws ApiError `invalid_json`, `too_large` when it is too deep. */
+/** Parses a JSON body; an empty one counts as an empty object. @throws ApiError `invalid_json`, `too_large` when it is too deep or holds too much. */
 export function parseJson(text: string, limits: Limits = defaultLimits): unknown {
   if (text.trim() === '') return {};
-  const depth = depthOf(text);
+  const { depth, values } = measure(text);
   if (depth > limits.json_depth) throw tooLarge(limits, 'json_depth', 'The JSON body', depth);
+  if (values > limits.json_values) throw tooLarge(limits, 'json_values', 'The JSON body', values);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -44,31 +45,36 @@ export function parseJson(text: string, limits: Limits = defaultLimits): unknown
 }
 
 /**
- * How many objects and lists are inside each other. Looked for in the text, since what is very deep takes the parser a
- * multiple of its length in memory, and whoever walks through it later the stack.
+ * How many objects and lists are inside each other, and how many values there are in all. Looked for in the text, since what is very
+ * deep, or millions of small values, take the parser a multiple of its length in memory, and whoever walks through it later the stack or
+ * minutes. Of what is no JSON the figures mean nothing, but are no larger than the text.
  */
-function depthOf(text: string): number {
+function measure(text: string): { readonly depth: number; readonly values: number } {
   let depth = 0;
   let deepest = 0;
+  let values = 1;
+  let isFirst = false;
   for (let at = 0; at < text.length; at += 1) {
-    switch (text.charCodeAt(at)) {
-      case quote:
-        at = endOfString(text, at);
-        break;
-      case 0x5b: // [
-      case 0x7b: // {
-        depth += 1;
-        if (depth > deepest) deepest = depth;
-        break;
-      case 0x5d: // ]
-      case 0x7d: // }
-        depth -= 1;
-        break;
-    }
+    const character = text.charCodeAt(at);
+    if (character <= space) continue;
+    const isEnd = character === closeList || character === closeObject;
+    // A list or object has one value more than commas, unless it is empty.
+    if (character === comma || (isFirst && !isEnd)) values += 1;
+    isFirst = character === openList || character === openObject;
+    if (character === quote) at = endOfString(text, at);
+    else if (isEnd) depth -= 1;
+    else if (isFirst) depth += 1;
+    if (depth > deepest) deepest = depth;
   }
-  return deepest;
+  return { depth: deepest, values };
 }
 
+const space = 0x20;
+const comma = 0x2c;
+const openList = 0x5b;
+const closeList = 0x5d;
+const openObject = 0x7b;
+const closeObject = 0x7d;
 const quote = 0x22;
 
 /** Where the string ends that begins at `start`; strings may be long, so they are jumped over. */
@@ -87,6 +93,27 @@ function fieldOf(path: readonly PropertyKey[]): string {
       typeof key === 'number' ? `${field}[${key}]` : field === '' ? String(key) : `${field}.${String(key)}`,
     '',
   );
+}
+
+/** A list in a body, and what bounds its length. */
+interface BoundedList {
+  readonly path: readonly string[];
+  readonly limit: LimitName;
+}
+
+/** Refuses a list that is too long before anybody looks at its elements, each of which may be wrong. @throws ApiError `too_large` */
+export function checkLists(lists: readonly BoundedList[], body: unknown, limits: Limits): void {
+  for (const { path, limit } of lists) {
+    const list = path.reduce(memberOf, body);
+    const field = fieldOf(path);
+    if (Array.isArray(list) && list.length > limits[limit]) throw tooLarge(limits, limit, field, list.length, field);
+  }
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
 }
 
 /** Checks a value by its schema. @throws ApiError that names the first field at fault. */

@@ -14,14 +14,16 @@ const gib = 1024 * mib;
 
 /**
  * Meant never to be met by people: twenty tabs of a portal that asks every second make 1,200 requests a minute, and a
- * workspace has 150 data sets at most.
+ * workspace has 150 data sets at most. A JSON body has room for as many files and links as a request may have, with the
+ * longest names (12 MiB, 6,000 values) and the contents of notebooks; larger files have routes of their own.
  */
 export const defaultLimits: Limits = {
   header_bytes: 32 * kib,
   headers: 200,
   url_bytes: 16 * kib,
-  json_bytes: 64 * mib,
+  json_bytes: 16 * mib,
   json_depth: 100,
+  json_values: 100_000,
   file_bytes: 1024 * gib,
   chunk_bytes: gib,
   files_per_request: 1_000,

@@ -11,7 +11,6 @@ import type {
 import type { RequestBody, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
-import { tooLarge } from '../limits/limits.js';
 import { rowOfAccount } from '../options.js';
 import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
@@ -188,11 +187,6 @@ export async function createShares(
     const ids = earlier.answer.share_ids.map(Number);
     const { sent } = await listShares(context, caller, { where: { id: { in: ids } } });
     return sent;
-  }
-  const { limits } = context;
-  const requested = body.shared_user_ids.length;
-  if (requested > limits.shares_per_request) {
-    throw tooLarge(limits, 'shares_per_request', 'shared_user_ids', requested, 'shared_user_ids');
   }
   const { row: found, storage } = await openWorkspace(context, caller, Number(body.original_workspace_id));
   checkShareable(found);

@@ -10,7 +10,6 @@ import { withinDiskQuota } from '../files/disk-allowance.js';
 import { applyPendingChanges, type FileChanges, stageFiles } from '../files/staged-files.js';
 import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
-import { type Limits, tooLarge } from '../limits/limits.js';
 import { rowOfAccount } from '../options.js';
 import { keepLease, leaseDurationMs, released } from '../reconciler/lease.js';
 import { actorOf } from '../records/audit.js';
@@ -33,25 +32,8 @@ interface DetailedChanges extends FileChanges {
   readonly files: readonly { readonly path: string; readonly content: readonly Uint8Array[] }[];
 }
 
-/** @throws ApiError `too_large` */
-function checkCounts(limits: Limits, { files = [], symlinks = [] }: NewDetails): void {
-  const field = 'workspace_details';
-  if (files.length > limits.files_per_request) {
-    throw tooLarge(limits, 'files_per_request', `${field}.files`, files.length, `${field}.files`);
-  }
-  if (symlinks.length > limits.links_per_request) {
-    throw tooLarge(limits, 'links_per_request', `${field}.symlinks`, symlinks.length, `${field}.symlinks`);
-  }
-}
-
 /** Checks names and targets before anything is made. @throws ApiError `invalid_path`, `link_refused`, `missing_field` */
-async function checkDetails(
-  { limits }: ServerContext,
-  storage: Storage,
-  details: NewDetails,
-  signal: AbortSignal,
-): Promise<DetailedChanges> {
-  checkCounts(limits, details);
+async function checkDetails(storage: Storage, details: NewDetails, signal: AbortSignal): Promise<DetailedChanges> {
   const files = (details.files ?? []).map(({ name, content }, index) => {
     checkName(name, 'file', `workspace_details.files[${index}].name`);
     return { path: name, content: [Buffer.from(content ?? '')] };
@@ -143,7 +125,7 @@ export async function createWorkspace(
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
   const storage = context.mainStorage;
   const details = body.workspace_details ?? {};
-  const changes = await checkDetails(context, storage, details, signal);
+  const changes = await checkDetails(storage, details, signal);
   checkLinks(context.limits, undefined, changes.links);
   const { step, journal } = context;
   step('before workspace.insert');
@@ -294,7 +276,7 @@ export async function updateWorkspace(
   signal: AbortSignal,
 ): Promise<void> {
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
-  const changes = await checkDetails(context, workspace.storage, body.workspace_details ?? {}, signal);
+  const changes = await checkDetails(workspace.storage, body.workspace_details ?? {}, signal);
   const columns = {
     ...(body.name !== undefined && { name: body.name }),
     ...(body.description !== undefined && { description: body.description }),

@@ -2,6 +2,7 @@ import { schemas } from '@user-workspaces/schema';
 import { expect, test } from 'vitest';
 import { ApiError } from '../../src/http/api-error.js';
 import { parseJson, validate } from '../../src/http/json-body.js';
+import { defaultLimits } from '../../src/limits/limits.js';
 
 function errorOf(work: () => unknown): ApiError {
   try {
@@ -58,4 +59,17 @@ test('a name of 65 characters is refused and the field is named', () => {
 
 test('unknown keys are ignored', () => {
   expect(validate(create, { name: 'n', description: 'd', other: 1 })).toEqual({ name: 'n', description: 'd' });
+});
+
+test.each([
+  ['{}', 1],
+  ['{"a":1}', 2],
+  [' { "a" : [ ] , "b" : { } } ', 3],
+  ['{"a":[[]],"b":{"c":""}}', 5],
+  ['{"a\\",[{":"\\\\","b":[true,null,-1.5e3,"]"]}', 7],
+])('%s has %d values', (text, values) => {
+  const limited = (json_values: number) => () => parseJson(text, { ...defaultLimits, json_values });
+  expect(limited(values)()).toEqual(JSON.parse(text));
+  const details = { name: 'json_values', limit: values - 1, requested: values };
+  if (values > 1) expect(errorOf(limited(values - 1))).toMatchObject({ code: 'too_large', details });
 });

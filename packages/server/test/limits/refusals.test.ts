@@ -67,6 +67,30 @@ describe('what is too large is refused', () => {
     await expectRefusal(await put('['.repeat(1_000_000)), 413, { name: 'json_depth', requested: 1_000_000 });
   });
 
+  it('a JSON body of too many values, before they are made', async () => {
+    await start({ json_values: 8 });
+    const put = (body: string): Promise<Response> => server.call(at('/start/'), { method: 'PUT', body });
+    // The object, its two members, and the five in them.
+    expect(
+      (await put('{"job_details": {"a,[": [], "b": 1}, "resource_options": {"c": {"d": "\\",{1"} }}')).status,
+    ).toBe(400);
+    const details = { name: 'json_values', limit: 8 };
+    await expectRefusal(await put('{"job_details": [0, 1, 2, 3, 4, [], []]}'), 413, { ...details, requested: 9 });
+    await expectRefusal(await put(`[${'{},'.repeat(1_000_000)}`), 413, { ...details, requested: 1_000_002 });
+  });
+
+  it('too many files, links or users, before each of them is looked at', async () => {
+    await start({ files_per_request: 2, links_per_request: 2, shares_per_request: 2 });
+    const wrong = [0, 0, 0];
+    const put = (workspace_details: unknown): Promise<Response> =>
+      server.call(at('/'), { method: 'PUT', body: JSON.stringify({ workspace_details }) });
+    await expectRefusal(await put({ files: wrong }), 413, { name: 'files_per_request', limit: 2, requested: 3 });
+    await expectRefusal(await put({ symlinks: wrong }), 413, { name: 'links_per_request', limit: 2, requested: 3 });
+    expect((await put({ files: wrong.slice(1) })).status).toBe(400);
+    const share = json({ original_workspace_id: server.workspace.id, shared_user_ids: ['', '', ''] });
+    await expectRefusal(await server.call('/shared_workspaces/', share), 413, { name: 'shares_per_request', limit: 2 });
+  });
+
   it('an address, and more headers than allowed', async () => {
     await start({ url_bytes: 100, headers: 20 });
     await expectRefusal(await server.call(`/jobs/?status=${'x'.repeat(100)}`), 413, { name: 'url_bytes', limit: 100 });
