@@ -6,7 +6,7 @@ export interface World {
 
 /** What a check may use besides the world. */
 export interface CheckTools {
-  /** Aborts when the test has run out of time. */
+  /** Aborts when the test has run out of time, and when it is over: what a check leaves going must end with it. */
   readonly signal: AbortSignal;
 }
 
@@ -107,42 +107,5 @@ function checkDifferences<W extends World, Capability extends string>(
     if (typeof reason !== 'string' || (reason.match(/\p{L}/gu)?.length ?? 0) < fewestLetters) {
       throw new TypeError(`${where} gives no reason; say in words why it is lacking, for whoever reads the report.`);
     }
-  }
-}
-
-/** Time that closing a world may take: an adapter that hangs must not hang those who try it. */
-const closingMs = 60_000;
-
-/** Tries one guarantee in a world of its own. @throws what the check throws, or why the world could not be opened or closed. */
-export async function runTrial<W extends World>(
-  open: () => Promise<W>,
-  { id, timeoutMs, check }: Trial<W>,
-): Promise<void> {
-  const world = await open();
-  let failure: { readonly error: unknown } | undefined;
-  try {
-    await withinTime(`${id}: no result`, timeoutMs, (signal) => check(world, { signal }));
-  } catch (error) {
-    failure = { error };
-  }
-  try {
-    await withinTime(`${id}: the world was not closed`, closingMs, () => world.close());
-  } catch (error) {
-    // What went wrong first says more than what it left behind.
-    failure ??= { error };
-  }
-  if (failure) throw failure.error;
-}
-
-async function withinTime(what: string, limitMs: number, run: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const controller = new AbortController();
-  const late = new Promise<never>((_, reject) => {
-    controller.signal.addEventListener('abort', () => reject(controller.signal.reason), { once: true });
-  });
-  const timer = setTimeout(() => controller.abort(new Error(`${what} within ${limitMs} ms.`)), limitMs);
-  try {
-    await Promise.race([run(controller.signal), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

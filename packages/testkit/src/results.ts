@@ -1,4 +1,5 @@
-import { type AdapterUnderTest, runTrial, type Suite, trialsOf, type World } from './guarantee.js';
+import { type AdapterUnderTest, type Suite, trialsOf, type World } from './guarantee.js';
+import { runTrial } from './trial.js';
 
 /** How one guarantee fared. */
 export interface Result {
@@ -25,21 +26,23 @@ export interface Report {
  * Tries an adapter without a test runner: for reports, and for tests of tests.
  *
  * @param atOnce How many guarantees are tried side by side, each in a world of its own.
+ * @param signal Ends the trials that are under way, which count as broken, closes their worlds, and begins no more: the report is of those that began.
  */
 export async function tryAdapter<W extends World, Capability extends string>(
   suite: Suite<W, Capability>,
   adapter: AdapterUnderTest<W, Capability>,
   atOnce = 4,
+  signal?: AbortSignal,
 ): Promise<Report> {
   const trials = trialsOf(suite, adapter);
   const results: Result[] = [];
   const waiting = [...trials.entries()];
   const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
+    for (let next = waiting.shift(); next && !signal?.aborted; next = waiting.shift()) {
       const [index, trial] = next;
       const { id, promise, difference } = trial;
       const startedAt = performance.now();
-      const broken = await runTrial(adapter.open, trial).then(
+      const broken = await runTrial(adapter.open, trial, signal).then(
         () => undefined,
         (error: unknown) => ({ error }),
       );
@@ -55,5 +58,5 @@ export async function tryAdapter<W extends World, Capability extends string>(
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
-  return { contract: suite.contract, adapter: adapter.name, results };
+  return { contract: suite.contract, adapter: adapter.name, results: results.filter(Boolean) };
 }

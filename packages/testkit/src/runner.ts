@@ -1,4 +1,5 @@
-import { type AdapterUnderTest, runTrial, type Suite, trialsOf, type World } from './guarantee.js';
+import { type AdapterUnderTest, type Suite, trialsOf, type World } from './guarantee.js';
+import { runTrial } from './trial.js';
 
 /**
  * The functions of a test runner that a suite is registered with.

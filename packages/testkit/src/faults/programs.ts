@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { atEndOfTrial } from '../trial.js';
 
 /** Another process, for tests that need two, or one that can be killed. */
 export interface Program {
@@ -15,7 +16,7 @@ export interface Program {
   finished(): Promise<void>;
 }
 
-/** Starts a Node program. It inherits the error output; `test` shows what it says. */
+/** Starts a Node program. It inherits the error output; `test` shows what it says. In a trial it ends with it at the latest. */
 export async function startProgram(module: string | URL, parameters: readonly string[]): Promise<Program> {
   const path = typeof module === 'string' ? module : fileURLToPath(module);
   const child = spawn(process.execPath, [path, ...parameters], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -34,6 +35,11 @@ export async function startProgram(module: string | URL, parameters: readonly st
     output += text;
     wake();
   });
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await ended;
+  };
+  atEndOfTrial(kill);
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const lines = (): string[] => output.split('\n').slice(0, -1);
   return {
@@ -47,10 +53,7 @@ export async function startProgram(module: string | URL, parameters: readonly st
         });
       }
     },
-    async kill() {
-      child.kill('SIGKILL');
-      await ended;
-    },
+    kill,
     async finished() {
       await ended;
       if (child.exitCode !== 0) throw new Error(`${path} ended with ${child.exitCode ?? child.signalCode}.`);

@@ -1,14 +1,24 @@
 import { type AdapterUnderTest, type Suite, trialsOf, type World } from '../guarantee.js';
 import { type Report, tryAdapter } from '../results.js';
 
+/** What of a suite is tried, and how. */
+export interface TryOptions {
+  /** How many guarantees side by side. */
+  readonly atOnce: number;
+  /** Ends what is under way, and begins nothing more. */
+  readonly signal: AbortSignal;
+  /** Whether a guarantee is to be tried, by its id. */
+  chosen(id: string): boolean;
+}
+
 /** An adapter with the suite of its contract, as `uws-testkit` takes it. */
 export interface DefinedAdapter {
   readonly contract: string;
   readonly name: string;
-  /** Guarantees that are tried. */
-  readonly count: number;
-  /** Tries the adapter. `atOnce`: how many guarantees side by side. */
-  tryIt(atOnce: number): Promise<Report>;
+  /** The guarantees of its suite. */
+  readonly guarantees: readonly string[];
+  /** Tries the adapter. */
+  tryIt(options: TryOptions): Promise<Report>;
 }
 
 /**
@@ -23,8 +33,11 @@ export function defineAdapters<W extends World, Capability extends string>(
   return adapters.map((adapter) => ({
     contract: suite.contract,
     name: adapter.name,
-    count: trialsOf(suite, adapter).length,
-    tryIt: (atOnce) => tryAdapter(suite, adapter, atOnce),
+    guarantees: trialsOf(suite, adapter).map(({ id }) => id),
+    tryIt: ({ atOnce, signal, chosen }) => {
+      const guarantees = suite.guarantees.filter(({ id }) => chosen(id));
+      return tryAdapter({ ...suite, guarantees }, adapter, atOnce, signal);
+    },
   }));
 }
 

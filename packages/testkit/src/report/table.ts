@@ -1,10 +1,29 @@
 import type { Report, Result } from '../results.js';
 
-/** How a guarantee fared, in words: `kept`, `differs: <reason>` or `broken: <first line of the error>`. */
-function outcomeOf({ outcome, difference, error }: Result): string {
-  if (outcome === 'kept') return 'kept';
-  if (outcome === 'differs') return `differs: ${difference}`;
-  return `broken: ${(error instanceof Error ? error.message : String(error)).split('\n')[0]}`;
+/** Lines of an error that are told: enough for a difference between two values and the calls before it. */
+const toldLines = 40;
+/** Characters of an error in a cell of a table. */
+const cellLength = 400;
+
+function messageOf({ error }: Result): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** How a guarantee fared, in words: `kept`, `differs: <reason>` or `broken: <the error, on one line>`. */
+function outcomeOf(result: Result): string {
+  if (result.outcome === 'kept') return 'kept';
+  if (result.outcome === 'differs') return `differs: ${result.difference}`;
+  const message = messageOf(result).replaceAll(/\s+/g, ' ').trim();
+  return `broken: ${message.length > cellLength ? `${message.slice(0, cellLength)}…` : message}`;
+}
+
+/** The same as lines for a terminal. */
+function outcomeLines(result: Result): string[] {
+  if (result.outcome !== 'broken') return [outcomeOf(result)];
+  const lines = `broken: ${messageOf(result).trim()}`.split('\n');
+  return lines.length > toldLines
+    ? [...lines.slice(0, toldLines), `… and ${lines.length - toldLines} further lines`]
+    : lines;
 }
 
 /** `42 kept, 2 differ, 1 broken`. */
@@ -19,11 +38,12 @@ export function textTable(reports: readonly Report[]): string {
     .map((report) => {
       const width = Math.max(...report.results.map(({ id }) => id.length));
       const rows = report.results.flatMap((result) => {
-        const outcome = outcomeOf(result);
         const mark = { kept: '✓', differs: '~', broken: '✗' }[result.outcome];
         const line = `${mark} ${result.id.padEnd(width)}  ${result.promise}`;
         const indent = ' '.repeat(width + 4);
-        return result.outcome === 'kept' ? [line] : [line, `${indent}${outcome}`, `${indent}tried: ${result.trial}`];
+        return result.outcome === 'kept'
+          ? [line]
+          : [line, ...outcomeLines(result).map((text) => `${indent}${text}`), `${indent}tried: ${result.trial}`];
       });
       return [`${report.contract}: ${report.adapter}`, ...rows, summaryOf(report), ''].join('\n');
     })

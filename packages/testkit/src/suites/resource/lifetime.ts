@@ -69,14 +69,14 @@ export const lifetimeGuarantees: readonly ResourceGuarantee[] = [
     promise: 'Watching ends with its signal.',
     trial: 'A watch is ended, another never began; then a job starts and ends.',
     timeoutMs,
-    check: withJobs(async (jobs, { resource }) => {
+    check: withJobs(async (jobs, { resource }, { signal }) => {
       assert.equal(resource.capabilities.push, true, '`capabilities.push` says that nothing is reported.');
       const watching = new AbortController();
       let told = 0;
       const count = () => {
         told += 1;
       };
-      resource.watch(count, watching.signal);
+      resource.watch(count, AbortSignal.any([watching.signal, signal]));
       resource.watch(count, AbortSignal.abort());
       await jobs.finished('exit 0');
       await jobs.until(async () => told > 0 || undefined, 'Nobody was told of the job.');

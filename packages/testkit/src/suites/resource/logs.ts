@@ -87,10 +87,14 @@ export const logGuarantees: readonly ResourceGuarantee[] = [
     promise: 'Following ends with the signal.',
     trial: 'The output of a silent job is followed until the reader goes away.',
     timeoutMs,
-    check: withJobs(async (jobs) => {
+    check: withJobs(async (jobs, _, { signal }) => {
       const specification = await jobs.run('echo begin; while [ ! -e end ]; do sleep 0.2; done');
       const reader = new AbortController();
-      const reading = jobs.logs(specification, { fromByte: 0, follow: true }, { signal: reader.signal });
+      const reading = jobs.logs(
+        specification,
+        { fromByte: 0, follow: true },
+        { signal: AbortSignal.any([reader.signal, signal]) },
+      );
       await jobs.until(async () => ((await jobs.output(specification)) !== '' ? true : undefined), 'No output came.');
       reader.abort(new Error('The reader went away.'));
       await failureOf(reading, 'Following with an aborted signal');

@@ -1,5 +1,5 @@
 import type { Account, Resource } from '@user-workspaces/contract';
-import type { Check, Guarantee, World } from '../../guarantee.js';
+import type { Check, CheckTools, Guarantee, World } from '../../guarantee.js';
 import { Jobs } from './jobs.js';
 
 /** What a resource may lack. */
@@ -68,11 +68,13 @@ export interface ResourceWorld extends World {
 export type ResourceGuarantee = Guarantee<ResourceWorld, ResourceCapability>;
 
 /** A check that starts jobs, and asks for their end when it is over. */
-export function withJobs(run: (jobs: Jobs, world: ResourceWorld) => Promise<void>): Check<ResourceWorld> {
-  return async (world, { signal }) => {
-    const jobs = new Jobs(world, signal);
+export function withJobs(
+  run: (jobs: Jobs, world: ResourceWorld, tools: CheckTools) => Promise<void>,
+): Check<ResourceWorld> {
+  return async (world, tools) => {
+    const jobs = new Jobs(world, tools.signal);
     try {
-      await run(jobs, world);
+      await run(jobs, world, tools);
     } finally {
       await jobs.end();
     }

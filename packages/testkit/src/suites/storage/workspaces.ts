@@ -135,17 +135,30 @@ export const workspaceGuarantees: readonly StorageGuarantee[] = [
         }
       }
     }),
-    without: {
-      capability: 'owners',
-      trial: 'Everything belongs to the server’s own account, where the suite can see that.',
-      check: inWorkspace(async (world) => {
-        const { storage, workspace, plain } = world;
-        await makeOneOfEach(world);
-        for (const path of ['', ...(await pathsOf(storage.walk(workspace, '')))]) {
-          if (plain) assert.equal((await lstat(plain.at(workspace, path))).uid, process.geteuid?.());
-        }
-      }),
-    },
+    without: [
+      {
+        capability: 'owners',
+        trial: 'Everything belongs to the server’s own account, where the suite can see that.',
+        check: inWorkspace(async (world) => {
+          const { storage, workspace, plain } = world;
+          await makeOneOfEach(world);
+          for (const path of ['', ...(await pathsOf(storage.walk(workspace, '')))]) {
+            if (plain) assert.equal((await lstat(plain.at(workspace, path))).uid, process.geteuid?.());
+          }
+        }),
+      },
+      {
+        capability: 'plainPaths',
+        trial: 'Of files whose owners the suite cannot see, each can be read by its account’s storage.',
+        check: inWorkspace(async (world) => {
+          const { storage, workspace } = world;
+          await makeOneOfEach(world);
+          for await (const { path, kind } of storage.walk(workspace, '')) {
+            if (kind === 'file') await readText(storage, workspace, path);
+          }
+        }),
+      },
+    ],
   },
   {
     id: 'survey.counts',
@@ -178,7 +191,7 @@ export const workspaceGuarantees: readonly StorageGuarantee[] = [
       storage.watch(
         workspace,
         ({ diskSpaceBytes }) => reports.push({ bytes: diskSpaceBytes, atMs: performance.now() }),
-        controller.signal,
+        AbortSignal.any([controller.signal, signal]),
       );
       const until = async (expected: number): Promise<void> => {
         while (reports.at(-1)?.bytes !== expected) {
