@@ -4,7 +4,7 @@ import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
 import { asJson, type ResourceEntry } from '../options.js';
 import { keepLease, released } from '../reconciler/lease.js';
-import { actorOf } from '../records/audit.js';
+import { type Actor, actorOf, serverActor } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import type { ServerContext } from '../server-context.js';
 import { activeJobStatuses } from '../views/job.js';
@@ -182,21 +182,24 @@ export async function findJob(context: ServerContext, caller: Caller, jobId: num
   return row;
 }
 
-/**
- * The wish to stop, inside a transaction; a job that was never launched ends here.
- *
- * @param reason Why the server itself wishes it; `null` for a person's wish.
- */
-export async function requestStop(
-  transaction: RecordTransaction,
-  row: JobRow,
-  reason: JobRow['stop_reason'] = null,
-): Promise<JobRow> {
+/** Why a job is to be stopped: a reason of the server's own, or somebody's wish. */
+export type StopCause =
+  | NonNullable<JobRow['stop_reason']>
+  | { readonly actor: Actor; readonly reason: 'requested' | 'user_deactivated' | 'workspace_deleted' };
+
+/** The wish to stop, inside a transaction, with its entry in the audit log; a job that was never launched ends here. */
+export async function requestStop(transaction: RecordTransaction, row: JobRow, cause: StopCause): Promise<JobRow> {
+  const { actor, reason } = typeof cause === 'string' ? { actor: serverActor, reason: cause } : cause;
+  await transaction.audit(actor, {
+    action: 'job.stop',
+    subject: { kind: 'job', id: row.id },
+    details: { reason, user_id: row.user_id },
+  });
   if (row.launch_begun) {
     return transaction.changeJob(row, {
       status: 'stopping',
       stop_requested_at_ms: transaction.nowMs,
-      stop_reason: reason,
+      stop_reason: typeof cause === 'string' ? cause : null,
       due_at_ms: transaction.nowMs,
       attempts: 0,
     });
@@ -240,8 +243,7 @@ export async function stopJob(context: ServerContext, caller: Caller, jobId: num
           details: { status: row.status },
         });
       }
-      const changed = await requestStop(transaction, row);
-      await transaction.audit(actorOf(caller), { action: 'job.stop', subject: { kind: 'job', id: jobId } });
+      const changed = await requestStop(transaction, row, { actor: actorOf(caller), reason: 'requested' });
       return changed.status === 'complete' ? 'Successful stop.' : 'Job queued to stop.';
     }),
   );

@@ -328,8 +328,9 @@ export async function deleteWorkspace(
         });
       }
       const deleting = await transaction.changeWorkspace(row, { status: 'deleting', attempts: 0 });
-      for (const job of jobs) await requestStop(transaction, job);
-      await transaction.audit(actorOf(caller), {
+      const actor = actorOf(caller);
+      for (const job of jobs) await requestStop(transaction, job, { actor, reason: 'workspace_deleted' });
+      await transaction.audit(actor, {
         action: 'workspace.delete',
         subject: subjectOf(row),
         details: { stopped_jobs: jobs.map((job) => job.id) },

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { cleanUp } from '../../src/reconciler/clean-up.js';
 import { serverActor } from '../../src/records/audit.js';
 import { removeUser } from '../../src/services/administration/index.js';
+import { requestStop } from '../../src/services/jobs.js';
 import { userOfIdentity } from '../../src/services/users.js';
 import { type Fixture, startFixture, until } from '../files/fixture.js';
 
@@ -353,6 +354,50 @@ describe('the audit log', () => {
     const before = await fixture.database.count('audit_entries', {});
     await cleanUp(fixture.context, new AbortController().signal);
     expect(await fixture.database.count('audit_entries', {})).toBe(before - 20);
+  });
+
+  it('tells of every stop who caused it and why, with the job as the subject', async () => {
+    const running = (key: string) =>
+      fixture.addJob({ status: 'running', launch_begun: true, launch_key: key.repeat(32) });
+    const jobs = [await running('a'), await fixture.addJob(), await running('b'), await running('c')] as const;
+    const stopped = async ({ id }: { id: number }) => {
+      const entries = await audit(`?action=job.stop&subject_kind=job&subject_id=${id}`);
+      expect(entries).toHaveLength(1);
+      const [{ actor, details, address, datetime }] = entries;
+      expect(Date.parse(datetime)).toBeGreaterThan(0);
+      return [actor.name, details, address];
+    };
+    const user_id = fixture.user.id;
+    expect((await call(`/jobs/${jobs[0].id}/stop/`, 'PUT', undefined, fixture.token)).status).toBe(200);
+    expect(await stopped(jobs[0])).toEqual(['alice', { reason: 'requested', user_id }, '192.0.2.7']);
+    expect((await call(`/admin/jobs/${jobs[1].id}/stop/`, 'PUT')).status).toBe(200);
+    expect(await stopped(jobs[1])).toEqual(['root', { reason: 'requested', user_id }, '192.0.2.7']);
+    const path = `/workspaces/${fixture.workspace.id}/`;
+    await fixture.database.transaction((rows) => rows.update('jobs', { id: jobs[3].id }, { status: 'complete' }));
+    expect((await call(`${path}?force=true`, 'DELETE', undefined, fixture.token)).status).toBe(200);
+    expect(await stopped(jobs[2])).toEqual(['alice', { reason: 'workspace_deleted', user_id }, '192.0.2.7']);
+    await fixture.database.transaction((rows) => rows.update('jobs', { id: jobs[3].id }, { status: 'running' }));
+    expect((await call(`/admin/users/${user_id}/deactivate/?stop_jobs=true`, 'PUT')).status).toBe(200);
+    expect(await stopped(jobs[3])).toEqual(['root', { reason: 'user_deactivated', user_id }, '192.0.2.7']);
+  });
+
+  it('tells of jobs that the server stops by itself', async () => {
+    const ids: number[] = [];
+    for (const reason of ['idle', 'start_timeout', 'session_lost'] as const) {
+      const job = await fixture.addJob({ status: 'running', launch_begun: true, launch_key: reason });
+      ids.push(job.id);
+      await fixture.context.journal.transaction((transaction) => requestStop(transaction, job, reason));
+    }
+    const entries = await audit('?action=job.stop&order=id');
+    const told = (entry: { actor: object; subject_id: number; details: object }) => [entry.subject_id, entry.actor];
+    const server = { kind: 'server', user_id: null, name: null };
+    expect(entries.map(told)).toEqual(ids.map((id) => [id, server]));
+    const user_id = fixture.user.id;
+    expect(entries.map((entry: { details: object }) => entry.details)).toEqual([
+      { reason: 'idle', user_id },
+      { reason: 'start_timeout', user_id },
+      { reason: 'session_lost', user_id },
+    ]);
   });
 
   it('an entry exists exactly if its change does', async () => {

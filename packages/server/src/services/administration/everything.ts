@@ -43,9 +43,7 @@ export async function stopAnyJob(context: AdministrationContext, actor: Actor, j
           details: { status: row.status },
         });
       }
-      const changed = await requestStop(transaction, row);
-      const subject = { kind: 'job', id: jobId } as const;
-      await transaction.audit(actor, { action: 'job.stop', subject, details: { user_id: row.user_id } });
+      const changed = await requestStop(transaction, row, { actor, reason: 'requested' });
       return changed.status === 'complete' ? 'Successful stop.' : 'Job queued to stop.';
     }),
   );

@@ -104,7 +104,7 @@ export async function deactivateUser(
     await transaction.rows.remove('tokens', { user_id: userId });
     const where = { user_id: userId, status: { in: ['pending', 'running'] as const } };
     const jobs = stopJobs ? await transaction.rows.find('jobs', { where }) : [];
-    for (const job of jobs) await requestStop(transaction, job);
+    for (const job of jobs) await requestStop(transaction, job, { actor, reason: 'user_deactivated' });
     await transaction.audit(actor, userEvent('user.deactivate', user, { stopped_jobs: jobs.map(({ id }) => id) }));
   });
   return getUser(context, userId);
