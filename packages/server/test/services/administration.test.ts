@@ -312,6 +312,7 @@ describe('everybody', () => {
     await set(null);
     expect(await all()).toEqual([]);
     expect((await call('/admin/directory/')).answer.data.directory.source).toBe('configuration');
+    expect((await audit('?subject_kind=directory&subject_id=1'))[0]).toMatchObject({ action: 'directory.set' });
   });
 });
 

@@ -5,6 +5,9 @@ import type { AdministrationContext } from './context.js';
 
 const name = 'directory';
 
+/** In the audit log. There is one directory. */
+const subject = { kind: 'directory', id: 1 } as const;
+
 type DirectoryContext = {
   readonly database: DatabaseReader;
   readonly settings: Pick<AdministrationContext['settings'], 'openDirectory'>;
@@ -26,7 +29,7 @@ export async function setDirectory(
   await context.journal.transaction(async (transaction) => {
     await transaction.rows.remove('settings', { name });
     if (isOpen !== null) await transaction.rows.insert('settings', { name, value: { is_open: isOpen } });
-    await transaction.audit(actor, { action: 'directory.set', details: { is_open: isOpen } });
+    await transaction.audit(actor, { action: 'directory.set', subject, details: { is_open: isOpen } });
   });
   return readDirectory(context);
 }
