@@ -215,13 +215,14 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     readAnew(() => directory.refresh(), refreshRoutesMs),
     readAnew(() => directory.check(proxy.jobsInUse()), checkRoutesMs),
   ];
-  metrics.gauge('uws_sessions', 'Sessions that can be opened', () => directory.size);
-  metrics.gauge('uws_session_requests', 'Requests to sessions under way', () => proxy.metrics().openRequests);
-  metrics.gauge('uws_session_sockets', 'WebSockets to sessions', () => proxy.metrics().openSockets);
-  metrics.gauge('uws_event_streams', 'Open event streams', () => streams.size);
-  for (const status of ['pending', 'running', 'stopping'] as const) {
-    metrics.gauge(`uws_jobs_${status}`, `Jobs that are ${status}`, () => database.count('jobs', { status }));
-  }
+  metrics.watch({
+    sessions: () => directory.size,
+    sessionRequests: () => proxy.metrics().openRequests,
+    sessionSockets: () => proxy.metrics().openSockets,
+    eventStreams: () => streams.size,
+    countJobs: (status) => database.count('jobs', { status }),
+    onUncounted: (error) => log.warn({ err: error }, 'the database does not answer, so the metrics tell no jobs'),
+  });
   doors.start();
   await surveys.start();
   reconciler.start();

@@ -1,6 +1,8 @@
 import type { JobRow } from '@user-workspaces/contract';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Journal } from '../records/journal.js';
+import { activeJobStatuses } from '../views/job.js';
+import { type ActiveStatus, countedTogether } from './job-counts.js';
 
 /** The server's figures for Prometheus; their names and labels are described in docs/operation.md. */
 export interface Metrics {
@@ -18,9 +20,22 @@ export interface Metrics {
   administrationRefused(): void;
   /** Something was larger, or more, than a limit allows. */
   limitRefused(name: string): void;
-  /** Asked for its value at every scrape. */
-  gauge(name: string, help: string, value: () => number | Promise<number>): void;
+  /** Shows what there is at the time of each scrape. */
+  watch(present: Present): void;
+  /** All figures that can be told: without the database, those of this process alone. */
   render(): Promise<{ contentType: string; text: string }>;
+}
+
+/** What there is now, asked for at every scrape. */
+export interface Present {
+  readonly sessions: () => number;
+  readonly sessionRequests: () => number;
+  readonly sessionSockets: () => number;
+  readonly eventStreams: () => number;
+  /** Of all servers on this database. */
+  readonly countJobs: (status: ActiveStatus) => Promise<number>;
+  /** Told why the jobs could not be counted. */
+  readonly onUncounted: (error: unknown) => void;
 }
 
 /** Counts what this process has committed: each end of a job and each entry of the audit log once, whoever caused it. */
@@ -124,13 +139,36 @@ export function createMetrics(): Metrics {
     jobEnded({ resource, status, status_reason }) {
       ended.inc({ resource, status, reason: status_reason ?? '' });
     },
-    gauge(name, help, value) {
+    watch(present) {
+      const gauge = (name: string, help: string, value: () => number): void => {
+        const collect = (): void => shown.set(value());
+        const shown = new Gauge({ name, help, registers, collect });
+      };
+      gauge('uws_sessions', 'Sessions that can be opened', present.sessions);
+      gauge('uws_session_requests', 'Requests to sessions under way', present.sessionRequests);
+      gauge('uws_session_sockets', 'Open WebSockets to sessions', present.sessionSockets);
+      gauge('uws_event_streams', 'Open event streams', present.eventStreams);
+      const countJobs = countedTogether(async () => {
+        const counting = activeJobStatuses.map(async (status) => [status, await present.countJobs(status)] as const);
+        return new Map(await Promise.all(counting));
+      }, present.onUncounted);
       new Gauge({
-        name,
-        help,
+        name: 'uws_jobs',
+        help: 'Jobs that have not ended, by status, of all servers on the same database',
+        labelNames: ['status'],
         registers,
         async collect() {
-          this.set(await value());
+          const counts = await countJobs();
+          this.reset();
+          for (const [status, count] of counts ?? []) this.set({ status }, count);
+        },
+      });
+      new Gauge({
+        name: 'uws_database_up',
+        help: 'Whether the database answered this scrape: 1, or 0',
+        registers,
+        async collect() {
+          this.set((await countJobs()) ? 1 : 0);
         },
       });
     },

@@ -154,6 +154,11 @@ export async function startFixture(
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
   countCommitted(journal, metrics);
+  metrics.watch({
+    ...{ sessions: () => 0, sessionRequests: () => 0, sessionSockets: () => 0, eventStreams: () => streams.size },
+    countJobs: (status) => database.count('jobs', { status }),
+    onUncounted: (error) => context.log.warn({ err: error }, 'jobs not counted'),
+  });
   const requests = new Readers();
   const owners = new SessionOwners(database, () => undefined);
   const doors = new WelcomeWatch(database, context.log, requests, sockets, owners);

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { AdapterError } from '@user-workspaces/contract';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { countedTogether } from '../../src/observability/job-counts.js';
+import { createMetrics } from '../../src/observability/metrics.js';
+import { type Fixture, startFixture } from '../files/fixture.js';
+
+const countsOf = (count: number) => new Map([['running', count]] as const);
+
+describe('jobs', () => {
+  it('are counted once for all who ask at the same time, and anew for the next', async () => {
+    let asked = 0;
+    const counts = countedTogether(
+      async () => {
+        asked += 1;
+        return countsOf(asked);
+      },
+      () => expect.unreachable(),
+    );
+    expect(await Promise.all([counts(), counts()])).toEqual([countsOf(1), countsOf(1)]);
+    expect(await counts()).toEqual(countsOf(2));
+  });
+
+  it('are not counted again while a database that hangs has not answered', async () => {
+    let answer = (_: ReturnType<typeof countsOf>): void => undefined;
+    let asked = 0;
+    const failures: unknown[] = [];
+    const count = () => {
+      asked += 1;
+      return new Promise<ReturnType<typeof countsOf>>((resolve) => {
+        answer = resolve;
+      });
+    };
+    const counts = countedTogether(count, (error) => failures.push(error), 20);
+    expect([await counts(), await counts()]).toEqual([undefined, undefined]);
+    expect([asked, failures.length]).toEqual([1, 2]);
+    const next = counts();
+    answer(countsOf(3));
+    expect(await next).toEqual(countsOf(3));
+  });
+});
+
+describe('while the database is away', () => {
+  let fixture: Fixture;
+  beforeEach(async () => {
+    fixture = await startFixture();
+  });
+  afterEach(() => fixture.close());
+  const metrics = async () => {
+    const answer = await fetch(`${fixture.url}/metrics`);
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  it('what does not come from it is told, and that it does not answer', async () => {
+    await fixture.addJob();
+    const before = await metrics();
+    expect(before.text).toContain('uws_database_up 1\n');
+    expect(before.text).toContain('uws_jobs{status="pending"} 1\n');
+    expect(before.text).toContain('uws_jobs{status="running"} 0\n');
+    const { count } = fixture.database;
+    Object.assign(fixture.database, {
+      count: () => Promise.reject(new AdapterError('unavailable', 'It is away.')),
+    });
+    const { status, text } = await metrics();
+    expect(status).toBe(200);
+    expect(text).toContain('uws_database_up 0\n');
+    expect(text).toMatch(/^process_cpu_seconds_total /m);
+    expect(text).toMatch(/^uws_event_streams 0$/m);
+    expect(text).not.toMatch(/^uws_jobs\{/m);
+    Object.assign(fixture.database, { count });
+    expect((await metrics()).text).toContain('uws_jobs{status="pending"} 1\n');
+  });
+});
+
+test('each metric has its row in the documentation', async () => {
+  const created = createMetrics();
+  const none = () => 0;
+  created.watch({
+    ...{ sessions: none, sessionRequests: none, sessionSockets: none, eventStreams: none },
+    ...{ countJobs: async () => 0, onUncounted: () => undefined },
+  });
+  const { text } = await created.render();
+  const told = [...text.matchAll(/^# TYPE (uws_\w+) /gm)].map(([, name]) => name);
+  const page = readFileSync(new URL('../../../../docs/operation.md', import.meta.url), 'utf8');
+  const rows = page.split('\n').filter((line) => line.startsWith('| `uws_'));
+  const documented = rows.flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`(uws_\w+)`/g)]);
+  expect(documented.map(([, name]) => name).sort()).toEqual(told.sort());
+});
