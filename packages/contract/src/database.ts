@@ -67,7 +67,8 @@ export interface DatabaseTransaction extends DatabaseReader {
  * - ids grow and are never given twice, also after rows were removed;
  * - a read outside a transaction sees what transactions committed before it began;
  * - `transaction` may run `work` more than once (after a deadlock or a serialisation failure), so `work` has no effects but rows;
- * - text, numbers up to 2^53, booleans and JSON come back as they were stored.
+ * - text, numbers up to 2^53, booleans and JSON come back as they were stored;
+ * - messages of errors, which anybody may be told, do not say where the database is: their causes may, which only the log shows, and so may what `migrate` throws.
  */
 export interface Database extends DatabaseReader {
   /** Several server processes may use the database at once. */

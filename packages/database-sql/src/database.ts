@@ -10,7 +10,7 @@ import {
 } from '@user-workspaces/contract';
 import type { Knex } from 'knex';
 import type { Dialect } from './dialect.js';
-import { Transient } from './failure.js';
+import { forOperator, Transient } from './failure.js';
 import { migrate } from './migrate.js';
 import { Reader } from './reader.js';
 import { orAborted, withRetries } from './retry.js';
@@ -45,13 +45,17 @@ export class SqlDatabase implements Database {
     return this.reader.count(table, where);
   }
 
-  migrate(signal?: AbortSignal): Promise<void> {
-    return withRetries(
-      () => this.inTransaction((session) => migrate(this.dialect, session), signal),
-      this.dialect.pauses,
-      MIGRATION_BUDGET_MS,
-      signal,
-    );
+  async migrate(signal?: AbortSignal): Promise<void> {
+    try {
+      await withRetries(
+        () => this.inTransaction((session) => migrate(this.dialect, session), signal),
+        this.dialect.pauses,
+        MIGRATION_BUDGET_MS,
+        signal,
+      );
+    } catch (error) {
+      throw forOperator(error);
+    }
   }
 
   transaction<R>(work: (transaction: DatabaseTransaction) => Promise<R>, signal?: AbortSignal): Promise<R> {

@@ -49,7 +49,18 @@ export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
-/** The contract's error for a failure; an unexpected one is returned as it is. */
+/** What its cause adds to an error whose message reaches any caller: where the database is. That is for the log, and for whoever starts the server. */
+class Located extends Error {
+  override readonly name = 'Located';
+}
+
+/** An error for whoever configures the database, and may know where it is. */
+export function forOperator(error: unknown): unknown {
+  if (!AdapterError.is(error) || !(error.cause instanceof Located)) return error;
+  return new AdapterError(error.kind, error.cause.message, { cause: error.cause.cause });
+}
+
+/** The contract's error for a failure, without the place of the database; an unexpected one is returned as it is. */
 export function asAdapterError(failure: Failure, cause: unknown, product: string, place: string): unknown {
   if (AdapterError.is(cause)) return cause;
   switch (failure.kind) {
@@ -60,12 +71,14 @@ export function asAdapterError(failure: Failure, cause: unknown, product: string
       });
     case 'transient':
       return new AdapterError('unavailable', `${product} is busy with other transactions; try again.`, { cause });
-    case 'unreachable':
-      return new AdapterError('unavailable', `${product} at ${place} cannot be reached; try again later.`, { cause });
-    case 'no_space':
-      return new AdapterError('no_space', `${product} at ${place} has no space left; free some and try again.`, {
-        cause,
-      });
+    case 'unreachable': {
+      const located = new Located(`${product} at ${place} cannot be reached; try again later.`, { cause });
+      return new AdapterError('unavailable', `${product} cannot be reached; try again later.`, { cause: located });
+    }
+    case 'no_space': {
+      const located = new Located(`${product} at ${place} has no space left; free some and try again.`, { cause });
+      return new AdapterError('no_space', `${product} has no space left; try again later.`, { cause: located });
+    }
     case 'misconfigured':
       return new AdapterError('misconfigured', `${product} at ${place}: ${failure.advice}`, { cause });
     case 'unexpected':
