@@ -1075,7 +1075,7 @@ export interface components {
          *     | `too_large` | 413 | a body, header or list exceeds its limit; `details` has limit and, if known, requested |
          *     | `range_not_satisfiable` | 416 | the range lies outside the file |
          *     | `invalid_options` | 422 | `resource_options` break the parameters' rules |
-         *     | `quota_exceeded` | 429 | a quota is used up; `details` is a `QuotaExceeded` |
+         *     | `quota_exceeded` | 429 | a quota is used up; `details` is a `QuotaExceeded`; no Retry-After, as no time is known |
          *     | `rate_limited` | 429 | too many requests, or too many open at once; see Retry-After, `details` has limit and used |
          *     | `internal` | 500 | a defect of the server; quote the request id |
          *     | `unsupported` | 501 | this server's adapters cannot do that |
