@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LaunchSpecification, Resource } from '@user-workspaces/contract';
 import { refused, rejectedByAbort } from '../../expectation.js';
-import { beating, type Jobs } from './jobs.js';
+import { beating, type Jobs, referenceTo } from './jobs.js';
 import { type ResourceGuarantee, timeoutMs, withJobs } from './world.js';
 
 const stepsAtOnce = 4;
@@ -83,6 +83,41 @@ export const launchGuarantees: readonly ResourceGuarantee[] = [
       'The caller goes away 0 to 150 ms after the call, and after the answer; another instance launches the key again.',
     timeoutMs,
     check: withJobs(abandonLaunches),
+  },
+  {
+    id: 'launch.handle',
+    promise: 'The handle of an answer is a help in finding the launch: with it, all is as with the key alone.',
+    trial: 'A launch is observed, read, stopped and forgotten with the handle of its answer, by two instances.',
+    timeoutMs,
+    check: withJobs(async (jobs, { resource, reopen }) => {
+      const specification = jobs.specification(`echo output; ${beating()}`);
+      const { handle } = await resource.launch(specification);
+      await jobs.running(specification);
+      await jobs.written('beats');
+      const named = { ...referenceTo(specification), handle };
+      const other = await reopen();
+      const kindOf = async (instance: Resource): Promise<string | undefined> =>
+        (await instance.observe([named])).get(named.launchKey)?.kind;
+      const outputOf = async (instance: Resource): Promise<string> => {
+        let text = '';
+        for await (const { content } of instance.logs(named, { fromByte: 0, follow: false }))
+          text += Buffer.from(content);
+        return text;
+      };
+      for (const instance of [resource, other]) assert.equal(await kindOf(instance), 'running', 'It is not found.');
+      await jobs.until(
+        async () => ((await outputOf(other)) === 'output\n' ? true : undefined),
+        'Its output is not found.',
+      );
+      await jobs.until(async () => {
+        await other.stop(named, 0);
+        return (await kindOf(resource)) === 'ended' ? true : undefined;
+      }, 'It is not stopped.');
+      assert.equal(await outputOf(resource), 'output\n', 'The output of the ended launch is not found.');
+      await other.forget(named);
+      for (const instance of [resource, other]) assert.equal(await kindOf(instance), 'absent', 'It is not forgotten.');
+      assert.equal((await jobs.observe(specification)).kind, 'absent', 'It is not forgotten.');
+    }),
   },
   {
     id: 'launch.crash',

@@ -355,6 +355,25 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['session.own-port'],
   },
   {
+    fault: 'finds a launch by its key alone, and not with its handle',
+    open: opening((resource) => ({
+      async observe(launches, signal) {
+        const answers = new Map(await resource.observe(launches, signal));
+        for (const { launchKey, handle } of launches) if (handle !== null) answers.set(launchKey, { kind: 'absent' });
+        return answers;
+      },
+    })),
+    breaks: ['launch.handle'],
+  },
+  {
+    fault: 'stops no launch of which it is told the handle',
+    open: opening((resource) => ({
+      stop: async (launch, graceMs, signal) =>
+        launch.handle === null ? resource.stop(launch, graceMs, signal) : undefined,
+    })),
+    breaks: ['launch.handle'],
+  },
+  {
     fault: 'never reports a change',
     open: opening(() => ({ watch: () => undefined })),
     breaks: ['watch.changes', 'watch.ends'],
