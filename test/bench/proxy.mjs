@@ -72,6 +72,7 @@ async function ours(port) {
   const proxy = createSessionProxy({
     routes: { byJob: (id) => (id === 7 ? route : undefined), byLabel: () => undefined },
     authenticate: async () => undefined,
+    enter: () => ({ signal: new AbortController().signal, leave() {} }),
     checkHead() {},
     onLimit() {},
     signingKey: Buffer.alloc(32, 1),

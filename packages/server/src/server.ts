@@ -86,19 +86,20 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const passthroughDomain = options.resources.find((entry) => entry.passthroughDomain)?.passthroughDomain;
   const trustsPeer = addressesWithin(options.trustedProxies ?? []);
   const clientAddressOf = (request: IncomingMessage): string => clientAddress(request, trustsPeer);
+  const requests = new Readers();
   const owners = new SessionOwners(database, (userId) => proxy.closeUser(userId));
   const directory = new SessionDirectory(database, owners, (jobId) => proxy.closeJob(jobId));
   const proxy = createSessionProxy({
     routes: directory,
     authenticate: async (token, request) => {
       try {
-        const caller = await context.admission.lookUpToken(request, () => callerOfToken(context, token));
-        return caller.user.id;
+        return await context.admission.lookUpToken(request, () => callerOfToken(context, token));
       } catch (error) {
         if (error instanceof ApiError && error.code === 'invalid_token') return undefined;
         throw error;
       }
     },
+    enter: (holder) => requests.enter(holder),
     checkHead: (request) => context.admission.checkHead(request),
     onLimit: (name) => metrics.limitRefused(name),
     limits,
@@ -191,8 +192,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const reconciler = new Reconciler(context, metrics, probeSession);
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
-  const requests = new Readers();
-  const doors = new WelcomeWatch(database, log, requests, sockets, owners);
+  const doors = new WelcomeWatch(database, log, requests, sockets, owners, clock.now);
   const handlers = createHandlers(context, { metrics, surveys, streams, sockets, requests, doors });
   const application = createApplication(context, handlers, metrics, {
     validateAnswers: options.validateAnswers ?? false,

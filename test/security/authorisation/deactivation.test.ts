@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { administration } from '@user-workspaces/client/admin';
+import type { DatabaseTransaction } from '@user-workspaces/contract';
 import type { Actor } from '@user-workspaces/server';
 import * as rules from '@user-workspaces/server/administration';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -215,3 +216,43 @@ test('deactivated and reactivated by another process before the server looks: th
   await expectNoWayBack(await signIn(server, 'ada'), adas);
   await openOfBen.goesOn();
 });
+
+test('what a token has opened to a session ends when it is revoked, here or by another process, and when it expires; what cookies opened goes on', async () => {
+  const again = await signIn(server, 'ada');
+  const session = await startOf(again);
+  const openOfCookie = await openEverything(again, session);
+  const ends = {
+    'revoked by its holder': async (token: User) => void (await token.client.tokens.revoke('current')),
+    'revoked by an administrator': async (_: User, id: number) =>
+      void (await administration(chief.client).revoke(adaId, id)),
+    'revoked by another process': (_: User, id: number) => changeTokens((rows) => rows.remove('tokens', { id })),
+    expired: (_: User, id: number) =>
+      changeTokens((rows) => rows.update('tokens', { id }, { expires_at_ms: Date.now() - 1 })),
+  };
+  for (const [name, end] of Object.entries(ends)) {
+    const other = await signIn(server, 'ada');
+    const id = (await other.client.tokens.list()).find((token) => token.is_current)?.id ?? 0;
+    const socket = new WebSocket(session.address.replace(/^http/, 'ws'), ['uws', `uws.token.${other.token}`]);
+    const closed = once(socket, 'close');
+    await once(socket, 'message');
+    const answer = await fetch(new URL('endless', session.address), {
+      headers: { 'UWS-Authorization': `Token ${other.token}` },
+    });
+    // As long as the server takes it for a request that may itself revoke the token.
+    await delay(1_100);
+    await end(other, id);
+    const within = AbortSignal.timeout(8_000);
+    const broken = expect(answer.text(), name).rejects.toThrow();
+    const [code] = await Promise.race([closed, once(within, 'abort').then(() => [name])]);
+    expect([name, code]).toEqual([name, 1001]);
+    await broken;
+    expect(within.aborted).toBe(false);
+  }
+  await openOfCookie.goesOn();
+});
+
+async function changeTokens(change: (rows: DatabaseTransaction) => Promise<unknown>): Promise<void> {
+  const database = openDatabase(server.dataDirectory);
+  await database.transaction(change);
+  await database.close();
+}

@@ -1,5 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { Caller } from '../http/handler.js';
+
+/** Whose token opened something. */
+interface Holder {
+  readonly user: { readonly id: number };
+  readonly tokenId: number;
+}
 
 interface Reader {
   readonly userId: number;
@@ -12,7 +17,7 @@ interface Reader {
 /** What is open for less than this is not looked after: a request that revokes its own token must still get its answer. */
 const settledMs = 1_000;
 
-/** Those who have a stream or request open right now, so that it can be ended. */
+/** Those who have a stream, a socket or a request open right now by a token, so that it can be ended. */
 export class Readers {
   readonly #all = new Set<Reader>();
   #isClosed = false;
@@ -22,7 +27,7 @@ export class Readers {
   }
 
   /** Takes a reader in; the signal aborts when its stream is to end. Call `leave` when it has ended by itself. */
-  enter({ user, tokenId }: Caller, request?: IncomingMessage): { readonly signal: AbortSignal; leave(): void } {
+  enter({ user, tokenId }: Holder, request?: IncomingMessage): { readonly signal: AbortSignal; leave(): void } {
     const sinceMs = performance.now();
     const reader: Reader = { userId: user.id, tokenId, sinceMs, request, ending: new AbortController() };
     if (this.#isClosed) reader.ending.abort();

@@ -17,22 +17,25 @@ export class WelcomeWatch {
   readonly #requests: Readers;
   readonly #sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>;
   readonly #owners: SessionOwners;
+  readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
 
   constructor(
     database: Database,
     log: Logger,
-    /** Requests under way, event streams among them. */
+    /** Requests under way, event streams among them, and what tokens have opened to sessions. */
     requests: Readers,
     sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>,
     owners: SessionOwners,
+    now: () => number,
   ) {
     this.#database = database;
     this.#log = log;
     this.#requests = requests;
     this.#sockets = sockets;
     this.#owners = owners;
+    this.#now = now;
   }
 
   start(): void {
@@ -58,7 +61,7 @@ export class WelcomeWatch {
     this.#sockets.closeUser(userId);
   }
 
-  /** Ends the requests and sockets of tokens. */
+  /** Ends the requests and sockets of tokens, those to sessions too. */
   endTokens(tokenIds: readonly number[]): void {
     for (const tokenId of tokenIds) {
       this.#requests.closeToken(tokenId);
@@ -81,7 +84,8 @@ export class WelcomeWatch {
       for (const user of await this.#database.find('users', { where })) this.endUser(user.id);
     }
     for (const ids of batches(tokenIds)) {
-      const kept = new Set((await this.#database.find('tokens', { where: { id: { in: ids } } })).map(({ id }) => id));
+      const where = { id: { in: ids }, expires_at_ms: { gt: this.#now() } };
+      const kept = new Set((await this.#database.find('tokens', { where })).map(({ id }) => id));
       this.endTokens(ids.filter((id) => !kept.has(id)));
     }
   }

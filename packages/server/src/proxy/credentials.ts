@@ -1,7 +1,7 @@
 import { sessionCookie } from '@user-workspaces/schema';
 import { type SessionTarget, takeTicket } from './addresses.js';
 import { gone, type OwnAnswer } from './answers.js';
-import type { HttpRequest } from './options.js';
+import type { HttpRequest, TokenHolder } from './options.js';
 import type { Seals } from './seals.js';
 import { isOwnRequest, type Visitor } from './visitor.js';
 
@@ -10,21 +10,22 @@ const hostCookie = `__Host-${sessionCookie}`;
 export const ownProtocol = 'uws';
 const protocolPrefix = 'uws.token.';
 
-/** What a request showed, and with that whether it may pass. */
-export type Verdict =
-  | {
-      readonly kind: 'granted';
-      /** `Authorization` held our token, so the application must not see it. */
-      readonly ownAuthorization: boolean;
-      /** Set-Cookie that prolongs the session's cookie. */
-      readonly renewal?: string;
-    }
-  | { readonly kind: 'refused'; readonly answer: OwnAnswer };
+/** What a request showed is enough. */
+export interface Granted {
+  readonly kind: 'granted';
+  /** What of it counted. What a token opens ends with the token. */
+  readonly by: 'ticket' | 'cookie' | TokenHolder;
+  /** `Authorization` held our token, so the application must not see it. */
+  readonly ownAuthorization: boolean;
+  /** Set-Cookie that prolongs the session's cookie. */
+  readonly renewal?: string | undefined;
+}
 
-const granted: Verdict = { kind: 'granted', ownAuthorization: false };
+/** Whether a request may pass. */
+type Verdict = Granted | { readonly kind: 'refused'; readonly answer: OwnAnswer };
 
 export interface CredentialOptions {
-  readonly authenticate: (token: string, request: HttpRequest) => Promise<number | undefined>;
+  readonly authenticate: (token: string, request: HttpRequest) => Promise<TokenHolder | undefined>;
   readonly allowedOrigins?: readonly string[];
 }
 
@@ -47,7 +48,9 @@ export async function judge(
   }
   if (own !== undefined) return judgeToken(options, request, target, own, false);
 
-  if (ticket !== undefined && seals.isTicket(ticket, target.route)) return granted;
+  if (ticket !== undefined && seals.isTicket(ticket, target.route)) {
+    return { kind: 'granted', by: 'ticket', ownAuthorization: false };
+  }
 
   const seal = cookieSeal(seals, request, target, visitor);
   if (seal !== 'bad') {
@@ -58,8 +61,8 @@ export async function judge(
         'This request comes from a page of another site, which may not use the session.',
       );
     }
-    if (seal === 'good') return granted;
-    return { kind: 'granted', ownAuthorization: false, renewal: sessionCookieFor(seals, target, visitor) };
+    const renewal = seal === 'stale' ? sessionCookieFor(seals, target, visitor) : undefined;
+    return { kind: 'granted', by: 'cookie', ownAuthorization: false, renewal };
   }
 
   const token = tokenIn(request.headers.authorization);
@@ -78,11 +81,11 @@ async function judgeToken(
   token: string,
   ownAuthorization: boolean,
 ): Promise<Verdict> {
-  const userId = await options.authenticate(token, request);
-  if (userId === undefined)
+  const holder = await options.authenticate(token, request);
+  if (holder === undefined)
     return refused(401, 'invalid_token', 'The token is unknown, expired or revoked. Sign in again.');
-  if (userId !== target.route.userId) return { kind: 'refused', answer: gone };
-  return { kind: 'granted', ownAuthorization };
+  if (holder.user.id !== target.route.userId) return { kind: 'refused', answer: gone };
+  return { kind: 'granted', by: holder, ownAuthorization };
 }
 
 function refused(status: 401 | 403, code: string, message: string): Verdict {

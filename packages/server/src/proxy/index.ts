@@ -6,6 +6,7 @@ export type {
   SessionProxyOptions,
   SessionRoute,
   SessionRoutes,
+  TokenHolder,
   TrafficKind,
 } from './options.js';
 export { createSessionProxy } from './proxy.js';

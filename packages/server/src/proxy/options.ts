@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { SessionTraffic } from '@user-workspaces/contract';
+import type { SessionTraffic, UserRow } from '@user-workspaces/contract';
 import { type LimitName, type Limits, defaultLimits as limitsOfServer } from '../limits/limits.js';
 
 /** Where one running job serves its session, as recorded by its resource. */
@@ -70,14 +70,22 @@ export const defaultLimits: SessionProxyLimits = {
   reportIntervalMs: 5_000,
 };
 
+/** Who brought a good API token. */
+export interface TokenHolder {
+  readonly user: Pick<UserRow, 'id' | 'username'>;
+  readonly tokenId: number;
+}
+
 export interface SessionProxyOptions {
   readonly routes: SessionRoutes;
   /**
-   * The user of an API token that a request brought, or `undefined` when it is unknown, expired, revoked or its user deactivated.
+   * Who holds an API token that a request brought, or `undefined` when it is unknown, expired, revoked or its user deactivated.
    *
    * @throws ApiError, which is the answer.
    */
-  readonly authenticate: (token: string, request: HttpRequest) => Promise<number | undefined>;
+  readonly authenticate: (token: string, request: HttpRequest) => Promise<TokenHolder | undefined>;
+  /** A token opened a request or WebSocket, which is ended when the signal aborts: with the token. `leave` is called when it has ended. */
+  readonly enter: (holder: TokenHolder) => { readonly signal: AbortSignal; leave(): void };
   /** What the server asks of the head of every request. @throws ApiError, which is the answer. */
   readonly checkHead: (request: HttpRequest) => void;
   /** A request was refused as it was beyond this limit. */

@@ -12,7 +12,7 @@ import {
   takeTicket,
 } from './addresses.js';
 import { answer, answerOf, gone, type OwnAnswer } from './answers.js';
-import { judge, sessionCookieFor } from './credentials.js';
+import { type Granted, judge, sessionCookieFor } from './credentials.js';
 import { Exchange } from './exchange.js';
 import {
   defaultLimits,
@@ -106,6 +106,15 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     return now !== undefined && isSameRoute(now, route);
   };
 
+  /** What a token opened ends with the token; what a ticket or cookie did, with the job or when its owner is deactivated. */
+  const endWithToken = ({ by }: Granted, until: HttpResponse | Socket, end: () => void): void => {
+    if (typeof by === 'string') return;
+    const { signal, leave } = options.enter(by);
+    until.once('close', leave);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+  };
+
   const failed = (session: Session, own: OwnAnswer, error: Error, unreachable: boolean): OwnAnswer => {
     if (session.closed) return gone;
     if (!unreachable) {
@@ -148,6 +157,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       throw tooMany(limits, 'open_session_requests', message, openRetrySeconds);
     }
     response.once('close', table.begin(session, 'requests'));
+    endWithToken(verdict, response, () => response.destroy());
     totals.requestsTotal += 1;
     const kind = safe ? 'reads' : 'writes';
     table.traffic(session, kind);
@@ -196,6 +206,8 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     const closed = table.begin(session, 'sockets');
     totals.socketsTotal += 1;
     table.traffic(session, 'sockets');
+    let relay: SocketRelay | undefined;
+    endWithToken(verdict, socket, () => (relay ? relay.end() : socket.destroy()));
     shakeHands({
       session,
       target,
@@ -207,19 +219,20 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
       renewal: verdict.renewal,
       limits,
       onOpen: (application, early) => {
-        const relay = new SocketRelay(socket, application, {
+        const opened = new SocketRelay(socket, application, {
           onData: () => table.traffic(session, 'sockets'),
           onPing: () => {
             totals.pingsTotal += 1;
           },
           onClosed: () => {
-            session.relays.delete(relay);
+            session.relays.delete(opened);
             closed();
           },
           lingerMs: limits.lingerMs,
         });
-        session.relays.add(relay);
-        relay.begin(head, early);
+        relay = opened;
+        session.relays.add(opened);
+        opened.begin(head, early);
       },
       onDeclined: closed,
       onFailed: (own, reason, unreachable) => {

@@ -161,7 +161,7 @@ export async function startFixture(
   });
   const requests = new Readers();
   const owners = new SessionOwners(database, () => undefined);
-  const doors = new WelcomeWatch(database, context.log, requests, sockets, owners);
+  const doors = new WelcomeWatch(database, context.log, requests, sockets, owners, clock.now);
   const handlers = createHandlers(context, {
     metrics,
     surveys: new Surveys(context),

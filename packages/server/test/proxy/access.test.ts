@@ -110,7 +110,7 @@ test('what was made before the user’s epoch rose is refused, also when it rise
   const { front: risen, mine: same } = await started(undefined, {
     authenticate: async () => {
       risen.epochs.set(same.userId, 1);
-      return same.userId;
+      return { user: { id: same.userId, username: 'owner' }, tokenId: 1 };
     },
   });
   expect((await ask(risen, `${basePathOf(same)}/`, token)).status).toBe(404);
@@ -221,6 +221,44 @@ test('a token opens its owner’s sessions; Authorization is the application’s
   for (const odd of ['Basic owner-token', 'owner-token', 'Token', 'Token a b', '']) {
     refusal(await use({ 'uws-authorization': odd, cookie }), 401, 'not_authenticated');
   }
+});
+
+test('a request that a token opened ends with it, those of other tokens, cookie and ticket go on', async () => {
+  const ended: string[] = [];
+  const app = await startApp((request, response) => {
+    response.write('piece');
+    response.on('close', () => ended.push(String(request.headers['x-name'])));
+  });
+  const mine = routeTo(app.port);
+  const front = await startFront([mine]);
+  const path = `${basePathOf(mine)}/endless`;
+  const ticket = front.ticketOf(mine);
+  const broken: string[] = [];
+  const open: [string, string, RequestInit][] = [
+    ['own header', path, { headers: { 'UWS-Authorization': 'Token owner-token' } }],
+    ['Authorization', path, { headers: { Authorization: 'Token owner-token' } }],
+    ['other token', path, { headers: { 'UWS-Authorization': 'Token second-token' } }],
+    ['cookie', path, { headers: { Cookie: await openSession(front, mine) } }],
+    ['ticket', `${path}?uws_ticket=${ticket}`, { method: 'POST' }],
+  ];
+  for (const [name, address, init] of open) {
+    const answer = await fetch(front.origin + address, { ...init, headers: { ...init.headers, 'X-Name': name } });
+    const reader = answer.body?.getReader();
+    await reader?.read();
+    reader?.read().catch(() => broken.push(name));
+  }
+  expect(front.readers.size).toBe(3);
+  front.readers.closeToken(1);
+  await eventually('both have ended', () => ended.length === 2 && broken.length === 2);
+  expect([...ended].sort()).toEqual(['Authorization', 'own header']);
+  expect([...broken].sort()).toEqual(['Authorization', 'own header']);
+  expect([front.proxy.metrics().openRequests, front.readers.size]).toEqual([3, 1]);
+  // What has ended by itself is not kept either.
+  const short = await startApp((_request, response) => response.end());
+  front.routes.set(72, routeTo(short.port, { jobId: 72 }));
+  const headers = { 'uws-authorization': 'Token owner-token' };
+  expect((await ask(front, '/passthrough/127.0.0.1/72/', { headers })).status).toBe(200);
+  await eventually('nothing is kept of it', () => front.readers.size === 1);
 });
 
 test.each([

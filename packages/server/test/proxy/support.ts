@@ -1,6 +1,7 @@
 import http, { type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { Readers } from '../../src/events/readers.js';
 import {
   createSessionProxy,
   type SessionProxy,
@@ -8,13 +9,15 @@ import {
   type SessionRoute,
   type SessionRoutes,
   sessionLabel,
+  type TokenHolder,
 } from '../../src/proxy/index.js';
 
 export const owner = 11;
 export const stranger = 12;
-const tokens = new Map([
-  ['owner-token', owner],
-  ['stranger-token', stranger],
+const tokens = new Map<string, TokenHolder>([
+  ['owner-token', { user: { id: owner, username: 'owner' }, tokenId: 1 }],
+  ['second-token', { user: { id: owner, username: 'owner' }, tokenId: 2 }],
+  ['stranger-token', { user: { id: stranger, username: 'stranger' }, tokenId: 3 }],
 ]);
 
 export interface App {
@@ -54,6 +57,8 @@ export interface Front {
   readonly unreachable: number[];
   readonly sockets: Set<Socket>;
   readonly clock: { now: number };
+  /** What tokens have opened. */
+  readonly readers: Readers;
   /** Epochs of users; 0 of those who are not in it. */
   readonly epochs: Map<number, number>;
   /** A ticket of now. */
@@ -70,6 +75,7 @@ export async function startFront(
   const unreachable: number[] = [];
   const clock = { now: Date.now() };
   const epochs = new Map<number, number>();
+  const readers = new Readers();
   const asOfNow = (route: SessionRoute | undefined): SessionRoute | undefined =>
     route && { ...route, epoch: epochs.get(route.userId) ?? 0 };
   let port = 0;
@@ -80,6 +86,7 @@ export async function startFront(
       ...(confirmJob && { confirmJob }),
     },
     authenticate: async (token) => tokens.get(token),
+    enter: (holder) => readers.enter(holder),
     checkHead: () => undefined,
     onLimit: () => undefined,
     signingKey: Buffer.alloc(32, 7),
@@ -104,7 +111,7 @@ export async function startFront(
   const origin = `http://127.0.0.1:${port}`;
   const ticketOf: Front['ticketOf'] = ({ jobId, userId }) =>
     proxy.issueTicket({ jobId, userId, epoch: epochs.get(userId) ?? 0 });
-  return { proxy, port, origin, routes: known, traffic, unreachable, sockets, clock, epochs, ticketOf };
+  return { proxy, port, origin, routes: known, traffic, unreachable, sockets, clock, epochs, readers, ticketOf };
 }
 
 export function routeTo(port: number, more: Partial<SessionRoute> = {}): SessionRoute {

@@ -132,6 +132,39 @@ test('messages pass both ways unchanged, compression and path included', async (
   await nothingLeft(front, app);
 });
 
+test('a WebSocket that a token opened ends with it, open or not yet; those of ticket and cookie go on', async () => {
+  const app = await echo();
+  const route = routeTo(app.port);
+  const silent = routeTo(await startRawApp(() => undefined), { jobId: 71 });
+  const front = await startFront([route, silent]);
+  const path = `${basePathOf(route)}/ws`;
+  const cookie = await openSession(front, route);
+  const revoked = [
+    await connect(front, path, {}, ['uws', 'uws.token.owner-token']),
+    await connect(front, path, { 'uws-authorization': 'Token owner-token' }),
+  ];
+  const lasting = [
+    await connect(front, path, {}, ['uws', 'uws.token.second-token']),
+    await connect(front, `${path}?uws_ticket=${front.ticketOf(route)}`, {}),
+    await connect(front, path, { cookie }),
+  ];
+  const begun = connect(front, `${basePathOf(silent)}/ws`, {}, ['uws', 'uws.token.owner-token']);
+  const refused = expect(begun).rejects.toThrow('socket hang up');
+  await eventually('all are known', () => front.readers.size === 4);
+  const codes = Promise.all(revoked.map(closed));
+  front.readers.closeToken(1);
+  expect(await codes).toEqual([1001, 1001]);
+  await refused;
+  await eventually('none is kept', () => front.readers.size === 1 && front.proxy.metrics().openSockets === 3);
+  for (const socket of lasting) {
+    const back = new Promise((resolve) => socket.once('message', (data) => resolve(String(data))));
+    socket.send('still here');
+    expect(await back).toBe('still here');
+    socket.terminate();
+  }
+  await eventually('nothing is kept', () => front.readers.size === 0);
+});
+
 test('a client that offers nothing but its token is answered without a subprotocol', async () => {
   const app = await echo();
   const route = routeTo(app.port);
