@@ -142,6 +142,7 @@ describe('uws admin', () => {
     ['Allowed choices are user, administrator', ['users', 'set-role', 'ada', 'emperor']],
     ['--email', ['users', 'add', 'eve']],
     ['The name of a portal has', ['clients', 'add', '']],
+    ["is the configuration's: its token is client_token", ['clients', 'add', 'portal']],
     ['The name of a portal has', ['clients', 'add', 'a\u001b[31m']],
     ['as the lists show it', ['jobs', 'stop', 'first']],
     ['from 1 to 1000', ['users', 'list', '--limit', '1001']],

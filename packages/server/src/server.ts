@@ -50,7 +50,7 @@ export interface UserWorkspacesServer {
   attach(server: HttpServer): void;
   /** Makes a token for somebody whom the caller vouches for; makes the user if needed. */
   issueToken(identity: Identity, name: string): Promise<{ token: string; expiresAtMs: number }>;
-  /** Gives a portal its client token; a former one of the same name stops working. */
+  /** Gives a portal its client token; a former one that was given so stops working. @throws AdapterError `misconfigured` when an administrator made a portal of this name. */
   setApiClient(name: string, clientToken: string): Promise<void>;
   /** Ends streams and work under way. Jobs run on; the next start finds them. Does not close adapters that it was given. */
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 import { schemas } from '@user-workspaces/schema';
 import { InvalidArgumentError } from 'commander';
+import { configuredPortal } from '../configuration/configured-portal.js';
 
 /** As written; Commander takes null for an option without a value. */
 export type WrittenQuota = number | 'none' | 'default';
@@ -35,6 +36,11 @@ export function wholeNumber(text: string): WrittenQuota {
 
 /** The name of a new portal, as the API allows it. */
 export function portalName(text: string): string {
+  if (text === configuredPortal) {
+    throw new InvalidArgumentError(
+      `The portal of this name is the configuration's: its token is client_token (UWS_CLIENT_TOKEN), or what the first start puts into server/client-token of the data directory. Choose another name.`,
+    );
+  }
   if (schemas.ClientRequest.shape.name.safeParse(text).success) return text;
   throw new InvalidArgumentError(
     'The name of a portal has up to 64 letters, digits, dots, dashes, underscores and spaces, a letter or digit first.',

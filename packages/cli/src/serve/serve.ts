@@ -1,6 +1,7 @@
 import { createServer } from '@user-workspaces/server';
 import { type Assembly, assemble } from '../assembly/assemble.js';
 import type { LoadedConfiguration } from '../configuration/configuration.js';
+import { configuredPortal } from '../configuration/configured-portal.js';
 import { limitsOf } from '../configuration/limits.js';
 import { clientTokenOf } from '../data-directory/client-token.js';
 import { type DataLayout, prepareDataDirectory } from '../data-directory/layout.js';
@@ -11,9 +12,6 @@ import { makeSignInLink } from './first-user.js';
 import { type Listener, listen } from './listen.js';
 import { createLog, type ServerLog } from './log.js';
 import { closeListener, untilSignal } from './shutdown.js';
-
-/** The name under which the portal's client token is stored. */
-const portalName = 'portal';
 
 /**
  * Runs the server until SIGINT or SIGTERM. Jobs are not touched by its end.
@@ -52,7 +50,7 @@ async function run(
     const { options } = assembly;
     const server = await createServer(options);
     try {
-      await server.setApiClient(portalName, clientToken.value);
+      await server.setApiClient(configuredPortal, clientToken.value);
       const signIn = await makeSignInLink(server, options.accounts, configuration, options.publicUrl);
       server.attach(listener.http);
       listener.serve(server.handler);

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ApiClient, TokenRow } from '@user-workspaces/contract';
+import { AdapterError, type ApiClient, type TokenRow } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
-import { type Actor, actorOf, noOrigin, type Origin } from '../records/audit.js';
+import { type Actor, actorOf, noOrigin, type Origin, serverActor } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 import { isoTime, isoTimeOrNull } from '../views/time.js';
 import { admitOnlyFirstUser } from './only-user.js';
@@ -108,14 +108,38 @@ export async function findApiClient(context: ServerContext, clientToken: string)
   return row && { id: row.id, name: row.name };
 }
 
-/** Gives a portal its client token; a former one stops working. */
+/**
+ * Gives a portal its client token; a former one of the configuration stops working.
+ *
+ * @throws AdapterError `misconfigured` when an administrator made a portal of this name, whose token would silently stop working.
+ */
 export async function setApiClient(context: ServerContext, name: string, clientToken: string): Promise<void> {
-  await context.database.transaction(async (rows) => {
-    const tokenHash = hashToken(clientToken);
-    if ((await rows.update('api_clients', { name }, { token_hash: tokenHash, is_configured: true })) > 0) return;
-    const created_at_ms = context.clock.now();
-    await rows.insert('api_clients', { name, token_hash: tokenHash, is_configured: true, created_at_ms });
-  });
+  const token_hash = hashToken(clientToken);
+  const set = (): Promise<void> =>
+    context.journal.transaction(async (transaction) => {
+      const { rows, nowMs } = transaction;
+      const found = await rows.findOne('api_clients', { name });
+      const present = found && (await rows.lock('api_clients', found.id));
+      if (present && !present.is_configured) throw madeByAdministrator(name);
+      if (present?.token_hash === token_hash) return;
+      if (present) await rows.update('api_clients', { id: present.id }, { token_hash });
+      const { id } =
+        present ?? (await rows.insert('api_clients', { name, token_hash, is_configured: true, created_at_ms: nowMs }));
+      const action = present ? 'client.rotate' : 'client.create';
+      await transaction.audit(serverActor, { action, subject: { kind: 'client', id }, details: { name } });
+    });
+  try {
+    await set();
+  } catch (error) {
+    if (!AdapterError.is(error, 'conflict')) throw error;
+    // Another replica started at the same moment, and its row is there now.
+    await set();
+  }
+}
+
+function madeByAdministrator(name: string): AdapterError {
+  const message = `An administrator made a portal "${name}", and the configuration gives a portal of this name its client token: the administrator's would stop working. Remove that portal ("uws admin clients remove ${name}"), make it again under another name, and start the server again.`;
+  return new AdapterError('misconfigured', message, { field: 'client_token' });
 }
 
 function viewToken(row: TokenRow, currentId: number): Schema<'Token'> {

@@ -279,6 +279,21 @@ describe('tokens and portals', () => {
     expect((await call(`/admin/clients/${client.id}/`, 'DELETE')).status).toBe(200);
     expect(await knows(rotated)).toBe(false);
     const text = JSON.stringify(await fixture.database.find('audit_entries', {}));
+    const ofServer = () =>
+      audit('?subject_kind=client').then((all) => all.filter((entry) => entry.actor.kind === 'server'));
+    expect(await ofServer()).toMatchObject([{ action: 'client.create', details: { name: 'portal' } }]);
+    await setApiClient(fixture.context, 'portal', 'configured');
+    expect(await ofServer()).toHaveLength(1);
+    await setApiClient(fixture.context, 'portal', 'changed');
+    expect(await ofServer()).toMatchObject([{ action: 'client.rotate', subject_id: list[1].id }, {}]);
+    expect([await knows('configured'), await knows('changed')]).toEqual([false, true]);
+
+    const third = (await call('/admin/clients/', 'POST', { name: 'third' })).answer.data.client_token;
+    await expect(setApiClient(fixture.context, 'third', 'other')).rejects.toMatchObject({
+      kind: 'misconfigured',
+      message: expect.stringContaining('uws admin clients remove third'),
+    });
+    expect([await knows(third), await knows('other')]).toEqual([true, false]);
     for (const secret of [client_token, rotated, 'configured']) expect(text).not.toContain(secret);
   });
 });
