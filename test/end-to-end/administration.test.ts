@@ -209,6 +209,11 @@ test('portals are added, get new tokens, and go, at once', async () => {
   // Alone on its line, for scripts.
   const rotated = (await text('clients', 'rotate', 'second portal')).trimEnd();
   expect([await signs(added.client_token), await signs(rotated)]).toEqual([false, true]);
+  const ofPortals = await audit('--action', 'sign_in', '--outcome', 'done', '--limit', '2');
+  expect(ofPortals.map(({ details }) => details)).toMatchObject([
+    { portal: 'second portal', token_id: expect.any(Number) },
+    { portal: 'second portal', token_id: expect.any(Number) },
+  ]);
   const { clients } = await json(ClientsAnswer.shape.data, 'clients', 'list');
   expect(clients.map(({ name, is_configured }) => [name, is_configured])).toEqual([
     [expect.any(String), true],

@@ -16,12 +16,18 @@ export async function callerSignIn(
   origin: Origin,
   signal: AbortSignal,
 ): Promise<Answer<'createToken'>> {
+  /** Who vouched for the user: after a leak of its client token this tells what was done with it. */
+  let portal: JsonObject = {};
   const refused = async (details: JsonObject): Promise<void> => {
     context.metrics.signInRefused();
-    await context.refusals.record(nobody(origin), { action: 'sign_in', details });
+    await context.refusals.record(nobody(origin), { action: 'sign_in', details: { ...details, ...portal } });
   };
   const result = await context.authentication.signIn(body, {
-    findApiClient: (clientToken) => findApiClient(context, clientToken),
+    findApiClient: async (clientToken) => {
+      const client = await findApiClient(context, clientToken);
+      if (client) portal = { portal: client.name };
+      return client;
+    },
     headers,
     signal,
   });
@@ -31,7 +37,7 @@ export async function callerSignIn(
       try {
         const user = await userOfIdentity(context, result.identity);
         const actor = actorOf({ user, origin });
-        const { token, expiresAtMs } = await issueToken(context, user.id, 'sign-in', actor);
+        const { token, expiresAtMs } = await issueToken(context, user.id, 'sign-in', actor, portal);
         return {
           success: true,
           message: 'Successful authentication.',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { AdapterError, type ApiClient, type TokenRow } from '@user-workspaces/contract';
+import { AdapterError, type ApiClient, type JsonObject, type TokenRow } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
@@ -65,6 +65,7 @@ export function notAuthenticated(): ApiError {
 /**
  * Makes a token; its value is known only to the caller.
  *
+ * @param details For the audit log.
  * @throws ApiError `sign_in_failed` when the user was deactivated meanwhile.
  */
 export async function issueToken(
@@ -72,6 +73,7 @@ export async function issueToken(
   userId: number,
   name: string,
   actor: Actor,
+  details: JsonObject = {},
 ): Promise<{ token: string; expiresAtMs: number }> {
   const nowMs = context.clock.now();
   const token = `uws_${Buffer.from(context.clock.random(32)).toString('base64url')}`;
@@ -91,7 +93,7 @@ export async function issueToken(
     await transaction.audit(actor, {
       action,
       subject: { kind: 'user', id: userId },
-      details: { username: user.username, token_id: row.id, name },
+      details: { username: user.username, token_id: row.id, name, ...details },
     });
   });
   return { token, expiresAtMs };
