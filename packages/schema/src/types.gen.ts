@@ -88,7 +88,7 @@ export interface paths {
         };
         /**
          * Find users to share with
-         * @description Without a search term the list is empty unless the operator opened the directory. The caller is left out.
+         * @description Unless the operator opened the directory, only who is known already is found: by the whole user name, or by at least three characters that the first or last name, "first last" or the e-mail begins with. In an open one any part of "first last" or of the e-mail finds, and without a search term everybody is listed. The caller is left out.
          */
         get: operations["searchUsers"];
         put?: never;
@@ -2158,7 +2158,7 @@ export interface operations {
     searchUsers: {
         parameters: {
             query?: {
-                /** @description Case-insensitive part of "first last" or of the e-mail */
+                /** @description Case-insensitive, but for the user name */
                 search?: string;
                 /** @description Rows per page */
                 limit?: components["parameters"]["limit"];

@@ -101,7 +101,7 @@ export interface ServerOptions {
   readonly allowedOrigins?: readonly string[];
   /** Life of a token. @default 30 days */
   readonly tokenLifetimeMs?: number;
-  /** `GET /users/` without a search term lists everybody. @default false */
+  /** `GET /users/` finds by any part of a name or e-mail, and without a search term everybody; else by a beginning. @default false */
   readonly openDirectory?: boolean;
   /** Quotas of users without their own. @default none */
   readonly quotas?: QuotaDefaults;

@@ -94,9 +94,9 @@ export function directoryCommand(perform: Perform): Command {
       perform(options, async ({ context, rules }) => rules.readDirectory(context), text),
     );
   return new Command('directory')
-    .description('Whether users find everybody without a search term.')
+    .description('Whether users may list everybody.')
     .addCommand(show)
     .addCommand(set('open', 'Let users list everybody.', true))
-    .addCommand(set('close', 'Let users find others by a search term alone.', false))
+    .addCommand(set('close', 'Let users find only whose user name, or beginning of name or e-mail, they know.', false))
     .addCommand(set('reset', 'As configured (open_directory).', null));
 }

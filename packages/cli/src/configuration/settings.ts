@@ -143,7 +143,7 @@ export const settingsSchema = z.strictObject({
     'Users',
     kind.yesNo(),
     false,
-    'GET /users/ without a search term lists everybody.',
+    'Users find others by any part of a name or e-mail, and without a search term everybody; else by a beginning.',
   ),
   quota_disk_space_mib: setting(
     'Users',

@@ -45,8 +45,8 @@ export class Users {
   }
 
   /**
-   * Users whose "first last" name or e-mail contains the text, whatever its case; never the caller. An empty text finds
-   * nobody, unless the operator opened the directory.
+   * Users with this user name, or whose first or last name, "first last" or e-mail begins with the text, of at least three characters, whatever its case; never the caller. If
+   * the operator opened the directory, any part of name or e-mail finds, and an empty text everybody.
    *
    * @throws AuthenticationError
    * @example

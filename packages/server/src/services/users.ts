@@ -88,23 +88,69 @@ export async function accountOfUser(context: ServerContext, user: UserRow, signa
   }
 }
 
-/** Users whose name or e-mail contains the text, without the caller and the user `admin`. */
+/** In a closed directory, so much of the beginning of a name is needed to find it. */
+const shortestBeginning = 3;
+
+/** Users looked at in one go for beginnings, which the database cannot tell from other parts. */
+const batchSize = 500;
+
+interface Page {
+  readonly limit?: number;
+  readonly after?: number;
+}
+
+/**
+ * Users that a search finds, without the caller and the user `admin`. In an open directory by any part of their name or e-mail, and all of them without a text. In a closed
+ * one by the whole user name or the beginning of a name or e-mail: nobody gets a list of everybody by a text that all have in common.
+ */
 export async function searchUsers(
   context: ServerContext,
   caller: UserRow,
   search: string,
-  page: { readonly limit?: number; readonly after?: number },
+  page: Page,
 ): Promise<UserRow[]> {
-  if (search === '' && !(await readDirectory(context)).is_open) return [];
-  const rows = await context.database.find('users', {
+  const { is_open } = await readDirectory(context);
+  const found = is_open ? await findByPart(context, search, page) : await findByBeginning(context, search.trim(), page);
+  return found.filter((row) => row.id !== caller.id).slice(0, page.limit);
+}
+
+const shown = { is_active: true, username: { not: 'admin' } } as const;
+
+/** One more than asked for: the caller may be among them. */
+async function findByPart({ database }: ServerContext, search: string, { limit, after }: Page): Promise<UserRow[]> {
+  return database.find('users', {
     where: {
-      is_active: true,
-      username: { not: 'admin' },
+      ...shown,
       ...(search !== '' && { search_text: { contains: search.toLowerCase() } }),
-      ...(page.after !== undefined && { id: { gt: page.after } }),
+      ...(after !== undefined && { id: { gt: after } }),
     },
-    // The caller may be among them.
-    ...(page.limit !== undefined && { limit: page.limit + 1 }),
+    ...(limit !== undefined && { limit: limit + 1 }),
   });
-  return rows.filter((row) => row.id !== caller.id).slice(0, page.limit);
+}
+
+/** As {@link findByPart}. */
+async function findByBeginning(
+  { database }: ServerContext,
+  search: string,
+  { limit, after = 0 }: Page,
+): Promise<UserRow[]> {
+  const named = search === 'admin' ? undefined : await database.findOne('users', { is_active: true, username: search });
+  const found = named && named.id > after ? [named] : [];
+  const beginning = search.toLowerCase();
+  const wanted = limit === undefined ? Number.POSITIVE_INFINITY : limit + found.length + 1;
+  let isLast = [...beginning].length < shortestBeginning;
+  for (let seen = after; !isLast && found.length < wanted; ) {
+    const where = { ...shown, search_text: { contains: beginning }, id: { gt: seen } };
+    const batch = await database.find('users', { where, limit: batchSize });
+    found.push(...batch.filter((row) => row.id !== named?.id && beginsWith(row, beginning)));
+    seen = batch.at(-1)?.id ?? seen;
+    isLast = batch.length < batchSize;
+  }
+  return found.sort((one, other) => one.id - other.id);
+}
+
+/** Whether the e-mail, the whole name, or a part of it begins so. */
+function beginsWith({ first_name, last_name, email }: UserRow, beginning: string): boolean {
+  const name = `${first_name} ${last_name}`.toLowerCase();
+  return email.toLowerCase().startsWith(beginning) || ` ${name}`.includes(` ${beginning}`);
 }

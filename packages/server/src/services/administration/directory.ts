@@ -13,7 +13,7 @@ type DirectoryContext = {
   readonly settings: Pick<AdministrationContext['settings'], 'openDirectory'>;
 };
 
-/** Whether users without a search term are listed: as an administrator decided, else as configured. */
+/** Whether users may be listed and found by any part of their name: as an administrator decided, else as configured. */
 export async function readDirectory({ database, settings }: DirectoryContext): Promise<Schema<'Directory'>> {
   const row = await database.findOne('settings', { name });
   if (typeof row?.value.is_open === 'boolean') return { is_open: row.value.is_open, source: 'administrator' };
