@@ -79,7 +79,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   checkOptions(options);
   const limits = completeLimits(options.limits);
   await database.migrate();
-  const metrics = createMetrics();
+  const metrics = createMetrics(options.resources.map(({ resource }) => resource.name));
   const journal = new Journal(database, clock);
   const [mainStorage] = options.storages;
   const [{ resource: mainResource }] = options.resources;

@@ -115,10 +115,13 @@ export function bindHandlers(
       // Log, figures, counts, doors and streams each listen once for its end, together more than Node's ten.
       context.res.setMaxListeners(closeListeners);
       const startedAt = performance.now();
-      context.res.once('close', () => {
-        metrics.request({ operation: id, status: context.res.statusCode }, (performance.now() - startedAt) / 1000);
-      });
-      await answer(id, context);
+      let isCounted = false;
+      const count = (status: number): void => {
+        if (!isCounted) metrics.request({ operation: id, status }, (performance.now() - startedAt) / 1000);
+        isCounted = true;
+      };
+      context.res.once('close', () => count(context.res.statusCode));
+      await answer(id, context, count);
     });
   }
 
@@ -130,7 +133,11 @@ export function bindHandlers(
     context.res.once('close', () => open.leave());
   }
 
-  async function answer<Id extends OperationId>(id: Id, context: Context): Promise<void> {
+  async function answer<Id extends OperationId>(
+    id: Id,
+    context: Context,
+    onHead: (status: number) => void,
+  ): Promise<void> {
     const operation: Operation = operations[id];
     const requestSchemas: Schemas = schemas.requests[id];
     const origin = { address: server.clientAddressOf(context.req), requestId: context.state.requestId };
@@ -184,6 +191,8 @@ export function bindHandlers(
       throw error;
     });
     if (isRaw(result)) {
+      // How long a stream or a download lasts says nothing of the server.
+      onHead(result.status);
       await sendRaw(context.req, context.res, result);
       context.respond = false;
       return;

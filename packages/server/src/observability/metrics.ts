@@ -1,15 +1,26 @@
 import type { JobRow } from '@user-workspaces/contract';
+import { schemas } from '@user-workspaces/schema';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { defaultLimits } from '../limits/limits.js';
+import { statusOfEnd } from '../records/job-ends.js';
 import type { Journal } from '../records/journal.js';
 import { activeJobStatuses } from '../views/job.js';
 import { type ActiveStatus, countedTogether } from './job-counts.js';
 
+const reconcileKinds = ['jobs', 'observe'] as const;
+
+/** `jobs`: work on the jobs of a resource that are due; `observe`: the question to a resource in it. */
+type ReconcileKind = (typeof reconcileKinds)[number];
+
+const launchOutcomes = ['launched', 'failed'] as const;
+
 /** The server's figures for Prometheus; their names and labels are described in docs/operation.md. */
 export interface Metrics {
+  /** The head of an answer went out so long after its request came. */
   request(labels: { readonly operation: string; readonly status: number }, durationSeconds: number): void;
   /** A reconciler pass: how long, how many rows. */
-  reconcile(kind: 'jobs' | 'workspaces' | 'shares' | 'observe', durationSeconds: number, rowCount: number): void;
-  launch(resource: string, outcome: 'launched' | 'failed'): void;
+  reconcile(kind: ReconcileKind, durationSeconds: number, rowCount: number): void;
+  launch(resource: string, outcome: (typeof launchOutcomes)[number]): void;
   /** A job that has come to its end, however it did. */
   jobEnded(job: Pick<JobRow, 'resource' | 'status' | 'status_reason'>): void;
   /** An entry of the audit log. */
@@ -46,13 +57,18 @@ export function countCommitted(journal: Pick<Journal, 'onCommitted'>, metrics: M
   });
 }
 
-export function createMetrics(): Metrics {
+/**
+ * Counts begin with zero wherever the values of their labels are known: Prometheus sees no rise in what begins with one.
+ *
+ * @param resources Names of the resources that jobs run on.
+ */
+export function createMetrics(resources: readonly string[] = []): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const requests = new Histogram({
     name: 'uws_http_request_duration_seconds',
-    help: 'Time to answer a request, by operation and status',
+    help: 'Time to the head of an answer, by operation and status',
     labelNames: ['operation', 'status'],
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
     registers,
@@ -110,6 +126,19 @@ export function createMetrics(): Metrics {
     labelNames: ['name'],
     registers,
   });
+  for (const kind of reconcileKinds) {
+    passes.zero({ kind });
+    rows.inc({ kind }, 0);
+  }
+  for (const resource of resources) {
+    for (const outcome of launchOutcomes) launches.inc({ resource, outcome }, 0);
+    for (const [reason, status] of Object.entries(statusOfEnd)) ended.inc({ resource, status, reason }, 0);
+  }
+  for (const action of schemas.AuditAction.options) {
+    for (const outcome of schemas.AuditOutcome.options) audited.inc({ action, outcome }, 0);
+  }
+  for (const scope of schemas.QuotaScope.options) quotaRefusals.inc({ scope }, 0);
+  for (const name of Object.keys(defaultLimits)) limitRefusals.inc({ name }, 0);
   return {
     audited(action, outcome) {
       audited.inc({ action, outcome });

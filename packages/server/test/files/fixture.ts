@@ -95,7 +95,7 @@ export async function startFixture(
   const storage = options.storage?.(local) ?? local;
   const clock = { ...systemClock, ...options.clock };
   const journal = new Journal(database, clock);
-  const metrics = createMetrics();
+  const metrics = createMetrics(options.resource ? [options.resource.name] : []);
   const steps: string[] = [];
   const state = { onStep: (_: string): void => undefined };
   const resource = options.resource;

@@ -3,7 +3,7 @@ import { AdapterError } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { countedTogether } from '../../src/observability/job-counts.js';
 import { createMetrics } from '../../src/observability/metrics.js';
-import { type Fixture, startFixture } from '../files/fixture.js';
+import { type Fixture, startFixture, until } from '../files/fixture.js';
 
 const countsOf = (count: number) => new Map([['running', count]] as const);
 
@@ -70,6 +70,40 @@ describe('while the database is away', () => {
     Object.assign(fixture.database, { count });
     expect((await metrics()).text).toContain('uws_jobs{status="pending"} 1\n');
   });
+});
+
+test('counts begin with zero where the values of their labels are known', async () => {
+  const { text } = await createMetrics(['local', 'cluster']).render();
+  const zeros = text.split('\n').filter((line) => line.startsWith('uws_') && line.endsWith('} 0'));
+  for (const series of [
+    'uws_jobs_ended_total{resource="cluster",status="failed",reason="launch_failed"}',
+    'uws_jobs_ended_total{resource="local",status="complete",reason="idle"}',
+    'uws_launches_total{resource="local",outcome="failed"}',
+    'uws_audit_entries_total{action="sign_in",outcome="refused"}',
+    'uws_quota_refusals_total{scope="disk_space"}',
+    'uws_limit_refusals_total{name="requests_per_minute"}',
+    'uws_reconcile_rows_total{kind="jobs"}',
+    'uws_reconcile_duration_seconds_count{kind="observe"}',
+  ]) {
+    expect(zeros).toContain(`${series} 0`);
+  }
+});
+
+test('a stream of events is counted when its head is sent, not when it ends', async () => {
+  const fixture = await startFixture();
+  try {
+    const stream = await fixture.call('/events/');
+    expect(stream.status).toBe(200);
+    const text = await (await fetch(`${fixture.url}/metrics`)).text();
+    const labels = '{operation="streamEvents",status="200"}';
+    expect(text).toContain(`uws_http_request_duration_seconds_count${labels} 1\n`);
+    await stream.body?.cancel();
+    await until(() => fixture.streams.size === 0);
+    const [, seconds] = /_sum\{operation="streamEvents",status="200"\} (\S+)/.exec(text) ?? [];
+    expect(Number(seconds)).toBeLessThan(2);
+  } finally {
+    await fixture.close();
+  }
 });
 
 test('each metric has its row in the documentation', async () => {
