@@ -126,7 +126,7 @@ describe('uws admin', () => {
     ['This is no e-mail address: it has up to 254', ['users', 'add', 'eve', '--email', '']],
     ['This is no e-mail address: it has up to 254', ['users', 'set-email', 'ada', 'notmail']],
     ['first_name has more', ['users', 'add', 'eve', '--email', 'eve@example.org', '--first-name', 'x'.repeat(151)]],
-    ['from: a time such as 2026-11-23T09:06:47Z is needed.', ['audit', '--from', 'yesterday']],
+    ['from: a time such as 2026-11-23T09:06:47Z', ['audit', '--from', 'yesterday']],
     ['cursor: not a cursor of this list', ['audit', '--cursor', 'xx']],
   ])('exits with 2 for what breaks the rules of the API and says "%s"', async (message, args) => {
     const { exitCode, out, errors } = await admin(...args);

@@ -3486,9 +3486,9 @@ export interface operations {
                 outcome?: components["schemas"]["AuditOutcome"];
                 subject_kind?: components["schemas"]["AuditSubjectKind"];
                 subject_id?: number;
-                /** @description Not before this time */
+                /** @description Not before this time, such as 2026-11-23T09:06:47Z; without a zone it is UTC */
                 from?: string;
-                /** @description Before this time */
+                /** @description Before this time, likewise */
                 until?: string;
                 /** @description Rows per page */
                 limit?: components["parameters"]["limit"];

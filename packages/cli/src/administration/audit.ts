@@ -23,7 +23,7 @@ export function auditCommand(perform: Perform): Command {
     .addOption(new Option('--action <action>', 'only this').choices(schemas.AuditAction.options))
     .addOption(new Option('--outcome <outcome>', 'only these').choices(schemas.AuditOutcome.options))
     .option('--subject <kind:id>', 'only what was done to this, such as workspace:7')
-    .option('--from <time>', 'not before, such as 2026-11-23T09:00:00Z')
+    .option('--from <time>', 'not before, such as "2026-11-23 09:00" (UTC) or 2026-11-23T10:00:00+01:00')
     .option('--until <time>', 'before')
     .option('--limit <rows>', 'rows at most, up to 1000', rowLimit, 50)
     .option('--cursor <cursor>', 'where the list before ended')

@@ -1,5 +1,5 @@
 import type { Identity } from '@user-workspaces/contract';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cleanUp } from '../../src/reconciler/clean-up.js';
 import { serverActor } from '../../src/records/audit.js';
 import { removeUser } from '../../src/services/administration/index.js';
@@ -414,6 +414,40 @@ describe('the audit log', () => {
       { reason: 'start_timeout', user_id },
       { reason: 'session_lost', user_id },
     ]);
+  });
+
+  it('is searched by times as it shows them, wherever the server is', async () => {
+    await fixture.database.transaction((rows) =>
+      rows.update('audit_entries', { id: { gt: 0 } }, { created_at_ms: Date.UTC(2026, 10, 26, 17, 37, 0, 500) }),
+    );
+    await fixture.database.transaction((rows) => rows.remove('audit_entries', { action: { not: 'token.create' } }));
+    const all = await fixture.database.count('audit_entries', {});
+    const found = async (from: string) => (await audit(`?from=${encodeURIComponent(from)}`)).length;
+    vi.stubEnv('TZ', 'America/New_York');
+    try {
+      expect(new Date(Date.UTC(2026, 10, 26)).getTimezoneOffset()).toBe(300);
+      for (const before of ['2026-11-26 17:37:00', '2026-11-26T17:37', '2026-11-26', '2026-11-26T12:37:00-05:00']) {
+        expect([before, await found(before)]).toEqual([before, all]);
+      }
+      for (const after of ['2026-11-26 17:37:01', '2026-11-26T17:38', '2026-11-27', '2026-11-26t17:37:00.6z']) {
+        expect([after, await found(after)]).toEqual([after, 0]);
+      }
+      for (const wrong of [
+        '1',
+        '2026',
+        '2026-02-30',
+        '2026-13-01',
+        '2026-11-26 25:00',
+        'Nov 26 2026',
+        '2026-11-26T17',
+        '',
+      ]) {
+        const { status, answer } = await call(`/admin/audit/?until=${encodeURIComponent(wrong)}`);
+        expect([wrong, status, answer.error?.field]).toEqual([wrong, 400, 'until']);
+      }
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('an entry exists exactly if its change does', async () => {

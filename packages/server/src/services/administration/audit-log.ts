@@ -31,9 +31,16 @@ export async function listAudit(
   return { entries: rows.map(viewAuditEntry), ...next };
 }
 
+const writtenTime = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+-]\d{2}:\d{2})?)?$/i;
+
+/** As the lists show times: without a zone it is UTC, and a day alone is its beginning. */
 function timeOf(text: string | undefined, field: string): number | undefined {
   if (text === undefined) return undefined;
-  const timeMs = Date.parse(text);
-  if (Number.isSafeInteger(timeMs)) return timeMs;
-  throw new ApiError('invalid_field', `${field}: a time such as 2026-11-23T09:06:47Z is needed.`, { field });
+  const [, day = '', time = '00:00', zone = 'Z'] = writtenTime.exec(text) ?? [];
+  const timeMs = Date.parse(`${day}T${time}${zone.toUpperCase()}`);
+  // 30 February would be taken for 2 March.
+  const isOfCalendar = Number.isFinite(timeMs) && new Date(`${day}T00:00Z`).toISOString().startsWith(day);
+  if (isOfCalendar) return timeMs;
+  const message = `${field}: a time such as 2026-11-23T09:06:47Z, "2026-11-23 09:06:47" (UTC) or 2026-11-23 is needed.`;
+  throw new ApiError('invalid_field', message, { field });
 }
