@@ -121,6 +121,33 @@ describe('a session that nobody uses', () => {
   });
 });
 
+describe('a session that is opened in the last second before its stop', () => {
+  test('goes on, though others are in use at that time', async () => {
+    const files = [{ name: 'app.cjs', content: application }];
+    const [last, used] = await Promise.all([
+      startSession(ada, { job_type: 'web_app_idle' }, files),
+      startSession(ada, { job_type: 'web_app_idle' }, files),
+    ]);
+    const page = await visit(used.session.url);
+    const asking = setInterval(() => void fetch(page.url, { headers: { Cookie: page.cookie } }), 500);
+    try {
+      const stopMs = async (): Promise<number | null> => {
+        const { datetime_idle_stop } = await ada.client.jobs.get(last.job.id);
+        return datetime_idle_stop === null ? null : Date.parse(datetime_idle_stop);
+      };
+      await expect.poll(stopMs, { timeout: 20_000, interval: 200 }).not.toBeNull();
+      const { url } = await ada.client.jobs.waitUntilReady(last.job.id);
+      await delay(((await stopMs()) ?? 0) - Date.now() - 700);
+      expect((await visit(url)).response.status).toBe(200);
+      await delay(2_000);
+      expect(await ada.client.jobs.get(last.job.id)).toMatchObject({ status: 'running', datetime_idle_stop: null });
+    } finally {
+      clearInterval(asking);
+    }
+    await Promise.all([last, used].map(({ job }) => ada.client.jobs.stop(job.id)));
+  });
+});
+
 describeWith(['jupyter'], 'a notebook server', () => {
   test('counts as used while a kernel is at work, and not by a page that only asks', { timeout: 90_000 }, async () => {
     const [quiet, busy] = await Promise.all([

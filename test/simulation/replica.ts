@@ -11,6 +11,7 @@ import { Refusals } from '../../packages/server/src/records/refusals.js';
 import { StaleRowError } from '../../packages/server/src/records/stale-row-error.js';
 import type { ServerContext } from '../../packages/server/src/server-context.js';
 import { BytesUnderWay } from '../../packages/server/src/services/bytes-under-way.js';
+import { SessionActivity } from '../../packages/server/src/services/session-activity.js';
 import { Surveys } from '../../packages/server/src/services/surveys.js';
 import { type Bug, databaseWith, resourceWith } from './bugs.js';
 import { call } from './calls.js';
@@ -71,7 +72,7 @@ export class Replica {
     const begin = async (): Promise<void> => {
       await releaseFormerLeases(context);
       await new Surveys(context).start();
-      new Reconciler(context, metrics, probe).start();
+      new Reconciler(context, metrics, probe, new SessionActivity(context)).start();
     };
     begin().catch((error: unknown) => {
       this.#world.note(`${this.name} cannot start: ${String(error)}`);

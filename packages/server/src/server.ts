@@ -111,7 +111,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     ...(options.allowedOrigins && { allowedOrigins: options.allowedOrigins }),
     trustsPeer,
     onTraffic: (jobId, kind) => {
-      const job = directory.kindOf(jobId);
+      const job = directory.jobOf(jobId);
       if (job) activity.note(job, kind);
     },
     onOpened: (route, request) => noteOpened(route, request),
@@ -189,7 +189,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   }
 
   const surveys = new Surveys(context);
-  const reconciler = new Reconciler(context, metrics, probeSession);
+  const reconciler = new Reconciler(context, metrics, probeSession, activity);
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
   const doors = new WelcomeWatch(database, log, requests, sockets, owners, clock.now);

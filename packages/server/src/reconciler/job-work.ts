@@ -4,7 +4,9 @@ import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { launchReferenceOf } from '../services/launch-reference.js';
+import type { SessionActivity } from '../services/session-activity.js';
 import { isActive } from '../views/job.js';
+import type { Attendance } from './attendance.js';
 import { retryAtMs } from './backoff.js';
 import { type Decision, decide, finalChanges, isFailure, readyMessage } from './job-decision.js';
 import { lastLogLines } from './last-log-lines.js';
@@ -31,11 +33,17 @@ export class JobWork {
   /** Launches whose resource has answered a stop: one that was never launched cannot be launched after that. */
   readonly #stopped = new Set<string>();
 
-  constructor(context: ServerContext, metrics: Metrics, probe: SessionProbe) {
+  constructor(
+    context: ServerContext,
+    metrics: Metrics,
+    probe: SessionProbe,
+    activity: Pick<SessionActivity, 'heardAtMs'>,
+    attendance: Attendance,
+  ) {
     this.#context = context;
     this.#metrics = metrics;
     this.#probe = probe;
-    this.#sessions = new SessionWatch(context, probe);
+    this.#sessions = new SessionWatch(context, probe, activity, attendance);
   }
 
   /** A job's session could not be reached by a visitor. */

@@ -4,6 +4,8 @@ import type { JobRow, Observation } from '@user-workspaces/contract';
 import type { Metrics } from '../observability/metrics.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
+import type { SessionActivity } from '../services/session-activity.js';
+import { Attendance } from './attendance.js';
 import { cleanUp } from './clean-up.js';
 import { type Due, DueJobs, longestDueFirst } from './due-jobs.js';
 import { JobWork } from './job-work.js';
@@ -34,6 +36,7 @@ export class Reconciler {
   readonly #metrics: Metrics;
   readonly #jobs: JobWork;
   readonly #due: DueJobs;
+  readonly #attendance: Attendance;
   readonly #longWaits: LongWaits;
   readonly #stopping = new AbortController();
   /** Work on the jobs of each resource: one that does not answer holds up its own jobs alone. */
@@ -48,10 +51,16 @@ export class Reconciler {
   #waitAnew = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(context: ServerContext, metrics: Metrics, probe: SessionProbe) {
+  constructor(
+    context: ServerContext,
+    metrics: Metrics,
+    probe: SessionProbe,
+    activity: Pick<SessionActivity, 'heardAtMs'>,
+  ) {
     this.#context = context;
     this.#metrics = metrics;
-    this.#jobs = new JobWork(context, metrics, probe);
+    this.#attendance = new Attendance(context.clock);
+    this.#jobs = new JobWork(context, metrics, probe, activity, this.#attendance);
     this.#due = new DueJobs(context);
     this.#longWaits = new LongWaits(context);
     // All that is under way listens to it: many at once are no leak.
@@ -128,6 +137,7 @@ export class Reconciler {
     const nowMs = this.#context.clock.now();
     await this.#passJobs(nowMs, signal);
     await Promise.all([this.#passWorkspaces(nowMs, signal), this.#passShares(nowMs, signal)]);
+    this.#attendance.mark();
     if (nowMs >= this.#nextCleanUpMs) {
       this.#nextCleanUpMs = nowMs + cleanUpMs;
       this.#inBackground('files', 'what is out of date', () => cleanUp(this.#context, signal));

@@ -7,18 +7,20 @@ export type SessionDecision =
   | { readonly do: 'wait'; readonly untilMs: number | null }
   /** It was not ready in time: the job fails, and its compute is released. */
   | { readonly do: 'give up' }
-  /** By its traffic nobody uses it: ask itself, then warn, or stop it where the warning was given in time. */
-  | { readonly do: 'ask' }
+  /** By its traffic nobody uses it: ask itself, and where it says the same, warn its user or stop it. */
+  | { readonly do: 'ask'; readonly before: 'warning' | 'stop' }
   /** Used again since the warning: the warning no longer holds. */
   | { readonly do: 'keep' };
 
 /** Installing an environment at the first start takes its time. */
 export const defaultReadyTimeoutMs = 30 * 60_000;
 
+/** @param attendedSinceMs Since when this process has been at work without a break. */
 export function decideSession(
   row: JobRow,
   { idle, readyTimeoutMs = defaultReadyTimeoutMs }: Pick<JobTypeEntry, 'idle' | 'readyTimeoutMs'>,
   nowMs: number,
+  attendedSinceMs: number,
 ): SessionDecision {
   if (row.status !== 'running' || row.started_at_ms === null || row.session_base_path === null) {
     return { do: 'wait', untilMs: null };
@@ -31,8 +33,11 @@ export function decideSession(
   const lastUsedMs = Math.max(row.last_activity_at_ms ?? 0, row.started_at_ms);
   if (row.idle_stop_at_ms === null) {
     const untilMs = lastUsedMs + idle.timeoutMs - idle.warningMs;
-    return nowMs >= untilMs ? { do: 'ask' } : { do: 'wait', untilMs };
+    return nowMs >= untilMs ? { do: 'ask', before: 'warning' } : { do: 'wait', untilMs };
   }
-  if (lastUsedMs > row.idle_stop_at_ms - idle.warningMs) return { do: 'keep' };
-  return nowMs >= row.idle_stop_at_ms ? { do: 'ask' } : { do: 'wait', untilMs: row.idle_stop_at_ms };
+  const warnedAtMs = row.idle_stop_at_ms - idle.warningMs;
+  if (lastUsedMs > warnedAtMs) return { do: 'keep' };
+  if (nowMs < row.idle_stop_at_ms) return { do: 'wait', untilMs: row.idle_stop_at_ms };
+  // While no server was there, its user could not follow the warning: then it is given anew.
+  return { do: 'ask', before: attendedSinceMs <= warnedAtMs ? 'stop' : 'warning' };
 }

@@ -2,6 +2,8 @@ import type { JobRow, JobType, SessionUse } from '@user-workspaces/contract';
 import type { JobTypeEntry } from '../options.js';
 import type { ServerContext } from '../server-context.js';
 import { requestStop } from '../services/jobs.js';
+import type { SessionActivity } from '../services/session-activity.js';
+import type { Attendance } from './attendance.js';
 import { decideSession, type SessionDecision } from './session-decision.js';
 import type { SessionProbe } from './session-probe.js';
 
@@ -18,12 +20,21 @@ const soonMs = 15_000;
 export class SessionWatch {
   readonly #context: ServerContext;
   readonly #probe: SessionProbe;
+  readonly #activity: Pick<SessionActivity, 'heardAtMs'>;
+  readonly #attendance: Attendance;
   /** Since when nobody has listened at the ports of sessions; known from visitors' failures. */
   readonly #closedSince = new Map<number, number>();
 
-  constructor(context: ServerContext, probe: SessionProbe) {
+  constructor(
+    context: ServerContext,
+    probe: SessionProbe,
+    activity: Pick<SessionActivity, 'heardAtMs'>,
+    attendance: Attendance,
+  ) {
     this.#context = context;
     this.#probe = probe;
+    this.#activity = activity;
+    this.#attendance = attendance;
   }
 
   /** A visitor could not reach the session. */
@@ -64,7 +75,10 @@ export class SessionWatch {
   }
 
   #decide(row: JobRow): SessionDecision {
-    return decideSession(row, this.#entryOf(row) ?? {}, this.#context.clock.now());
+    // What this process has heard counts, whether it is stored or not.
+    const last_activity_at_ms = latest(row.last_activity_at_ms, this.#activity.heardAtMs(row.id) ?? null);
+    const entry = this.#entryOf(row) ?? {};
+    return decideSession({ ...row, last_activity_at_ms }, entry, this.#context.clock.now(), this.#attendance.sinceMs);
   }
 
   #entryOf(row: JobRow): JobTypeEntry | undefined {
@@ -84,6 +98,7 @@ export class SessionWatch {
     }
     const lastUsedAtMs = use.kind === 'busy' ? clock.now() : Math.min(use.lastUsedAtMs ?? 0, clock.now());
     await this.#context.journal.transaction(async (transaction) => {
+      // Locked: what any process has stored of its use by now is seen, and what one stores later waits until this is decided.
       const present = await transaction.rows.lock('jobs', row.id);
       if (!present) return;
       if (lastUsedAtMs > (present.last_activity_at_ms ?? 0)) {
@@ -94,8 +109,7 @@ export class SessionWatch {
       const idle = this.#entryOf(row)?.idle;
       if (decision.do === 'keep') await transaction.changeJob(present, { idle_stop_at_ms: null });
       if (decision.do !== 'ask' || !idle) return;
-      if (present.idle_stop_at_ms === null)
-        await transaction.warnOfIdleStop(present, transaction.nowMs + idle.warningMs);
+      if (decision.before === 'warning') await transaction.warnOfIdleStop(present, transaction.nowMs + idle.warningMs);
       else await requestStop(transaction, present, 'idle');
     });
     return clock.now();
@@ -141,4 +155,8 @@ export class SessionWatch {
       return true;
     });
   }
+}
+
+function latest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
 }

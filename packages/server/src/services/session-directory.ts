@@ -15,6 +15,7 @@ type SessionRow = Pick<
   | 'session_host'
   | 'session_port'
   | 'session_base_path'
+  | 'idle_stop_at_ms'
   | 'version'
 >;
 
@@ -50,7 +51,7 @@ const batchSize = 500;
 
 interface Known {
   readonly place: Place;
-  readonly job: Pick<JobRow, 'id' | 'job_type' | 'resource'>;
+  readonly job: Pick<JobRow, 'id' | 'job_type' | 'resource' | 'idle_stop_at_ms'>;
   readonly version: number;
   /** When the rows of the job and its user were last read. What this process writes of the job tells nothing of what others decide about the user. */
   confirmedMs: number;
@@ -113,8 +114,8 @@ export class SessionDirectory implements SessionRoutes {
     return this.confirmJob(holder.jobId)?.then(() => (this.#byLabel.has(label) ? undefined : this.#labels.ask(label)));
   }
 
-  /** What kind of job a session is of. */
-  kindOf(jobId: number): Pick<JobRow, 'id' | 'job_type' | 'resource'> | undefined {
+  /** What kind of job a session is of, and when it is to be stopped for its idleness. */
+  jobOf(jobId: number): Pick<JobRow, 'id' | 'job_type' | 'resource' | 'idle_stop_at_ms'> | undefined {
     return this.#byJob.get(jobId)?.job;
   }
 
@@ -137,7 +138,7 @@ export class SessionDirectory implements SessionRoutes {
     this.#past.delete(row.id);
     this.#byJob.set(row.id, {
       place,
-      job: { id: row.id, job_type: row.job_type, resource: row.resource },
+      job: { id: row.id, job_type: row.job_type, resource: row.resource, idle_stop_at_ms: row.idle_stop_at_ms },
       version: row.version,
       confirmedMs: known?.confirmedMs ?? Number.NEGATIVE_INFINITY,
     });

@@ -61,7 +61,7 @@ test('many jobs that wait as before are asked about together, and nothing is wri
     reconciler.nudge();
     await vi.waitUntil(() => asked.length > before, { timeout: 10_000 });
   };
-  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler = new Reconciler(context, context.metrics, probeSession, { heardAtMs: () => undefined });
   reconciler.start();
   await vi.waitUntil(async () => (await database.count('jobs', { queue_reason: 'It waits.' })) === count, {
     timeout: 30_000,
@@ -111,7 +111,7 @@ test('a resource that does not answer holds up its own jobs alone, and what is t
   const entry = { resource: silent, parameterMapping: {} };
   Object.assign(context, { resources: new Map([['silent', entry], ...context.resources]) });
   const held = await fixture.addJob({ resource: 'silent', launch_begun: true, due_at_ms: 0 });
-  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler = new Reconciler(context, context.metrics, probeSession, { heardAtMs: () => undefined });
   reconciler.start();
   await vi.waitUntil(() => asked.silent?.length === 1, { timeout: 10_000 });
   const other = await fixture.addJob({
@@ -141,7 +141,7 @@ test('a job that may run on a resource that is not configured any more stays as 
   const begun = await fixture.addJob({ ...due, launch_begun: true });
   const stopping = await fixture.addJob({ ...due, launch_begun: true, status: 'stopping', launch_key: 'e'.repeat(32) });
   const neverBegun = await fixture.addJob({ ...due, launch_begun: false, launch_key: 'f'.repeat(32) });
-  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler = new Reconciler(context, context.metrics, probeSession, { heardAtMs: () => undefined });
   reconciler.start();
   await vi.waitUntil(async () => (await database.findOne('jobs', { id: neverBegun.id }))?.status === 'failed', {
     timeout: 10_000,
@@ -151,7 +151,7 @@ test('a job that may run on a resource that is not configured any more stays as 
   await reconciler.stop();
   const [entry] = context.resources.values();
   Object.assign(context, { resources: new Map([...context.resources, ['gone', entry]]) });
-  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler = new Reconciler(context, context.metrics, probeSession, { heardAtMs: () => undefined });
   reconciler.start();
   await vi.waitUntil(async () => (await database.findOne('jobs', { id: begun.id }))?.queue_reason === 'It waits.', {
     timeout: 10_000,
@@ -167,7 +167,7 @@ test('a clock that is set back holds up no look', async () => {
   });
   const { context } = fixture;
   await fixture.addJob({ launch_begun: true, due_at_ms: null, created_at_ms: nowMs });
-  reconciler = new Reconciler(context, context.metrics, probeSession);
+  reconciler = new Reconciler(context, context.metrics, probeSession, { heardAtMs: () => undefined });
   reconciler.start();
   await vi.waitUntil(() => asked.length > 0, { timeout: 10_000 });
   const before = asked.length;

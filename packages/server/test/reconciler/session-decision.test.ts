@@ -1,6 +1,7 @@
 import type { JobRow } from '@user-workspaces/contract';
 import { describe, expect, test } from 'vitest';
-import { decideSession } from '../../src/reconciler/session-decision.js';
+import type { JobTypeEntry } from '../../src/options.js';
+import { decideSession, type SessionDecision } from '../../src/reconciler/session-decision.js';
 import { jobRow } from './job-row.js';
 
 const minute = 60_000;
@@ -17,17 +18,21 @@ const ready: JobRow = {
 };
 const warned: JobRow = { ...ready, idle_stop_at_ms: 65 * minute };
 
+/** As a process decides that has been there all the time. */
+const decide = (row: JobRow, entry: Pick<JobTypeEntry, 'idle' | 'readyTimeoutMs'>, nowMs: number): SessionDecision =>
+  decideSession(row, entry, nowMs, 0);
+
 describe('a session that is not ready', () => {
   const starting: JobRow = { ...ready, session_host: null, last_activity_at_ms: null };
 
   test('is awaited for half an hour unless its job type says otherwise', () => {
-    expect(decideSession(starting, {}, 29 * minute)).toEqual({ do: 'wait', untilMs: 30 * minute });
-    expect(decideSession(starting, {}, 30 * minute)).toEqual({ do: 'give up' });
-    expect(decideSession(starting, { readyTimeoutMs: minute }, minute)).toEqual({ do: 'give up' });
+    expect(decide(starting, {}, 29 * minute)).toEqual({ do: 'wait', untilMs: 30 * minute });
+    expect(decide(starting, {}, 30 * minute)).toEqual({ do: 'give up' });
+    expect(decide(starting, { readyTimeoutMs: minute }, minute)).toEqual({ do: 'give up' });
   });
 
   test('is nobody idle about', () => {
-    expect(decideSession(starting, { idle, readyTimeoutMs: 90 * minute }, 80 * minute)).toMatchObject({ do: 'wait' });
+    expect(decide(starting, { idle, readyTimeoutMs: 90 * minute }, 80 * minute)).toMatchObject({ do: 'wait' });
   });
 
   test.each([
@@ -35,36 +40,41 @@ describe('a session that is not ready', () => {
     ['a job that is being stopped', { status: 'stopping' }],
     ['a job without a session', { session_base_path: null }],
   ] as const)('is not given up for %s', (_, changes) => {
-    expect(decideSession({ ...starting, ...changes }, {}, 90 * minute)).toEqual({ do: 'wait', untilMs: null });
+    expect(decide({ ...starting, ...changes }, {}, 90 * minute)).toEqual({ do: 'wait', untilMs: null });
   });
 });
 
 describe('an unused session', () => {
   test('is left alone where the operator did not ask for it', () => {
-    expect(decideSession(ready, {}, 10_000 * minute)).toEqual({ do: 'wait', untilMs: null });
+    expect(decide(ready, {}, 10_000 * minute)).toEqual({ do: 'wait', untilMs: null });
   });
 
   test('is asked, to be warned about, so long before its stop', () => {
-    expect(decideSession(ready, { idle }, 55 * minute - 1)).toEqual({ do: 'wait', untilMs: 55 * minute });
-    expect(decideSession(ready, { idle }, 55 * minute)).toEqual({ do: 'ask' });
+    expect(decide(ready, { idle }, 55 * minute - 1)).toEqual({ do: 'wait', untilMs: 55 * minute });
+    expect(decide(ready, { idle }, 55 * minute)).toEqual({ do: 'ask', before: 'warning' });
   });
 
   test('counts from its start where it was never used', () => {
     const unused = { ...ready, started_at_ms: 20 * minute, last_activity_at_ms: null };
-    expect(decideSession(unused, { idle }, 69 * minute)).toEqual({ do: 'wait', untilMs: 70 * minute });
+    expect(decide(unused, { idle }, 69 * minute)).toEqual({ do: 'wait', untilMs: 70 * minute });
   });
 
   test('is asked once more when its time has come', () => {
-    expect(decideSession(warned, { idle }, 65 * minute - 1)).toEqual({ do: 'wait', untilMs: 65 * minute });
-    expect(decideSession(warned, { idle }, 65 * minute)).toEqual({ do: 'ask' });
+    expect(decide(warned, { idle }, 65 * minute - 1)).toEqual({ do: 'wait', untilMs: 65 * minute });
+    expect(decide(warned, { idle }, 65 * minute)).toEqual({ do: 'ask', before: 'stop' });
+  });
+
+  test('is warned about anew by a process that was not there all the time since the warning', () => {
+    expect(decideSession(warned, { idle }, 65 * minute, 55 * minute)).toEqual({ do: 'ask', before: 'stop' });
+    expect(decideSession(warned, { idle }, 65 * minute, 55 * minute + 1)).toEqual({ do: 'ask', before: 'warning' });
   });
 
   test('is kept when it was used since the warning', () => {
     const used = { ...warned, last_activity_at_ms: 56 * minute };
-    expect(decideSession(used, { idle }, 66 * minute)).toEqual({ do: 'keep' });
+    expect(decide(used, { idle }, 66 * minute)).toEqual({ do: 'keep' });
   });
 
   test('is kept when the operator no longer asks for its stop', () => {
-    expect(decideSession(warned, {}, 65 * minute)).toEqual({ do: 'keep' });
+    expect(decide(warned, {}, 65 * minute)).toEqual({ do: 'keep' });
   });
 });
