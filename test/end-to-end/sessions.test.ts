@@ -211,6 +211,35 @@ describe('a session that breaks', () => {
     await access(join(server.dataDirectory, 'workspaces', 'ada', String(workspace.id)));
   });
 
+  test('by a start that ends well: the job is complete, and says that its session was never ready, with its last output', async () => {
+    const { event_id } = await ada.client.me();
+    const { job } = await startJob(ada, {
+      job_type: 'web_app',
+      job_details: script('echo license server not found, giving up; exit 0'),
+    });
+    const told = (await eventsOf(job, event_id)).at(-1);
+    const unready = {
+      status: 'complete',
+      status_reason: 'finished',
+      status_message: 'It finished before its session was ready.',
+      last_log_lines: ['license server not found, giving up'],
+    };
+    expect(told && 'job' in told && told.job).toMatchObject(unready);
+    expect(await ada.client.jobs.get(job.id)).toMatchObject(unready);
+  });
+
+  test('by answering with an error: is stopped, and says which', async () => {
+    const failing =
+      "require('node:http').createServer((q, s) => s.writeHead(500).end()).listen(Number(process.env.PORT), process.env.HOST);";
+    const { job } = await startJob(ada, { job_type: 'impatient' }, [{ name: 'app.cjs', content: failing }]);
+    expect(await ended(job)).toMatchObject({
+      status: 'failed',
+      status_reason: 'start_timeout',
+      status_message:
+        'It was stopped because its session was not ready in time (it answered with status 500). Its files are kept.',
+    });
+  });
+
   test('by never being ready: is stopped, and its processes are gone', async () => {
     const { job, workspace } = await startJob(ada, {
       job_type: 'impatient',
@@ -251,6 +280,12 @@ describeWith(['chromium'], 'the page', () => {
       ).toBeCloseTo(0, -1);
       expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
       if (process.env.SHOT) await page.screenshot({ path: process.env.SHOT, fullPage: true });
+      await startJob(ada, { job_type: 'web_app', job_details: script('echo nothing to serve; exit 0') });
+      const unready = page.getByRole('status').filter({ hasText: 'It finished before its session was ready.' });
+      await unready.first().waitFor();
+      const ending = page.getByRole('listitem').filter({ hasText: 'nothing to serve' }).last();
+      await ending.getByText('Its last output').click();
+      await ending.locator('pre', { hasText: 'nothing to serve' }).waitFor();
       await startSession(ada, { job_type: 'terminal' });
       await page.getByText('Nobody has used it for a while.').waitFor({ timeout: 20_000 });
     } finally {

@@ -63,7 +63,10 @@ export class Replica {
     const { context } = this;
     const line = { world: this.#world, rate: 0.02, isRemote: true };
     const probe: SessionProbe = {
-      isReady: () => call(line, this.actor, 'probe a session', () => true).catch(() => false),
+      isReady: async () => {
+        const isReady = await call(line, this.actor, 'probe a session', () => true).catch(() => false);
+        return isReady ? { kind: 'ready' } : { kind: 'not ready', status: null };
+      },
       isClosed: async () => false,
       use: async () => {
         throw new Error('The model asks no session for its use.');

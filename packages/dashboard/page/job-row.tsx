@@ -51,7 +51,7 @@ export function JobRow(props: {
           {detail}
         </p>
       )}
-      {job.status === 'failed' && job.last_log_lines.length > 0 && (
+      {job.last_log_lines.length > 0 && (
         <details onToggle={({ currentTarget }) => showEnd(currentTarget)}>
           <summary>
             Its last output <code>{lastOf(job.last_log_lines)}</code>

@@ -1425,7 +1425,7 @@ export interface components {
             datetime_idle_stop: components["schemas"]["Time"] | null;
             exit_code: number | null;
             signal: string | null;
-            /** @description Of a job that failed */
+            /** @description Of a job that failed, or that ended before its session was ready */
             last_log_lines: string[];
             /** @description Rises with every change */
             version: number;

@@ -138,15 +138,26 @@ function endedBy(status_reason: Schema<'JobStatusReason'>, status_message: strin
   return { status: statusOfEnd[status_reason], status_reason, status_message };
 }
 
+/** What is known of why a job's session is not ready, as a part of a sentence. */
+function whyNotReady({ current_details: { message, answered_status: status } }: JobRow): string | undefined {
+  if (typeof message === 'string' && message !== waitingMessage) return message.replace(/\.$/, '');
+  return typeof status === 'number' ? `it answered with status ${status}` : undefined;
+}
+
+/** By its end all was well with a job, which nobody stopped; but it was to have a session, and that was never ready. */
+function endedUnready(row: JobRow, { cause, exitCode }: LaunchEnd): boolean {
+  if (!awaitsSession(row) || row.stop_requested_at_ms !== null) return false;
+  return cause === 'time_limit' || (cause === 'exited' && exitCode === 0);
+}
+
 /** How a job ends that the server itself has stopped. */
 function ownStop(row: JobRow, stop_reason: NonNullable<JobRow['stop_reason']>): End {
-  const { message } = row.current_details;
   switch (stop_reason) {
     case 'idle':
       return endedBy('idle', 'It was stopped because nobody used its session. Its files are kept.');
     case 'start_timeout': {
-      const state = typeof message === 'string' ? ` (${message.replace(/\.$/, '')})` : '';
-      const words = `It was stopped because its session was not ready in time${state}. Its files are kept.`;
+      const why = whyNotReady(row) ?? waitingMessage.replace(/\.$/, '');
+      const words = `It was stopped because its session was not ready in time (${why}). Its files are kept.`;
       return endedBy('start_timeout', words);
     }
     case 'session_lost':
@@ -158,12 +169,20 @@ function ownStop(row: JobRow, stop_reason: NonNullable<JobRow['stop_reason']>): 
 }
 
 /** True for an end whose reason the job's output may tell. */
-export function isFailure(row: JobRow, end: LaunchEnd): boolean {
-  return ending(row, end).status === 'failed';
+export function tellsItsOutput(row: JobRow, end: LaunchEnd): boolean {
+  return endedUnready(row, end) || ending(row, end).status === 'failed';
 }
 
 function ending(row: JobRow, end: LaunchEnd): End {
-  const reason = (words: string): string => end.reason ?? words;
+  const reason = (words: string): string => {
+    if (!endedUnready(row, end)) return end.reason ?? words;
+    // Of one that ended by itself its output tells why; one that was ended had come so far.
+    const known = end.cause === 'exited' ? undefined : whyNotReady(row);
+    const why = known === undefined ? '' : ` (${known})`;
+    return end.reason === undefined
+      ? `${words.replace(/\.$/, '')} before its session was ready${why}.`
+      : `${end.reason} Its session was never ready${why}.`;
+  };
   const wasAsked = row.stop_requested_at_ms !== null;
   if (row.stop_reason !== null && (end.cause === 'exited' || end.cause === 'stopped'))
     return ownStop(row, row.stop_reason);
@@ -212,7 +231,7 @@ export function finalChanges(row: JobRow, end: LaunchEnd, lastLogLines: readonly
             message: `This job has failed. Support team has been notified and will investigate the error. ${state.status_message}`,
           }
         : {},
-    last_log_lines: state.status === 'failed' ? lastLogLines : [],
+    last_log_lines: tellsItsOutput(row, end) ? lastLogLines : [],
     session_host: null,
     session_port: null,
     session_path: null,

@@ -8,7 +8,7 @@ import type { SessionActivity } from '../services/session-activity.js';
 import { isActive } from '../views/job.js';
 import type { Attendance } from './attendance.js';
 import { retryAtMs } from './backoff.js';
-import { type Decision, decide, finalChanges, isFailure, readyMessage } from './job-decision.js';
+import { type Decision, decide, finalChanges, readyMessage, tellsItsOutput } from './job-decision.js';
 import { lastLogLines } from './last-log-lines.js';
 import { recipeOf, specificationOf } from './launch.js';
 import { released, takeLease } from './lease.js';
@@ -241,11 +241,12 @@ export class JobWork {
     const { host, port, path } = decision.session;
     const base = session.basePath === 'keep' ? this.#context.basePathOf(row).replace('{host}', host) : '';
     const target = { host, port, path: session.readiness && base + session.readiness.path };
-    const isReady = await this.#probe.isReady(target, session.readiness, probeTimeoutMs);
+    const readiness = await this.#probe.isReady(target, session.readiness, probeTimeoutMs);
     signal.throwIfAborted();
     const nowMs = clock.now();
-    if (!isReady) {
-      if (await this.#sessions.giveUp(row)) return null;
+    if (readiness.kind === 'not ready') {
+      const noted = await this.#noteStatus(row, readiness.status);
+      if (await this.#sessions.giveUp(noted)) return null;
       const waitedMs = nowMs - (row.started_at_ms ?? nowMs);
       return this.#in(waitedMs < 10_000 ? 200 : waitedMs < 60_000 ? 1_000 : 5_000);
     }
@@ -263,13 +264,21 @@ export class JobWork {
     return null;
   }
 
+  /** Keeps what a session answers that is not ready, for the sentence that says why it never was. While it is awaited its message stays the old service's. */
+  async #noteStatus(row: JobRow, status: number | null): Promise<JobRow> {
+    const { answered_status: before, ...details } = row.current_details;
+    if ((before ?? null) === status) return row;
+    const current_details = status === null ? details : { ...details, answered_status: status };
+    return this.#context.journal.transaction((transaction) => transaction.touchJob(row, { current_details }));
+  }
+
   async #finish(
     row: JobRow,
     { end, changes }: Extract<Decision, { do: 'finish' }>,
     signal: AbortSignal,
   ): Promise<void> {
     const { journal, step } = this.#context;
-    const lines = isFailure(row, end)
+    const lines = tellsItsOutput(row, end)
       ? await lastLogLines(this.#context, this.#resourceOf(row), await launchReferenceOf(this.#context, row), signal)
       : [];
     step('before job.finish');

@@ -9,14 +9,19 @@ export interface SessionTarget {
   readonly port: number;
 }
 
+/** Whether a session is ready; where it answered, but with a status that no ready one answers, which. */
+export type SessionReadiness =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'not ready'; readonly status: number | null };
+
 /** What the reconciler asks of sessions themselves. A session's silence never ends its job: that is told by its resource. */
 export interface SessionProbe {
-  /** Whether it is ready: `path` answers with an expected status, or the port accepts a connection. Every failure means "not ready". */
+  /** It is ready when `path` answers with an expected status, or the port accepts a connection. Every failure means "not ready". */
   isReady(
     target: SessionTarget & { readonly path: string | undefined },
     readiness: SessionRecipe['readiness'],
     timeoutMs: number,
-  ): Promise<boolean>;
+  ): Promise<SessionReadiness>;
   /** True only where the session's machine itself says that nobody listens at the port; false for everything else, silence included. */
   isClosed(target: SessionTarget, timeoutMs: number): Promise<boolean>;
   /**
@@ -35,19 +40,22 @@ export interface SessionProbe {
 
 const maxAnswerBytes = 1024 * 1024;
 
+const silent: SessionReadiness = { kind: 'not ready', status: null };
+
 /** The probe that really asks. */
 export const probeSession: SessionProbe = {
   async isReady({ host, port, path }, readiness, timeoutMs) {
-    if (!readiness || path === undefined) return (await knock({ host, port }, timeoutMs)) === 'open';
+    if (!readiness || path === undefined)
+      return (await knock({ host, port }, timeoutMs)) === 'open' ? { kind: 'ready' } : silent;
     const [from, to] = readiness.statuses;
     return new Promise((resolve) => {
       const asked = request({ host, port, path, method: 'GET', timeout: timeoutMs, agent: false }, (response) => {
         const status = response.statusCode ?? 0;
         response.destroy();
-        resolve(status >= from && status <= to);
+        resolve(status >= from && status <= to ? { kind: 'ready' } : { kind: 'not ready', status });
       });
       asked.once('timeout', () => asked.destroy(new Error('No answer in time.')));
-      asked.once('error', () => resolve(false));
+      asked.once('error', () => resolve(silent));
       asked.end();
     });
   },

@@ -1,6 +1,6 @@
 import type { JobRow, Observation } from '@user-workspaces/contract';
 import { describe, expect, test } from 'vitest';
-import { decide, finalChanges, readyMessage } from '../../src/reconciler/job-decision.js';
+import { decide, finalChanges, readyMessage, tellsItsOutput } from '../../src/reconciler/job-decision.js';
 import { jobRow } from './job-row.js';
 
 const row = jobRow;
@@ -145,6 +145,57 @@ describe('how a launch ended', () => {
   });
 });
 
+describe('a job that ended well before its session was ready', () => {
+  const base = { endedAtMs: 5_000, startedAtMs: 2_000, exitCode: 0, signal: null, coreHours: 0.5 } as const;
+  const limit = { ...base, exitCode: null, cause: 'time_limit' } as const;
+  const starting: JobRow = {
+    ...running,
+    session_base_path: 'strip',
+    current_details: { message: 'Webserver not ready.' },
+  };
+  const answering: JobRow = { ...starting, current_details: { ...starting.current_details, answered_status: 500 } };
+
+  test.each([
+    [starting, { ...base, cause: 'exited' }, 'It finished before its session was ready.'],
+    [answering, { ...base, cause: 'exited' }, 'It finished before its session was ready.'],
+    [starting, limit, 'Its time limit was reached before its session was ready.'],
+    [
+      { ...starting, current_details: { message: 'No url found.' } },
+      limit,
+      'Its time limit was reached before its session was ready (No url found).',
+    ],
+    [answering, limit, 'Its time limit was reached before its session was ready (it answered with status 500).'],
+    [
+      answering,
+      { ...limit, reason: 'It took an hour.' },
+      'It took an hour. Its session was never ready (it answered with status 500).',
+    ],
+  ] as const)('%#: is complete, and says so with its last output', (job, end, status_message) => {
+    expect(tellsItsOutput(job, end)).toBe(true);
+    const status_reason = end.cause === 'exited' ? 'finished' : 'time_limit';
+    expect(finalChanges(job, end, ['last words'])).toMatchObject({
+      status: 'complete',
+      status_reason,
+      status_message,
+      last_log_lines: ['last words'],
+      current_details: {},
+    });
+  });
+
+  test.each([
+    ['had a session', { ...starting, session_host: '127.0.0.1' }],
+    ['was to have none', { ...starting, session_base_path: null }],
+    ['somebody stopped', { ...starting, status: 'stopping', stop_requested_at_ms: 4_000 }],
+  ] as const)('is not one that %s', (_, job) => {
+    const end = { ...base, cause: 'exited' } as const;
+    expect(tellsItsOutput(job, end)).toBe(false);
+    expect(finalChanges(job, end, ['last words'])).toMatchObject({
+      status_message: 'It finished.',
+      last_log_lines: [],
+    });
+  });
+});
+
 test('GPU hours are those that the resource tells, and unknown where it tells none', () => {
   const end = {
     endedAtMs: 5_000,
@@ -183,6 +234,15 @@ describe('a job that the server itself has stopped', () => {
       last_log_lines: ['the last line'],
     });
     expect(changes.status_message).toContain('No url found');
+  });
+
+  test('has failed when its session was never ready, and says with which status it answered', () => {
+    const current_details = { message: 'Webserver not ready.', answered_status: 500 };
+    const job: JobRow = { ...stopping, stop_reason: 'start_timeout', current_details };
+    expect(finalChanges(job, { ...end, cause: 'stopped' }, [])).toMatchObject({
+      status_message:
+        'It was stopped because its session was not ready in time (it answered with status 500). Its files are kept.',
+    });
   });
 
   test('has failed when its session had gone', () => {
