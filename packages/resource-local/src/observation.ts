@@ -62,7 +62,7 @@ async function reasonOf(
     case 'memory_limit':
       return `The job used more than its memory limit of ${record.memoryMb ?? 0} MB.`;
     case 'time_limit':
-      return `The job reached its time limit of ${Number(((limitSeconds ?? 0) / 60).toFixed(2))} minutes.`;
+      return `The job reached its time limit of ${minutesText((limitSeconds ?? 0) / 60)}.`;
     case 'lost':
       return (state.supervisor?.bootId ?? record.bootId) === records.bootId && state.supervisor?.bootId !== 'none'
         ? 'The job was killed from outside, and with it what would have recorded its end.'
@@ -77,4 +77,9 @@ async function reasonOf(
     default:
       return undefined;
   }
+}
+
+function minutesText(minutes: number): string {
+  const count = Number(minutes.toFixed(2));
+  return `${count} minute${count === 1 ? '' : 's'}`;
 }
