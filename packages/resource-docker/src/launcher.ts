@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Account, Launched, LaunchSpecification } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
-import { requireValid } from '@user-workspaces/launch';
+import { requireValid, workspaceProblems } from '@user-workspaces/launch';
 import type Docker from 'dockerode';
 import { type ContainerDetails, detailsOf } from './configuration.js';
 import { type ContainerPlan, type ContainerSettings, jobContainer } from './container.js';
@@ -45,7 +45,7 @@ export class Launcher {
     const groups = await groupsOf(specification.account);
     const plan = jobContainer(specification, details, this.settings, groups);
     for (let tries = 0; tries < mostTries; tries += 1) {
-      const found = (await this.find(launchKey, signal)) ?? (await this.make(plan, launchKey, details, signal));
+      const found = (await this.find(launchKey, signal)) ?? (await this.make(plan, specification, details, signal));
       if (!found) continue;
       requireOwn(this.settings.owner, { labels: found.Config.Labels });
       if (hasRun(found)) return nameOf(found);
@@ -67,10 +67,11 @@ export class Launcher {
   /** @returns `undefined` when somebody else has just made it. */
   private async make(
     { options, image }: ContainerPlan,
-    launchKey: string,
+    specification: LaunchSpecification,
     { pull_policy }: ContainerDetails,
     signal?: AbortSignal,
   ): Promise<Found | undefined> {
+    const { launchKey } = specification;
     if (await this.marks.has(launchKey, signal)) throw stopped();
     if (pull_policy === 'always' && this.images.needsRefresh(launchKey)) await this.images.fetch(image, launchKey);
     const create = () =>
@@ -80,7 +81,7 @@ export class Launcher {
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       if (error.status === 409) return undefined;
-      if (error.status !== 404 || !/image/i.test(error.message)) throw refusedLaunch(error);
+      if (error.status !== 404 || !/image/i.test(error.message)) throw refusedLaunch(error, specification);
       if (pull_policy === 'never') {
         const message = `The image ${image} is not on the engine, and its pull_policy is "never": bring it there, or set another policy.`;
         throw new AdapterError('invalid', message);
@@ -108,7 +109,7 @@ export class Launcher {
       const isFinal = error instanceof Refusal || (AdapterError.is(error, 'unavailable') && never.test(error.message));
       if (!isFinal) throw error;
       await this.remove(found.Id, signal);
-      throw refusedLaunch(error);
+      throw refusedLaunch(error, specification);
     }
     if (limits.timeLimitMinutes === undefined) return;
     const startedAtMs = timeOf((await this.find(launchKey, signal))?.State.StartedAt ?? '');
@@ -142,7 +143,10 @@ function stopped(): AdapterError {
   return new AdapterError('conflict', 'The job was stopped before it was launched.');
 }
 
-function refusedLaunch(error: Error): AdapterError {
+function refusedLaunch(error: Error, { workspacePath }: LaunchSpecification): AdapterError {
+  if (error.message.endsWith(`bind source path does not exist: ${workspacePath}.`)) {
+    return new AdapterError('invalid', workspaceProblems.missing.message, { cause: error });
+  }
   return new AdapterError('invalid', `The container engine cannot run the job: ${error.message}`, { cause: error });
 }
 

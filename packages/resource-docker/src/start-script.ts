@@ -1,6 +1,6 @@
 import type { LaunchSpecification } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
-import { assignments, environmentOf, fileLines, jobDirectoryOf, quote } from '@user-workspaces/launch';
+import { assignments, enterLines, environmentOf, fileLines, jobDirectoryOf, quote } from '@user-workspaces/launch';
 
 /** The port that a session listens on inside its container; the engine chooses the one outside. */
 export const sessionPort = 8080;
@@ -33,8 +33,7 @@ function startScript(specification: LaunchSpecification, host: string): string {
 umask 022
 exec 4>&2 2>&1
 fail() { printf '${words.failed}%s\\n' "$1" >&4; exit 125; }
-cd -- ${quote(workspacePath)} || fail 'The account of the job may not enter the workspace.'
-if [ -L ${directory} ]; then fail 'The job directory is a link: remove .${jobId} from the workspace and start again.'; fi
+${enterLines(specification)}if [ -L ${directory} ]; then fail 'The job directory is a link: remove .${jobId} from the workspace and start again.'; fi
 [ -d ${directory} ] || mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace; its disk may be full.'
 set -C
 { echo ${specification.launchKey} > ${directory}/${startMarkName}; } 2> /dev/null || {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LaunchSpecification, Resource } from '@user-workspaces/contract';
 import { afterAll, expect, test, vi } from 'vitest';
@@ -27,6 +28,26 @@ describeUnless(whatEngineNeeds(), 'a container engine', () => {
         expect(await readFile(`${world.workspacePath}/starts-${index}`, 'utf8')).toBe('started\n');
       }
     }));
+
+  test('a workspace whose directory is not there is told apart from one that the account may not enter', () =>
+    inWorld(async (world) => {
+      const gone = specificationOf(world, 'true', { workspacePath: `${world.workspacePath}/gone` });
+      await expect(world.resource.launch(gone)).rejects.toMatchObject({
+        kind: 'invalid',
+        message: 'The directory of the workspace is not there: it was moved or removed, or is not mounted.',
+      });
+      const closedPath = await mkdtemp(`${tmpdir()}/uws-closed-`);
+      try {
+        const closed = specificationOf(world, 'true', { workspacePath: closedPath });
+        await world.resource.launch(closed);
+        expect(await ended(world.resource, closed)).toMatchObject({
+          cause: 'launch_failed',
+          reason: 'The account of the job may not enter the workspace.',
+        });
+      } finally {
+        await rm(closedPath, { recursive: true });
+      }
+    }, busybox));
 
   test('the answer to the order to deliver TERM is lost: it is delivered by the next call', () =>
     inWorld(async (world) => {

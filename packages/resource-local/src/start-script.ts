@@ -1,5 +1,5 @@
 import type { LaunchSpecification } from '@user-workspaces/contract';
-import { assignments, fileLines, jobDirectoryOf, quote } from '@user-workspaces/launch';
+import { assignments, enterLines, fileLines, jobDirectoryOf, quote } from '@user-workspaces/launch';
 
 /**
  * The script that the account's shell reads from its standard input once all privileges are gone: it makes the job directory
@@ -20,8 +20,7 @@ export function startScript(specification: LaunchSpecification, environment: Rea
   const stale = ['session', ...files.map(({ name }) => name)].map((name) => quote(`${directory}/${name}`)).join(' ');
   return `umask 022
 fail() { until printf '%s\\n' "$1" >&4; do sleep 0.5; done 2> /dev/null; exit 125; }
-cd -- ${quote(workspacePath)} || fail 'The account of the job may not enter the workspace.'
-if [ -L ${directory} ]; then fail 'The job directory is a link: remove .${jobId} from the workspace and start again.'; fi
+${enterLines(specification)}if [ -L ${directory} ]; then fail 'The job directory is a link: remove .${jobId} from the workspace and start again.'; fi
 if [ -d ${directory} ]; then rm -rf -- ${stale} || fail 'The job directory cannot be cleared.'
 else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace; its disk may be full.'; fi
 ${fileLines(specification)}export ${assignments(environment)}

@@ -42,7 +42,8 @@ describe.each([
 
   it.each([
     ['a missing program', { command: ['no-such-program'] as [string] }, /no-such-program was not found/],
-    ['a missing workspace', { workspacePath: '/nonexistent' }, /may not enter the workspace/],
+    ['a missing workspace', { workspacePath: '/nonexistent' }, /directory of the workspace is not there/],
+    ['a workspace of somebody else', { workspacePath: '/root' }, /may not enter the workspace/],
   ])('says so when there is %s', async (_what, changes, reason) => {
     const specification = bench.specification(['true'], changes);
     await bench.resource.launch(specification);

@@ -1,5 +1,5 @@
 import type { LaunchSpecification } from '@user-workspaces/contract';
-import { assignments, environmentOf, fileLines, jobDirectoryOf, quote } from '@user-workspaces/launch';
+import { assignments, enterLines, environmentOf, fileLines, jobDirectoryOf, quote } from '@user-workspaces/launch';
 import { listeningLines, listeningName } from './listening.js';
 
 /** File of the job directory that holds the job's output. */
@@ -27,11 +27,10 @@ export function startScript(
   const script = `#!/bin/sh
 umask 022
 uws_return=$(printf '\\r')
-fail() { printf '%s\\n' "$1" >&2; exit 125; }
+fail() { printf '%s\\n' "$1" >&2; exit "\${2:-125}"; }
 # Put back into the queue by an operator: what ran once does not run again.
 [ "\${SLURM_RESTART_COUNT:-0}" = 0 ] || exit 125
-cd -- ${quote(workspacePath)} || fail 'The workspace cannot be entered on this node.'
-if [ -L ${directory} ]; then fail 'The job directory is a link.'; fi
+${enterLines(specification)}if [ -L ${directory} ]; then fail 'The job directory is a link.'; fi
 if [ -d ${directory} ]; then rm -rf -- ${stale.join(' ')} || fail 'The job directory cannot be cleared.'
 else mkdir -m 700 ${directory} || fail 'The job directory cannot be made in the workspace; its disk may be full.'; fi
 set -C

@@ -1,5 +1,5 @@
 import type { LaunchEnd } from '@user-workspaces/contract';
-import { hoursOf, signalName } from '@user-workspaces/launch';
+import { hoursOf, signalName, workspaceProblems } from '@user-workspaces/launch';
 import type { ClusterJob } from './transport.js';
 
 /** Where limits are enforced a job without one gets a year. */
@@ -98,10 +98,23 @@ function causeOf(job: ClusterJob, wasStopped: boolean, hasOutput: boolean): [Lau
         return ['launch_failed', `The job could not begin on ${node}: ${reasonInWords(job.reason)}`];
       }
       if (job.state !== 'COMPLETED' && !hasOutput) {
-        const words = `The job could not begin on ${node}: its workspace cannot be entered or written there. Is it shared with the nodes of the cluster?`;
-        return ['launch_failed', words];
+        return ['launch_failed', `The job could not begin on ${node}: ${workspaceProblemOf(job)}`];
       }
       return ['exited'];
+  }
+}
+
+/** The words of the start script reach nobody: its output begins in the workspace. */
+function workspaceProblemOf({ waitStatus }: ClusterJob): string {
+  const { missing, closed } = workspaceProblems;
+  const isShared = 'Is it shared with the nodes of the cluster?';
+  switch (waitStatus >> 8) {
+    case missing.code:
+      return `${missing.message} ${isShared}`;
+    case closed.code:
+      return closed.message;
+    default:
+      return `its workspace cannot be entered or written there. ${isShared}`;
   }
 }
 

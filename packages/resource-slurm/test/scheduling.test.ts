@@ -55,6 +55,23 @@ describeUnless(missingForSlurm(), 'the scheduler of a real cluster', () => {
     await expect(resource.launch(other)).rejects.toMatchObject({ kind: 'invalid', field: 'nodelist' });
   });
 
+  test('a workspace whose directory is not there is told apart from one that the account may not enter', async () => {
+    for (const resource of ways) {
+      const gone = specificationOf(world, 'true', { workspacePath: `${world.workspacePath}/gone` });
+      await resource.launch(gone);
+      expect(await until(resource, gone, 'ended')).toMatchObject({
+        cause: 'launch_failed',
+        reason: expect.stringContaining('The directory of the workspace is not there'),
+      });
+      const closed = specificationOf(world, 'true', { workspacePath: '/root' });
+      await resource.launch(closed);
+      expect(await until(resource, closed, 'ended')).toMatchObject({
+        cause: 'launch_failed',
+        reason: expect.stringContaining('The account of the job may not enter the workspace.'),
+      });
+    }
+  });
+
   test('what asks for more time than its partition has ends at once, or is refused', async () => {
     const { resource } = world;
     const specification = specificationOf(world, 'true', {

@@ -26,3 +26,21 @@ test('a job that its node could not launch says so, in the words of the schedule
   });
   expect(endOfJob(failed, false, true)).toMatchObject({ cause: 'exited', exitCode: 1 });
 });
+
+test.each([
+  [
+    123,
+    'The job could not begin on node1: The directory of the workspace is not there: it was moved or removed, or is not mounted. Is it shared with the nodes of the cluster?',
+  ],
+  [124, 'The job could not begin on node1: The account of the job may not enter the workspace.'],
+])('a job whose start script ended with %i before any output tells what is wrong with its workspace', (code, reason) => {
+  expect(endOfJob({ ...failed, waitStatus: code * 256 }, false, false)).toMatchObject({
+    cause: 'launch_failed',
+    exitCode: null,
+    reason,
+  });
+  expect(endOfJob({ ...failed, waitStatus: code * 256 }, false, true)).toMatchObject({
+    cause: 'exited',
+    exitCode: code,
+  });
+});
