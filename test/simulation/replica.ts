@@ -120,7 +120,7 @@ export class Replica {
       accounts: { shared: false, resolve: async ({ username }) => ({ name: username, uid: null, gid: null }) },
       database: connected,
       journal,
-      refusals: new Refusals(journal, log, clock.now),
+      refusals: new Refusals(journal, log, clock.now, (action) => metrics.auditLeftOut(action)),
       metrics,
       storages: new Map([[disk.name, disk]]),
       mainStorage: disk,

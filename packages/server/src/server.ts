@@ -124,7 +124,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     accounts: options.accounts,
     database,
     journal,
-    refusals: new Refusals(journal, log, clock.now),
+    refusals: new Refusals(journal, log, clock.now, (action) => metrics.auditLeftOut(action)),
     metrics,
     storages: new Map(options.storages.map((storage) => [storage.name, storage])),
     mainStorage,

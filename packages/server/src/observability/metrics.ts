@@ -25,6 +25,8 @@ export interface Metrics {
   jobEnded(job: Pick<JobRow, 'resource' | 'status' | 'status_reason'>): void;
   /** An entry of the audit log. */
   audited(action: string, outcome: string): void;
+  /** One that was not written, as there were too many. */
+  auditLeftOut(action: string): void;
   /** Counted whether it was written into the audit log or not. */
   signInRefused(): void;
   quotaRefused(scope: string): void;
@@ -104,6 +106,12 @@ export function createMetrics(resources: readonly string[] = []): Metrics {
     labelNames: ['action', 'outcome'],
     registers,
   });
+  const auditLeftOut = new Counter({
+    name: 'uws_audit_entries_left_out_total',
+    help: 'Entries that the audit log does not have, as there were too many in a minute, by action',
+    labelNames: ['action'],
+    registers,
+  });
   const signInsRefused = new Counter({
     name: 'uws_sign_ins_refused_total',
     help: 'Sign-ins that were refused',
@@ -136,12 +144,16 @@ export function createMetrics(resources: readonly string[] = []): Metrics {
   }
   for (const action of schemas.AuditAction.options) {
     for (const outcome of schemas.AuditOutcome.options) audited.inc({ action, outcome }, 0);
+    auditLeftOut.inc({ action }, 0);
   }
   for (const scope of schemas.QuotaScope.options) quotaRefusals.inc({ scope }, 0);
   for (const name of Object.keys(defaultLimits)) limitRefusals.inc({ name }, 0);
   return {
     audited(action, outcome) {
       audited.inc({ action, outcome });
+    },
+    auditLeftOut(action) {
+      auditLeftOut.inc({ action });
     },
     signInRefused() {
       signInsRefused.inc();

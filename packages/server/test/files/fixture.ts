@@ -108,7 +108,7 @@ export async function startFixture(
     },
     database,
     journal,
-    refusals: new Refusals(journal, pino({ level: 'silent' }), clock.now),
+    refusals: new Refusals(journal, pino({ level: 'silent' }), clock.now, (action) => metrics.auditLeftOut(action)),
     metrics,
     clientAddressOf: () => '192.0.2.7',
     storages: new Map([['local', storage]]),

@@ -363,6 +363,7 @@ describe('the audit log', () => {
     expect(await fixture.database.count('audit_entries', { outcome: 'refused' })).toBe(20);
     const metrics = await (await fetch(`${fixture.url}/metrics`)).text();
     expect(metrics).toContain('uws_audit_entries_total{action="administration",outcome="refused"} 20\n');
+    expect(metrics).toContain('uws_audit_entries_left_out_total{action="administration"} 10\n');
     expect(metrics).toContain('uws_administration_refusals_total 30\n');
     await fixture.database.transaction((rows) =>
       rows.update('audit_entries', { outcome: 'refused' }, { created_at_ms: (frozenMs ?? 0) - 2_000 }),
