@@ -15,6 +15,8 @@ export function createHeaderAuthentication(): Authentication {
       if (isUser(named)) return { kind: 'identity', identity: { ...named, firstName: '', lastName: '' } };
       const { client_token: clientToken, user_info: user } = body;
       const isPortal = typeof clientToken === 'string' && (await findApiClient(clientToken)) !== undefined;
+      // The look-up takes no signal, and the caller may have gone while it lasted.
+      signal.throwIfAborted();
       if (isPortal && isUser(user)) {
         return {
           kind: 'identity',

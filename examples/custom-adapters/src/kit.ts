@@ -18,6 +18,7 @@ import {
   type JobTypeCapability,
   type JobTypeWorld,
   jobTypeSuite,
+  type PersonWhoSignsIn,
   type ResourceCapability,
   type ResourceWorld,
   resourceSuite,
@@ -30,12 +31,16 @@ import { createHttpRunnerResource } from './http-runner/resource.js';
 import { journalDatabase } from './journal-database/world.js';
 import { volumes } from './volumes/world.js';
 
+const personOfHeaders = (username: string): PersonWhoSignsIn => ({
+  signIn: { body: {}, headers: { 'x-remote-user': username, 'x-remote-email': `${username}@x.org` } },
+  identity: { username, email: `${username}@x.org`, firstName: '', lastName: '' },
+});
+
 export const headerAuthentication: AdapterUnderTest<AuthenticationWorld, AuthenticationCapability> = {
   name: 'sign-in by the headers of a reverse proxy',
   open: async () => ({
     authentication: createHeaderAuthentication(),
-    signIn: { body: {}, headers: { 'x-remote-user': 'ada', 'x-remote-email': 'ada@x.org' } },
-    identity: { username: 'ada', email: 'ada@x.org', firstName: '', lastName: '' },
+    people: [personOfHeaders('ada'), personOfHeaders('bob')],
     credentials: ['headers.x-remote-user', 'headers.x-remote-email'],
     failures: [
       { body: {}, kind: 'refused' },
@@ -43,7 +48,46 @@ export const headerAuthentication: AdapterUnderTest<AuthenticationWorld, Authent
     ],
     close: async () => {},
   }),
-  differences: { cut_off: 'The proxy has asked already; nothing else is.' },
+  differences: {
+    changed_secret: 'The proxy keeps the secrets of people; this adapter never sees one.',
+    cut_off: 'The proxy has asked already; nothing else is.',
+    own_secrets: 'The proxy vouches for everybody whom it names.',
+    unforgeable: 'The headers hold no secret: that the proxy set them, and removed what a client sent, is the proof.',
+  },
+};
+
+const personOfPortal = (username: string, clientToken: string): PersonWhoSignsIn => ({
+  signIn: { body: { client_token: clientToken, user_info: { username, email: `${username}@x.org` } } },
+  identity: { username, email: `${username}@x.org`, firstName: '', lastName: '' },
+});
+
+/** The same adapter, as programs of a portal use it. */
+export const portalAuthentication: AdapterUnderTest<AuthenticationWorld, AuthenticationCapability> = {
+  name: 'sign-in by a portal behind a reverse proxy',
+  async open() {
+    let clientToken = 'first-token-of-the-portal';
+    return {
+      authentication: createHeaderAuthentication(),
+      get clientToken() {
+        return clientToken;
+      },
+      people: [personOfPortal('ada', clientToken), personOfPortal('bob', clientToken)],
+      credentials: ['body.client_token'],
+      failures: [
+        { body: { client_token: clientToken, user_info: { username: 'a/b', email: 'a@x.org' } }, kind: 'refused' },
+      ],
+      // As when the operator gives the portal another token.
+      async changeSecret() {
+        clientToken = 'another-token-of-the-portal';
+        return personOfPortal('ada', clientToken).signIn;
+      },
+      close: async () => {},
+    };
+  },
+  differences: {
+    cut_off: 'The look-up of client tokens is the server’s.',
+    own_secrets: 'The client token is the portal’s, which vouches for all of its users.',
+  },
 };
 
 const uids = { ada: 2001, bob: 2002, cy: 2003, dan: 2004, eve: 2005, fay: 2006 };
@@ -128,7 +172,7 @@ export const httpRunner: AdapterUnderTest<ResourceWorld, ResourceCapability> = {
 };
 
 export default [
-  ...defineAdapters(authenticationSuite, headerAuthentication),
+  ...defineAdapters(authenticationSuite, headerAuthentication, portalAuthentication),
   ...defineAdapters(accountMappingSuite, fixedAccounts),
   ...defineAdapters(storageSuite, volumes),
   ...defineAdapters(databaseSuite, journalDatabase),

@@ -44,7 +44,10 @@ export function createLocalAuthentication({ name }: LocalAuthenticationOptions):
 
 async function isTrusted(token: string, context: SignInContext): Promise<boolean> {
   context.signal.throwIfAborted();
-  return token.length <= LONGEST_CLIENT_TOKEN && (await context.findApiClient(token)) !== undefined;
+  const client = token.length <= LONGEST_CLIENT_TOKEN ? await context.findApiClient(token) : undefined;
+  // The look-up takes no signal, and the caller may have gone while it lasted.
+  context.signal.throwIfAborted();
+  return client !== undefined;
 }
 
 function readIdentity(userInfo: Readonly<Record<string, unknown>>): SignInResult {

@@ -18,33 +18,50 @@ import {
   createSystemAccounts,
 } from '../src/index.js';
 
-const clientToken = 'c0ffee0000000000000000000000000000000000';
+const firstClientToken = 'c0ffee0000000000000000000000000000000000';
 const user = { username: 'alice', email: 'alice@x.org', first_name: 'Alice', last_name: 'Ämes-O’Neill' };
-const withUser = (changes: Record<string, unknown>) => ({
-  client_token: clientToken,
-  user_info: { ...user, ...changes },
-});
+const otherUser = { username: 'bob', email: 'bob@x.org' };
 const unsafeNames = ['../evil', '..', '.hidden', '-rf', 'a/b', 'a\\b', 'a b', ' alice', 'alice\n', 'a\0b', 'älice'];
 
 /** Signing in on the word of a portal; altered for tests of the tests. */
 export async function openLocalAuthentication(
   alter: (authentication: Authentication) => Authentication = (authentication) => authentication,
 ): Promise<AuthenticationWorld> {
+  let clientToken = firstClientToken;
+  const withUser = (changes: Record<string, unknown>) => ({
+    client_token: firstClientToken,
+    user_info: { ...user, ...changes },
+  });
   return {
     authentication: alter(createLocalAuthentication({ name: 'portal' })),
-    clientToken,
-    signIn: { body: withUser({}) },
-    identity: { username: 'alice', email: 'alice@x.org', firstName: 'Alice', lastName: 'Ämes-O’Neill' },
+    get clientToken() {
+      return clientToken;
+    },
+    people: [
+      {
+        signIn: { body: withUser({}) },
+        identity: { username: 'alice', email: 'alice@x.org', firstName: 'Alice', lastName: 'Ämes-O’Neill' },
+      },
+      {
+        signIn: { body: { client_token: firstClientToken, user_info: otherUser } },
+        identity: { username: 'bob', email: 'bob@x.org', firstName: '', lastName: '' },
+      },
+    ],
     credentials: ['body.client_token'],
     failures: [
       { body: { user_info: user }, kind: 'incomplete' },
-      { body: { client_token: clientToken }, kind: 'incomplete' },
+      { body: { client_token: firstClientToken }, kind: 'incomplete' },
       { body: { client_token: 5, user_info: user }, kind: 'incomplete' },
       { body: { client_token: 'wrong', user_info: user }, kind: 'refused' },
       { body: withUser({ username: '' }), kind: 'refused' },
       { body: withUser({ email: 'alice@x.org\r\nBcc: all@x.org' }), kind: 'refused' },
       ...unsafeNames.map((username) => ({ body: withUser({ username }), kind: 'incomplete' as const })),
     ],
+    // As when an administrator gives the portal another client token.
+    async changeSecret() {
+      clientToken = 'decaf00000000000000000000000000000000000';
+      return { body: { client_token: clientToken, user_info: user } };
+    },
     close: async () => {},
   };
 }
@@ -52,7 +69,10 @@ export async function openLocalAuthentication(
 export const localAuthentication: AdapterUnderTest<AuthenticationWorld, AuthenticationCapability> = {
   name: 'auth-local',
   open: () => openLocalAuthentication(),
-  differences: { cut_off: 'It asks no other system; the look-up of client tokens is the server’s.' },
+  differences: {
+    cut_off: 'It asks no other system; the look-up of client tokens is the server’s.',
+    own_secrets: 'The client token is the portal’s, which vouches for all of its users.',
+  },
 };
 
 const people = ['ada', 'bob', 'cy', 'dan', 'eve', 'fay'];

@@ -14,7 +14,10 @@ export interface SignInContext {
    * only way to check one.
    */
   findApiClient(clientToken: string): Promise<ApiClient | undefined>;
-  /** Headers of the request, names in lower case. Trust one only if the operator's reverse proxy sets it. */
+  /**
+   * Headers of the request, names in lower case. Trust one only if the operator's reverse proxy sets it. One that came several times may be a list:
+   * take none of them, since one may be the client's.
+   */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly signal: AbortSignal;
 }
@@ -43,7 +46,8 @@ export interface IdentityProblem {
  * server: those are made, hashed, and checked by the server alone.
  *
  * Guarantees the server relies on: an identity is returned only for somebody whom the adapter has authenticated in this
- * very call; a failure of the system behind it is an `unavailable` error and never an identity.
+ * very call; a failure of the system behind it is an `unavailable` error and never an identity or a refusal; what proves who calls is in no message,
+ * no details and no health; a signal that is aborted, also midway, ends the call with its reason.
  */
 export interface Authentication {
   readonly name: string;

@@ -1,2 +1,2 @@
 export { authenticationSuite } from './suite.js';
-export type { AuthenticationCapability, AuthenticationWorld, SignIn } from './world.js';
+export type { AuthenticationCapability, AuthenticationWorld, PersonWhoSignsIn, SignIn } from './world.js';
