@@ -1950,6 +1950,10 @@ export interface components {
             json_depth: number;
             /** @description Values in a JSON body: objects, lists and what is in them */
             json_values: number;
+            /** @description What a start tells of its job: its `job_details` and the known ones of its `resource_options`, as JSON */
+            job_details_bytes: number;
+            /** @description Names and targets of the files and links of a request, as JSON; contents are not among them */
+            workspace_details_bytes: number;
             /** @description A file, however it is sent */
             file_bytes: number;
             /** @description A chunk of an upload */

@@ -201,6 +201,8 @@ export const settingsSchema = z.strictObject({
   limit_json_bytes: limit('json_bytes'),
   limit_json_depth: limit('json_depth'),
   limit_json_values: limit('json_values'),
+  limit_job_details_bytes: limit('job_details_bytes'),
+  limit_workspace_details_bytes: limit('workspace_details_bytes'),
   limit_file_bytes: limit('file_bytes'),
   limit_chunk_bytes: limit('chunk_bytes'),
   limit_files_per_request: limit('files_per_request'),

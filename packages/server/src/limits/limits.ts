@@ -1,4 +1,4 @@
-import { AdapterError } from '@user-workspaces/contract';
+import { AdapterError, type JsonObject } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import specification from '@user-workspaces/schema/openapi.json' with { type: 'json' };
 import { ApiError, type ErrorCode } from '../http/api-error.js';
@@ -14,8 +14,9 @@ const gib = 1024 * mib;
 
 /**
  * Meant never to be met by people: twenty tabs of a portal that asks every second make 1,200 requests a minute, and a
- * workspace has 150 data sets at most. A JSON body has room for as many files and links as a request may have, with the
- * longest names (12 MiB, 6,000 values) and the contents of notebooks; larger files have routes of their own.
+ * workspace has 150 data sets at most. A JSON body has room for as many files and links as a request may have (6,000 values)
+ * and for the contents of notebooks; larger files have routes of their own. What a row keeps of a request is little: rows are
+ * read by the hundred, and each of their events holds all of it.
  */
 export const defaultLimits: Limits = {
   header_bytes: 32 * kib,
@@ -24,6 +25,8 @@ export const defaultLimits: Limits = {
   json_bytes: 16 * mib,
   json_depth: 100,
   json_values: 100_000,
+  job_details_bytes: 64 * kib,
+  workspace_details_bytes: 256 * kib,
   file_bytes: 1024 * gib,
   chunk_bytes: gib,
   files_per_request: 1_000,
@@ -81,6 +84,17 @@ export function tooLarge(limits: Limits, name: LimitName, what: string, requeste
     field,
     details: { name, limit, ...(requested !== undefined && { requested }) },
   });
+}
+
+/** Refuses what a row would have to keep of a request. @throws ApiError `too_large` */
+export function checkKept(
+  limits: Limits,
+  name: 'job_details_bytes' | 'workspace_details_bytes',
+  kept: JsonObject,
+  field: string,
+): void {
+  const bytes = Buffer.byteLength(JSON.stringify(kept));
+  if (bytes > limits[name]) throw tooLarge(limits, name, field, bytes, field);
 }
 
 const refusing: ReadonlySet<ErrorCode> = new Set(['too_large', 'rate_limited', 'unavailable']);

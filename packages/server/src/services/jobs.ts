@@ -2,6 +2,7 @@ import { AdapterError, type JobRow, type JobType, type JsonObject, type Workspac
 import type { RequestBody } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { checkKept } from '../limits/limits.js';
 import { asJson, type ResourceEntry } from '../options.js';
 import { keepLease, released } from '../reconciler/lease.js';
 import { type Actor, actorOf, serverActor } from '../records/audit.js';
@@ -102,6 +103,7 @@ export async function startJob(
   const choice = choose(context, id, body.resource);
   const jobDetails = asJson(body.job_details ?? {});
   const options = checkOptions(context.parameters, body.resource_options ?? {});
+  checkKept(context.limits, 'job_details_bytes', { ...jobDetails, resource_options: options }, 'job_details');
   checkDetails(context, caller, workspace, choice, jobDetails);
   const random = (byteCount: number): Buffer => Buffer.from(context.clock.random(byteCount));
   return retryStale(() =>

@@ -1,4 +1,4 @@
-import type { DatabaseReader, DatabaseTransaction, JobRow, UserRow } from '@user-workspaces/contract';
+import type { DatabaseReader, DatabaseTransaction, JobRow, UserRow, Where } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { ServerContext } from '../server-context.js';
@@ -99,10 +99,8 @@ export async function checkQuotas(
   };
   if (asked('workspaces')) check('workspaces', await countWorkspaces(rows, user));
   if (asked('disk_space')) check('disk_space', user.used_disk_space_bytes, await bytesToCome(context, rows, user));
-  if (!asked('active_jobs') && !asked('core_hours')) return;
-  const jobs = await activeJobs(rows, user);
-  check('active_jobs', jobs.length);
-  check('core_hours', usedCoreHours(context, user, jobs));
+  if (asked('active_jobs')) check('active_jobs', await rows.count('jobs', activeJobsOf(user)));
+  if (asked('core_hours')) check('core_hours', usedCoreHours(context, user, await activeJobs(rows, user)));
 }
 
 /** Bytes that a user was promised and that no workspace's row has yet: of unfinished uploads by what they have declared, and of requests under way. */
@@ -137,8 +135,12 @@ function quotaExceeded(details: Schema<'QuotaExceeded'>): ApiError {
   return new ApiError('quota_exceeded', message, { details: { ...details } });
 }
 
+function activeJobsOf({ id }: UserRow): Where<'jobs'> {
+  return { user_id: id, status: { in: activeJobStatuses } };
+}
+
 function activeJobs(rows: DatabaseReader, user: UserRow): Promise<JobRow[]> {
-  return rows.find('jobs', { where: { user_id: user.id, status: { in: activeJobStatuses } } });
+  return rows.find('jobs', { where: activeJobsOf(user) });
 }
 
 function countWorkspaces(rows: DatabaseReader, user: UserRow): Promise<number> {

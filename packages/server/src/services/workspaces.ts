@@ -10,6 +10,7 @@ import { withinDiskQuota } from '../files/disk-allowance.js';
 import { applyPendingChanges, type FileChanges, stageFiles } from '../files/staged-files.js';
 import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { checkKept } from '../limits/limits.js';
 import { rowOfAccount } from '../options.js';
 import { keepLease, leaseDurationMs, released } from '../reconciler/lease.js';
 import { actorOf } from '../records/audit.js';
@@ -32,8 +33,14 @@ interface DetailedChanges extends FileChanges {
   readonly files: readonly { readonly path: string; readonly content: readonly Uint8Array[] }[];
 }
 
-/** Checks names and targets before anything is made. @throws ApiError `invalid_path`, `link_refused`, `missing_field` */
-async function checkDetails(storage: Storage, details: NewDetails, signal: AbortSignal): Promise<DetailedChanges> {
+/** Checks names and targets before anything is made. @throws ApiError `too_large`, `invalid_path`, `link_refused`, `missing_field` */
+async function checkDetails(
+  { limits }: ServerContext,
+  storage: Storage,
+  details: NewDetails,
+  signal: AbortSignal,
+): Promise<DetailedChanges> {
+  checkKept(limits, 'workspace_details_bytes', requestDetails(details), 'workspace_details');
   const files = (details.files ?? []).map(({ name, content }, index) => {
     checkName(name, 'file', `workspace_details.files[${index}].name`);
     return { path: name, content: [Buffer.from(content ?? '')] };
@@ -125,7 +132,7 @@ export async function createWorkspace(
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
   const storage = context.mainStorage;
   const details = body.workspace_details ?? {};
-  const changes = await checkDetails(storage, details, signal);
+  const changes = await checkDetails(context, storage, details, signal);
   checkLinks(context.limits, undefined, changes.links);
   const { step, journal } = context;
   step('before workspace.insert');
@@ -276,7 +283,7 @@ export async function updateWorkspace(
   signal: AbortSignal,
 ): Promise<void> {
   if (body.default_job_type != null) checkJobType(context, body.default_job_type);
-  const changes = await checkDetails(workspace.storage, body.workspace_details ?? {}, signal);
+  const changes = await checkDetails(context, workspace.storage, body.workspace_details ?? {}, signal);
   const columns = {
     ...(body.name !== undefined && { name: body.name }),
     ...(body.description !== undefined && { description: body.description }),

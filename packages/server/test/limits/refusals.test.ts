@@ -2,6 +2,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import type { JobType, Resource } from '@user-workspaces/contract';
 import { schemas } from '@user-workspaces/schema';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -89,6 +90,50 @@ describe('what is too large is refused', () => {
     expect((await put({ files: wrong.slice(1) })).status).toBe(400);
     const share = json({ original_workspace_id: server.workspace.id, shared_user_ids: ['', '', ''] });
     await expectRefusal(await server.call('/shared_workspaces/', share), 413, { name: 'shares_per_request', limit: 2 });
+  });
+
+  it('what the row of a job would keep of its request', async () => {
+    // Of job type and resource only what a start asks of them before anything runs.
+    const jobType = { recipe: () => ({ kind: 'script', script: '' }) } as unknown as JobType;
+    const resource = { name: 'farm', capabilities: {} } as unknown as Resource;
+    server = await startFixture({
+      resource,
+      jobTypes: new Map([['test', { name: 'Test', resources: new Map([['farm', jobType]]) }]]),
+      parameters: [
+        { display_name: '', description: '', variable_name: 'word', default_value: '', validation: { type: 'str' } },
+      ],
+      limits: { job_details_bytes: 60 },
+    });
+    const put = (job_details: object, word = ''): Promise<Response> => {
+      const body = JSON.stringify({
+        job_type: 'test',
+        job_details,
+        resource_options: { word, unknown: 'x'.repeat(99) },
+      });
+      return server.call(at('/start/'), { method: 'PUT', body });
+    };
+    const details = { name: 'job_details_bytes', limit: 60 };
+    const bytes = Buffer.byteLength(JSON.stringify({ a: 'é', resource_options: { word: '' } }));
+    expect((await put({ a: `é${'x'.repeat(60 - bytes)}` })).status).toBe(200);
+    await expectRefusal(await put({ a: `é${'x'.repeat(61 - bytes)}` }), 413, { ...details, requested: 61 });
+    await expectRefusal(await put({ a: 'é' }, 'x'.repeat(61 - bytes)), 413, { ...details, requested: 61 });
+    expect(await server.database.count('jobs', {})).toBe(1);
+  });
+
+  it('what a workspace would keep of its request: the names, not the contents', async () => {
+    await start({ workspace_details_bytes: 60 });
+    const name = (length: number) => 'x'.repeat(length - '{"files":[""],"symlinks":[]}'.length);
+    const details = { name: 'workspace_details_bytes', limit: 60, requested: 61 };
+    const body = (length: number) => ({
+      name: 'n',
+      description: 'd'.repeat(100),
+      workspace_details: { files: [{ name: name(length), content: 'c'.repeat(100) }] },
+    });
+    expect((await server.call('/workspaces/', json(body(60)))).status).toBe(200);
+    await expectRefusal(await server.call('/workspaces/', json(body(61))), 413, details);
+    const put = { ...json(body(61)), method: 'PUT' };
+    await expectRefusal(await server.call(at('/'), put), 413, details);
+    expect(await server.database.count('workspaces', {})).toBe(2);
   });
 
   it('an address, and more headers than allowed', async () => {
