@@ -3,7 +3,9 @@ import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connect } from '../../database-sql/test/support/introspect.js';
 import { run } from '../src/command.js';
+import { layoutOf } from '../src/data-directory/layout.js';
 
 let root: string;
 beforeAll(async () => {
@@ -96,6 +98,35 @@ describe('uws admin', () => {
       expect((await adminOf(data, 'users', 'remove', 'ada')).exitCode).toBe(0);
       expect((await add('eve')).errors).toContain('ben, and not eve');
     });
+  });
+
+  it('leaves tables of another release as they are, under whose servers they may be', async () => {
+    const data = join(root, 'former');
+    const add = () => adminOf(data, 'users', 'add', 'ada', '--email', 'ada@example.org');
+    expect((await add()).exitCode).toBe(0);
+    const tables = connect({ client: 'sqlite', file: layoutOf(data).database });
+    const versions = () => tables('user_workspaces_migrations').orderBy('version', 'desc').pluck('version');
+    const [newest] = await versions();
+    try {
+      await tables('user_workspaces_migrations').where({ version: newest }).delete();
+      for (const command of [await adminOf(data, 'users', 'list'), await add()]) {
+        expect([command.exitCode, command.out]).toEqual([2, '']);
+        expect(command.errors).toContain(`are of version ${newest - 1}, and this release works on version ${newest}`);
+        expect(command.errors).toContain('"uws migrate"');
+      }
+      expect(await versions()).not.toContain(newest);
+      await tables('user_workspaces_migrations').insert({
+        version: newest + 1,
+        name: 'of tomorrow',
+        is_finished: true,
+      });
+      expect(await adminOf(data, 'audit')).toMatchObject({
+        exitCode: 2,
+        errors: expect.stringContaining('newer release'),
+      });
+    } finally {
+      await tables.destroy();
+    }
   });
 
   it('makes no database of a mistaken directory', async () => {

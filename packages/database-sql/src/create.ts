@@ -1,4 +1,4 @@
-import { AdapterError, type Database } from '@user-workspaces/contract';
+import { AdapterError } from '@user-workspaces/contract';
 import { SqlDatabase } from './database.js';
 import { createMariadbDialect } from './dialects/mariadb.js';
 import { createPostgresDialect } from './dialects/postgres.js';
@@ -16,7 +16,7 @@ import type { SqlDatabaseOptions } from './options.js';
  * const database = createSqlDatabase({ client: 'sqlite', file: 'data/server.db' });
  * await database.migrate();
  */
-export function createSqlDatabase(options: SqlDatabaseOptions): Database {
+export function createSqlDatabase(options: SqlDatabaseOptions): SqlDatabase {
   switch (options.client) {
     case 'sqlite':
       return new SqlDatabase(createSqliteDialect(options));

@@ -11,7 +11,7 @@ import {
 import type { Knex } from 'knex';
 import type { Dialect } from './dialect.js';
 import { forOperator, Transient } from './failure.js';
-import { migrate } from './migrate.js';
+import { migrate, type TableVersion, tableVersion } from './migrate.js';
 import { Reader } from './reader.js';
 import { orAborted, withRetries } from './retry.js';
 import { Session, translated } from './session.js';
@@ -52,6 +52,20 @@ export class SqlDatabase implements Database {
         this.dialect.pauses,
         MIGRATION_BUDGET_MS,
         signal,
+      );
+    } catch (error) {
+      throw forOperator(error);
+    }
+  }
+
+  /** For programs beside running servers, under which the tables must not change. */
+  async tableVersion(): Promise<TableVersion> {
+    try {
+      return await withRetries(
+        () => this.inTransaction((session) => tableVersion(this.dialect, session), undefined),
+        this.dialect.pauses,
+        TRANSACTION_BUDGET_MS,
+        undefined,
       );
     } catch (error) {
       throw forOperator(error);

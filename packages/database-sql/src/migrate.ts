@@ -13,6 +13,13 @@ const ALREADY_DONE = new Set([
   'ER_CANT_DROP_FIELD_OR_KEY',
 ]);
 
+/** How the tables are, and how this release needs them. */
+export interface TableVersion {
+  /** 0 where there are none. */
+  readonly present: number;
+  readonly needed: number;
+}
+
 /**
  * Brings the tables to the version of the last step, in the session's transaction. Of several processes one migrates and the
  * others are told to come back ({@link Transient}); they then find nothing to do.
@@ -85,6 +92,20 @@ async function apply(
   }
   await runSchema(session, migration.statements(knex.schema, flavour), !dialect.transactionalSchema && resumed);
   await session.run(knex(TABLE).where({ version }).update({ is_finished: true }));
+}
+
+/** Which version the tables have, without changing them. Steps that are under way, or were interrupted, do not count. */
+export async function tableVersion(dialect: Dialect, session: Session): Promise<TableVersion> {
+  const needed = migrations.length;
+  try {
+    if (!(await session.hasTable(TABLE))) return { present: 0, needed };
+    const finished = session.knex(TABLE).where({ is_finished: true }).select(['version']);
+    const versions = rowsOf(await session.run(finished)).map((row) => Number(row.version));
+    return { present: Math.max(0, ...versions), needed };
+  } catch (cause) {
+    const { failure, error } = translated(dialect, cause);
+    throw failure.kind === 'transient' ? new Transient(error) : error;
+  }
 }
 
 /** One statement after the other, on the session's own connection. */

@@ -90,9 +90,13 @@ function describeUpgrade(name: string, missing: string, open: () => Promise<Plac
       const { options, remove } = await open();
       const database = createSqlDatabase(options);
       try {
+        const needed = migrations.length;
+        expect(await database.tableVersion()).toEqual({ present: 0, needed });
         await migrateTo(options, 1);
+        expect(await database.tableVersion()).toEqual({ present: 1, needed });
         await fillFirst(options);
         await Promise.all([database.migrate(), database.migrate()]);
+        expect(await database.tableVersion()).toEqual({ present: needed, needed });
         const [ada, bob] = await database.find('users', {});
         const added = {
           role: 'user',

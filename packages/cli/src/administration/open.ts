@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { createLocalAuthentication } from '@user-workspaces/auth-local';
 import { AdapterError, type Authentication } from '@user-workspaces/contract';
+import type { SqlDatabase } from '@user-workspaces/database-sql';
 import type { Actor } from '@user-workspaces/server';
 import * as rules from '@user-workspaces/server/administration';
 import { createDatabase } from '../assembly/database.js';
@@ -22,10 +23,10 @@ export interface OpenAdministration {
 }
 
 /**
- * Runs `work` on the configured database, and closes it. Servers that run on it meanwhile are not disturbed.
+ * Runs `work` on the configured database, and closes it. Servers that run on it meanwhile are not disturbed: tables of another release are left as they are.
  *
- * @param mayBegin Makes the embedded database where there is none.
- * @throws AdapterError `misconfigured` where there is none and none may be made.
+ * @param mayBegin Makes the database where there is none.
+ * @throws AdapterError `misconfigured` where there is none and none may be made, and where its tables are of another release.
  */
 export async function withAdministration<R>(
   loaded: LoadedConfiguration,
@@ -37,7 +38,7 @@ export async function withAdministration<R>(
   const layout = await prepareDataDirectory(configuration.data_dir, configuration.accounts !== 'own');
   const database = createDatabase(configuration.database_url, layout.database);
   try {
-    await database.migrate();
+    await expectTables(database, mayBegin);
     const mappings = Object.entries(configuration.available_resources).map(
       ([name, { parameter_mapping }]) => [name, { parameterMapping: parameter_mapping ?? {} }] as const,
     );
@@ -68,6 +69,24 @@ function isForOneUser({ configuration, adapters }: LoadedConfiguration): boolean
   const type = entries[accountsAuthentication(configuration)]?.user_authentication_type ?? '';
   const isOfModule = adapters.user_authentication_types?.[type] !== undefined;
   return accounts === 'own' && !allow_shared_account && !isOfModule;
+}
+
+/** Servers of the release that made the tables may be at work on them. */
+async function expectTables(database: SqlDatabase, mayBegin: boolean): Promise<void> {
+  const { present, needed } = await database.tableVersion();
+  if (present === needed) return;
+  if (present === 0 && mayBegin) return database.migrate();
+  throw new AdapterError('misconfigured', adviceOnTables(present, needed), { field: 'database_url' });
+}
+
+function adviceOnTables(present: number, needed: number): string {
+  if (present === 0) {
+    return 'The database has no tables yet: the first start of the server makes them, and so do "uws migrate", "uws admin users add" and "uws admin clients add".';
+  }
+  const versions = `The tables of the database are of version ${present}, and this release works on version ${needed}`;
+  return present > needed
+    ? `${versions}: use the "uws" of the newer release.`
+    : `${versions}: servers of the former release may be at work on them. Stop those, then start the server anew or run "uws migrate"; until then use the former release's "uws".`;
 }
 
 /** A data directory with a typing mistake in its name would look like a server that nobody uses. */

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Database } from '@user-workspaces/contract';
-import { createSqlDatabase } from '@user-workspaces/database-sql';
+import { createSqlDatabase, type SqlDatabase } from '@user-workspaces/database-sql';
 
 /**
  * The configured database, or the embedded one.
@@ -8,7 +7,7 @@ import { createSqlDatabase } from '@user-workspaces/database-sql';
  * @param url Checked already: PostgreSQL, or MariaDB and MySQL.
  * @param file Where the embedded one is kept.
  */
-export function createDatabase(url: string | undefined, file: string): Database {
+export function createDatabase(url: string | undefined, file: string): SqlDatabase {
   if (url === undefined) return createSqlDatabase({ client: 'sqlite', file });
   return /^postgres/.test(url)
     ? createSqlDatabase({ client: 'pg', connection: url })
