@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connect } from '../../database-sql/test/support/introspect.js';
@@ -127,6 +127,28 @@ describe('uws admin', () => {
     } finally {
       await tables.destroy();
     }
+  });
+
+  it('says as whom it is to be run where the data directory is of another account', async () => {
+    const data = join(root, 'of-another');
+    await mkdir(data);
+    const { uid } = await stat(data);
+    // As whoever does not own it, root included.
+    const getuid = vi.spyOn(process, 'getuid').mockReturnValue(uid + 1);
+    try {
+      for (const args of [
+        ['users', 'list'],
+        ['clients', 'add', 'second'],
+      ]) {
+        const { exitCode, errors } = await adminOf(data, ...args);
+        expect([exitCode, errors]).toEqual([2, expect.stringContaining(`(uid ${uid})`)]);
+        expect(errors).toContain(`sudo -u ${userInfo().username} uws admin`);
+        expect(errors).not.toContain('chown');
+      }
+    } finally {
+      getuid.mockRestore();
+    }
+    expect(await readdir(data)).toEqual([]);
   });
 
   it('makes no database of a mistaken directory', async () => {

@@ -86,6 +86,13 @@ export function asAdapterError(failure: Failure, cause: unknown, product: string
   }
 }
 
+/** Whoever reads it has configured a server, or passed options to this package. */
+export const REFUSED_ACCESS: Failure = {
+  kind: 'misconfigured',
+  advice:
+    'the user, password or database name is refused. Correct its address: database_url (UWS_DATABASE_URL) of the server, "connection" of this adapter.',
+};
+
 export const MISSING_TABLES: Failure = {
   kind: 'misconfigured',
   advice: 'the tables are missing. Run migrate() before anything else.',

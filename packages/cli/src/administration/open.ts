@@ -9,6 +9,7 @@ import { createDatabase } from '../assembly/database.js';
 import { quotaDefaults } from '../assembly/quotas.js';
 import type { LoadedConfiguration } from '../configuration/configuration.js';
 import { accountsAuthentication } from '../configuration/references.js';
+import { expectAccountOf } from '../data-directory/expect-account.js';
 import { layoutOf, prepareDataDirectory } from '../data-directory/layout.js';
 
 /** What a command of administration works with. */
@@ -34,6 +35,7 @@ export async function withAdministration<R>(
   work: (open: OpenAdministration) => Promise<R>,
 ): Promise<R> {
   const { configuration } = loaded;
+  await expectAccountOf(configuration.data_dir, 'uws admin');
   if (configuration.database_url === undefined && !mayBegin) expectDatabase(configuration.data_dir);
   const layout = await prepareDataDirectory(configuration.data_dir, configuration.accounts !== 'own');
   const database = createDatabase(configuration.database_url, layout.database);

@@ -1,6 +1,6 @@
 import knex, { type Knex } from 'knex';
 import type { Dialect, SchemaFlavour } from '../dialect.js';
-import { codeOf, type Failure, isConnectionFailure, MISSING_TABLES } from '../failure.js';
+import { codeOf, type Failure, isConnectionFailure, MISSING_TABLES, REFUSED_ACCESS } from '../failure.js';
 import type { ServerDatabaseOptions } from '../options.js';
 import { fieldOfUniqueKey } from '../schema.js';
 import { rowsOf, type Session } from '../session.js';
@@ -144,9 +144,7 @@ function classify(error: unknown): Failure {
   if (TRANSIENT.has(code)) return { kind: 'transient' };
   if (NO_SPACE.has(code)) return { kind: 'no_space' };
   if (code === 'ER_NO_SUCH_TABLE') return MISSING_TABLES;
-  if (REFUSED.has(code)) {
-    return { kind: 'misconfigured', advice: 'the user, password or database name is refused. Correct "connection".' };
-  }
+  if (REFUSED.has(code)) return REFUSED_ACCESS;
   if (UNREACHABLE.has(code) || isConnectionFailure(error) || /closed state|connection lost/i.test(message)) {
     return { kind: 'unreachable' };
   }

@@ -1,7 +1,7 @@
 import knex, { type Knex } from 'knex';
 import { decodeNumber, type EncodedRow } from '../codec.js';
 import type { Dialect, SchemaFlavour } from '../dialect.js';
-import { codeOf, type Failure, isConnectionFailure, MISSING_TABLES } from '../failure.js';
+import { codeOf, type Failure, isConnectionFailure, MISSING_TABLES, REFUSED_ACCESS } from '../failure.js';
 import type { ServerDatabaseOptions } from '../options.js';
 import { schemaOf } from '../schema.js';
 import { rowsOf, type Session } from '../session.js';
@@ -147,7 +147,7 @@ function classify(error: unknown): Failure {
     case '28000':
     case '3D000':
     case '42501':
-      return { kind: 'misconfigured', advice: 'the user, password or database name is refused. Correct "connection".' };
+      return REFUSED_ACCESS;
     case '25006': // read_only_sql_transaction: a standby
     case '53300': // too_many_connections
       return { kind: 'unreachable' };
