@@ -91,6 +91,16 @@ export interface Storage {
   stat(directory: WorkspaceDirectory, path: string, signal?: AbortSignal): Promise<Entry>;
   /** The entries directly in a directory, in no order; streamed, so that a million entries need no memory. @throws AdapterError `not_found`. */
   list(directory: WorkspaceDirectory, path: string, signal?: AbortSignal): AsyncIterable<Entry>;
+  /**
+   * Of the entries that {@link list} gives those that `choose` picks by their names, in its order, so that a page of a large directory costs no look at all the
+   * others; what vanishes meanwhile is left out. Without this function the server picks from what {@link list} gives.
+   */
+  listChosen?(
+    directory: WorkspaceDirectory,
+    path: string,
+    choose: (names: AsyncIterable<string>) => Promise<readonly string[]>,
+    signal?: AbortSignal,
+  ): AsyncIterable<Entry>;
   /** Everything below a directory, parents before children; links are yielded, not followed. What is in a directory that cannot be read is left out. */
   walk(directory: WorkspaceDirectory, path: string, signal?: AbortSignal): AsyncIterable<Entry>;
   /** Opens a regular file. @throws AdapterError `not_found`, `denied` (a link in the way), `invalid` (not a file, range outside it). */

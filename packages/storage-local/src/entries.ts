@@ -10,6 +10,9 @@ import { traverse, unlessClosed, type Visit } from './traversal.js';
 /** Entries looked at in parallel, and names read ahead. */
 const batchSize = 64;
 
+/** Names read ahead where nothing else is done with them. */
+const namesAhead = 1_024;
+
 /** Changes whenever inode, length, modification time or change time do; a change of content changes the last. */
 export function etagOf(stats: BigIntStats): string {
   return [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].map((part) => part.toString(36)).join('-');
@@ -67,6 +70,33 @@ export async function* listDirectory(
     if (typeof name !== 'string') continue;
     const entry = await describe(directory, name, joinPath(path, name), stats);
     if (entry) yield entry;
+  }
+}
+
+/** As {@link listDirectory}, of what `choose` picks alone. */
+export async function* listChosen(
+  directory: DirectoryHandle,
+  path: string,
+  choose: (names: AsyncIterable<string>) => Promise<readonly string[]>,
+  signal?: AbortSignal,
+): AsyncGenerator<Entry> {
+  const names = await choose(readNames(directory, signal));
+  for (let start = 0; start < names.length; start += batchSize) {
+    signal?.throwIfAborted();
+    const found = await look(directory, names.slice(start, start + batchSize));
+    const entries = await Promise.all(
+      found.map(({ name, stats }) => describe(directory, name, joinPath(path, String(name)), stats)),
+    );
+    for (const entry of entries) if (entry) yield entry;
+  }
+}
+
+async function* readNames(directory: DirectoryHandle, signal: AbortSignal | undefined): AsyncGenerator<string> {
+  signal?.throwIfAborted();
+  for await (const { name } of await opendir(directory.self, { encoding: 'latin1', bufferSize: namesAhead })) {
+    signal?.throwIfAborted();
+    const text = nameFromLatin1(name);
+    if (typeof text === 'string') yield text;
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import { removeStaging } from './cleanup.js';
 import { copyWorkspace } from './copying.js';
 import { type DirectoryHandle, withBelow } from './directory-handle.js';
-import { entryOf, findEntry, listDirectory, walkDirectory } from './entries.js';
+import { entryOf, findEntry, listChosen, listDirectory, walkDirectory } from './entries.js';
 import { errnoOf, translated, translatedEach } from './errors.js';
 import type { Layout } from './layout.js';
 import { type LinkTargets, makeLink } from './links.js';
@@ -104,6 +104,15 @@ export class LocalStorage implements Storage {
 
   list(directory: WorkspaceDirectory, path: string, signal?: AbortSignal): AsyncIterable<Entry> {
     return this.#each(directory, path, (opened) => listDirectory(opened, path, signal));
+  }
+
+  listChosen(
+    directory: WorkspaceDirectory,
+    path: string,
+    choose: (names: AsyncIterable<string>) => Promise<readonly string[]>,
+    signal?: AbortSignal,
+  ): AsyncIterable<Entry> {
+    return this.#each(directory, path, (opened) => listChosen(opened, path, choose, signal));
   }
 
   walk(directory: WorkspaceDirectory, path: string, signal?: AbortSignal): AsyncIterable<Entry> {

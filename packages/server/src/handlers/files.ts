@@ -1,5 +1,6 @@
 import { withinDiskQuota } from '../files/disk-allowance.js';
 import { downloadFile } from '../files/download.js';
+import { LargeListings } from '../files/large-listings.js';
 import { pageOfDirectory } from '../files/listing.js';
 import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
 import { type BodyBounds, bodyOf, whileReceiving } from '../files/request-body.js';
@@ -17,11 +18,14 @@ export function fileHandlers(
   changed: FilesChanged = () => undefined,
 ): Pick<Handlers, FileOperations> {
   const bounds: BodyBounds = { limits: context.limits, bytes: ['file_bytes', 'The file'] };
+  const largeListings = new LargeListings();
   return {
-    async listFiles({ caller, path, query, signal }) {
-      const { storage, directory } = await openFiles(context, caller, path.workspace_id);
-      const found = storage.list(directory, query.path ?? '', signal);
-      const { entries, next } = await withPathErrors(pageOfDirectory(found, query));
+    async listFiles({ caller, path, query, response, signal }) {
+      const open = await openFiles(context, caller, path.workspace_id);
+      const beforeMany = () => largeListings.enter(caller.user.id, response, signal);
+      const { entries, next } = await withPathErrors(
+        pageOfDirectory(open, query.path ?? '', { ...query, beforeMany }, signal),
+      );
       return {
         message: 'Successful.',
         success: true,

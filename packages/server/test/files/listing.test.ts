@@ -1,5 +1,6 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Entry, Storage } from '@user-workspaces/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compareBytes } from '../../src/files/listing.js';
 import { type Fixture, startFixture } from './fixture.js';
@@ -61,5 +62,77 @@ describe('listing a directory', () => {
   ])('refuses %s', async (query, status, code) => {
     const answer = await server.call(`/workspaces/${server.workspace.id}/files/${query}`);
     expect([answer.status, await answer.json()]).toMatchObject([status, { error: { code } }]);
+  });
+});
+
+describe('of a large directory', () => {
+  const count = 1_200;
+  const expected = Array.from({ length: count }, (_, index) => `f${String(index).padStart(4, '0')}`);
+  let looked = 0;
+  let open = 0;
+  let mostOpen = 0;
+  /** Counts the entries that are looked at, and how many whole listings are made at once. */
+  async function* counted(entries: AsyncIterable<Entry>): AsyncGenerator<Entry> {
+    let own = 0;
+    try {
+      for await (const entry of entries) {
+        looked += 1;
+        own += 1;
+        if (own === 1_100) {
+          open += 1;
+          mostOpen = Math.max(mostOpen, open);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        yield entry;
+      }
+    } finally {
+      if (own >= 1_100) open -= 1;
+    }
+  }
+  const countedMethods = (storage: Storage, methods: readonly string[]): Storage =>
+    new Proxy(storage, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        if (name === 'listChosen' && !methods.includes(name)) return undefined;
+        const bound = value.bind(target);
+        return methods.includes(String(name)) ? (...args: unknown[]) => counted(bound(...args)) : bound;
+      },
+    });
+
+  describe.each([
+    ['that tells names alone', ['list', 'listChosen']],
+    ['that does not', ['list']],
+  ])('on a storage %s', (_, methods) => {
+    let large: Fixture;
+    beforeAll(async () => {
+      large = await startFixture({ storage: (storage) => countedMethods(storage, methods) });
+      for (const name of expected) await writeFile(join(large.directory, name), '');
+    });
+    afterAll(() => large.close());
+    const namesOf = async (query: string): Promise<string[]> => {
+      const answer = await large.call(`/workspaces/${large.workspace.id}/files/${query}`);
+      const body = (await answer.json()) as { data: { files: { name: string }[] } };
+      return body.data.files.map(({ name }) => name);
+    };
+
+    it('a page is the same', async () => {
+      looked = 0;
+      expect(await namesOf('?limit=2')).toEqual(['f0000', 'f0001']);
+      if (methods.includes('listChosen')) expect(looked).toBe(2);
+    });
+
+    it('whole listings of one user follow each other, and one that is not read keeps none waiting once it is given up', async () => {
+      mostOpen = 0;
+      const leaving = new AbortController();
+      const left = large
+        .call(`/workspaces/${large.workspace.id}/files/`, { signal: leaving.signal })
+        .catch(() => undefined);
+      const listings = Promise.all(Array.from({ length: 4 }, () => namesOf('')));
+      leaving.abort();
+      await left;
+      expect(await listings).toEqual(Array.from({ length: 4 }, () => expected));
+      if (methods.includes('listChosen')) expect(mostOpen).toBe(1);
+    });
   });
 });

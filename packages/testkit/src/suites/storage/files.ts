@@ -25,6 +25,7 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
           collect(storage.list(workspace, path)),
           collect(storage.walk(workspace, path)),
         ];
+        if (storage.listChosen) calls.push(collect(storage.listChosen(workspace, path, async () => [])));
         if (links) calls.push(storage.link(workspace, path, links.allowed));
         const errors = await Promise.all(calls.map((call) => refused(call, 'invalid')));
         for (const error of errors) assert.ok(error.field !== undefined, error.message);
@@ -51,7 +52,8 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
   },
   {
     id: 'list.direct',
-    promise: '`list` gives the entries directly in a directory; one that is not there is `not_found`.',
+    promise:
+      '`list` gives the entries directly in a directory, `listChosen` (optional) those that were picked; one that is not there is `not_found`.',
     trial: 'A workspace and a directory in it are listed, dot files and names beyond ASCII included.',
     check: inWorkspace(async ({ storage, workspace }) => {
       for (const path of ['a/b/c', 'a/ü', 'a/.dot', 'd']) await storage.write(workspace, path, bytes('x'));
@@ -60,6 +62,21 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
       for (const entry of entries) assert.deepEqual(entry, await storage.stat(workspace, entry.path));
       assert.deepEqual(await pathsOf(storage.list(workspace, '')), ['a', 'd']);
       await refused(collect(storage.list(workspace, 'nothing')), 'not_found');
+      if (!storage.listChosen) return;
+      let names: string[] = [];
+      const choose = async (all: AsyncIterable<string>): Promise<string[]> => {
+        names = [];
+        for await (const name of all) names.push(name);
+        return ['ü', 'gone', '.dot'];
+      };
+      const chosen = await collect(storage.listChosen(workspace, 'a', choose));
+      assert.deepEqual(names.sort(), ['.dot', 'b', 'ü']);
+      assert.deepEqual(
+        chosen.map(({ path }) => path),
+        ['a/ü', 'a/.dot'],
+      );
+      for (const entry of chosen) assert.deepEqual(entry, await storage.stat(workspace, entry.path));
+      await refused(collect(storage.listChosen(workspace, 'nothing', choose)), 'not_found');
     }),
   },
   {

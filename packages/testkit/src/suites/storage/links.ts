@@ -280,6 +280,8 @@ async function ownLinkIsNotFollowed(world: StorageWorld): Promise<void> {
   await refused(storage.read(workspace, 'link/x'), ['denied', 'not_found']);
   await refused(storage.write(workspace, 'link/x', bytes('x')), ['denied', 'conflict']);
   await refused(collect(storage.list(workspace, 'link')), ['denied', 'invalid']);
+  const none = async (): Promise<string[]> => [];
+  if (storage.listChosen) await refused(collect(storage.listChosen(workspace, 'link', none)), ['denied', 'invalid']);
   await storage.copy(workspace, other);
   assert.equal((await storage.stat(other, 'link')).kind, 'symlink');
   await storage.remove(workspace, 'link');
