@@ -6,6 +6,7 @@ import { UserWorkspaces } from '@user-workspaces/client';
 import { type Administration, administration } from '@user-workspaces/client/admin';
 import { type Schema, schemas } from '@user-workspaces/schema';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { writeTestConfiguration } from '../support/configuration.js';
 import { putAway } from '../support/put-away.js';
 import { type RunningServer, startServer, temporaryDirectory } from '../support/server.js';
@@ -359,6 +360,27 @@ test('the audit log has all of it, and is searched', async () => {
   for (const secret of [server.clientToken, ada.token, ben.token, chief.token]) {
     expect(everything).not.toContain(secret);
   }
+});
+
+test('the audit log has whoever opened a session, also by a WebSocket alone', async () => {
+  const entriesOf = async (jobId: number): Promise<Schema<'AuditEntry'>[]> =>
+    (await admin.audit({ action: 'session.open', subject_kind: 'job', subject_id: jobId })).items;
+  const files = [{ name: 'app.cjs', content: application }];
+  const { job, session } = await startSession(ben, { job_type: 'web_app' }, files);
+  const address = new URL(session.url);
+  const socket = new WebSocket(address.href.replace(/^http/, 'ws'));
+  // The application answers it as a plain request; that is its own matter.
+  await new Promise((resolve) => socket.once('unexpected-response', resolve).on('error', () => undefined));
+  await expect.poll(() => entriesOf(job.id), soon).toHaveLength(1);
+  const [opened] = await entriesOf(job.id);
+  expect(opened).toMatchObject({
+    outcome: 'done',
+    actor: { name: 'ben' },
+    address: '127.0.0.1',
+    details: { by: 'ticket' },
+  });
+
+  await ben.client.jobs.stop(job.id);
 });
 
 test('what cannot be done ends with an exit code and a sentence', async () => {

@@ -16,12 +16,13 @@ import { Admission } from './limits/admission.js';
 import { completeLimits } from './limits/limits.js';
 import { countCommitted, createMetrics } from './observability/metrics.js';
 import type { ServerOptions } from './options.js';
-import { createSessionProxy, domainBasePath, type SessionRoute, sessionBasePath } from './proxy/index.js';
+import { createSessionProxy, domainBasePath, sessionBasePath } from './proxy/index.js';
 import { releaseFormerLeases } from './reconciler/lease.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { probeSession } from './reconciler/session-probe.js';
-import { actorOf, serverActor } from './records/audit.js';
+import { type AuditAction, serverActor } from './records/audit.js';
 import { Journal } from './records/journal.js';
+import { Openings } from './records/openings.js';
 import { Refusals } from './records/refusals.js';
 import type { ServerContext } from './server-context.js';
 import { BytesUnderWay } from './services/bytes-under-way.js';
@@ -38,7 +39,6 @@ const day = 24 * 60 * 60 * 1000;
 const refreshRoutesMs = 60_000;
 /** Shorter than a session counts as read, so that the requests to one in use wait for no reading. */
 const checkRoutesMs = 1_500;
-const openedAgainMs = 60_000;
 
 /** A running server: mount it, or serve it. */
 export interface UserWorkspacesServer {
@@ -87,6 +87,8 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const trustsPeer = addressesWithin(options.trustedProxies ?? []);
   const clientAddressOf = (request: IncomingMessage): string => clientAddress(request, trustsPeer);
   const requests = new Readers();
+  const leftOut = (action: AuditAction): void => metrics.auditLeftOut(action);
+  const openings = new Openings(journal, database, log, clock.now, leftOut);
   const owners = new SessionOwners(database, (userId) => proxy.closeUser(userId));
   const directory = new SessionDirectory(database, owners, (jobId) => proxy.closeJob(jobId));
   const proxy = createSessionProxy({
@@ -114,7 +116,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       const job = directory.jobOf(jobId);
       if (job) activity.note(job, kind);
     },
-    onOpened: (route, request) => noteOpened(route, request),
+    onOpened: (route, by, request) => void openings.record(route, by, context.clientAddressOf(request)),
     onUnreachable: (jobId) => reconciler.checkJob(jobId),
     log,
   });
@@ -124,7 +126,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     accounts: options.accounts,
     database,
     journal,
-    refusals: new Refusals(journal, log, clock.now, (action) => metrics.auditLeftOut(action)),
+    refusals: new Refusals(journal, log, clock.now, leftOut),
     metrics,
     storages: new Map(options.storages.map((storage) => [storage.name, storage])),
     mainStorage,
@@ -169,24 +171,6 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   }
 
   const activity = new SessionActivity(context);
-
-  /** A ticket is good for several uses, so somebody may open a session again and again: written once in a while for each. */
-  const opened = new Map<number, number>();
-  function noteOpened({ jobId, userId }: SessionRoute, request: IncomingMessage): void {
-    const nowMs = clock.now();
-    if ((opened.get(jobId) ?? 0) > nowMs - openedAgainMs) return;
-    for (const [id, atMs] of opened) if (atMs <= nowMs - openedAgainMs) opened.delete(id);
-    opened.set(jobId, nowMs);
-    const origin = { address: context.clientAddressOf(request), requestId: null };
-    const write = async (): Promise<void> => {
-      const user = await database.findOne('users', { id: userId });
-      if (!user) return;
-      await journal.transaction((transaction) =>
-        transaction.audit(actorOf({ user, origin }), { action: 'session.open', subject: { kind: 'job', id: jobId } }),
-      );
-    };
-    write().catch((error: unknown) => log.error({ err: error, jobId }, 'an opened session could not be written down'));
-  }
 
   const surveys = new Surveys(context);
   const reconciler = new Reconciler(context, metrics, probeSession, activity);

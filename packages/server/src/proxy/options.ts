@@ -106,8 +106,8 @@ export interface SessionProxyOptions {
   readonly trustsPeer?: (remoteAddress: string) => boolean;
   /** There was traffic of a person or program; pings and pongs are none. Called for each kind at most once in `reportIntervalMs`. */
   readonly onTraffic: (jobId: number, kind: TrafficKind) => void;
-  /** A ticket was traded for a cookie: somebody opened the session. */
-  readonly onOpened?: (route: SessionRoute, request: HttpRequest) => void;
+  /** A ticket was traded for a cookie, or a request or WebSocket was let in by ticket or token. Called for every one of them. */
+  readonly onOpened?: (route: SessionRoute, by: 'ticket' | TokenHolder, request: HttpRequest) => void;
   /** The job's server could not be reached or did not answer: its status should be checked. Called at most once in `reportIntervalMs`. */
   readonly onUnreachable: (jobId: number) => void;
   readonly log: { warn(fields: object, message: string): void };

@@ -144,7 +144,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     if (ticket !== undefined && safe) {
       const traded = seals.isTicket(ticket, target.route);
       if (traded) table.traffic(table.at(target.route), 'openings');
-      if (traded) options.onOpened?.(target.route, request);
+      if (traded) options.onOpened?.(target.route, 'ticket', request);
       return redirect(response, visitor, url, traded ? sessionCookieFor(seals, target, visitor) : undefined);
     }
     if (safe && target.route.basePath === 'strip' && target.form === 'path' && isOutside(url, target)) {
@@ -158,6 +158,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     }
     response.once('close', table.begin(session, 'requests'));
     endWithToken(verdict, response, () => response.destroy());
+    if (verdict.by !== 'cookie') options.onOpened?.(target.route, verdict.by, request);
     totals.requestsTotal += 1;
     const kind = safe ? 'reads' : 'writes';
     table.traffic(session, kind);
@@ -208,6 +209,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     table.traffic(session, 'sockets');
     let relay: SocketRelay | undefined;
     endWithToken(verdict, socket, () => (relay ? relay.end() : socket.destroy()));
+    if (verdict.by !== 'cookie') options.onOpened?.(target.route, verdict.by, request);
     shakeHands({
       session,
       target,

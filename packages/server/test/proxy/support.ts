@@ -55,6 +55,8 @@ export interface Front {
   readonly routes: Map<number, SessionRoute>;
   readonly traffic: string[];
   readonly unreachable: number[];
+  /** Who opened what by ticket or token, as the audit log is told. */
+  readonly openings: string[];
   readonly sockets: Set<Socket>;
   readonly clock: { now: number };
   /** What tokens have opened. */
@@ -73,6 +75,7 @@ export async function startFront(
   const known = new Map(routes.map((route) => [route.jobId, route]));
   const traffic: string[] = [];
   const unreachable: number[] = [];
+  const openings: string[] = [];
   const clock = { now: Date.now() };
   const epochs = new Map<number, number>();
   const readers = new Readers();
@@ -94,6 +97,7 @@ export async function startFront(
     prefix: '',
     publicOrigin: () => `http://127.0.0.1:${port}`,
     onTraffic: (jobId, kind) => traffic.push(`${kind} ${jobId}`),
+    onOpened: ({ jobId }, by) => openings.push(`${jobId} ${by === 'ticket' ? by : by.user.username}`),
     onUnreachable: (jobId) => unreachable.push(jobId),
     log: { warn: () => undefined },
     ...options,
@@ -111,7 +115,20 @@ export async function startFront(
   const origin = `http://127.0.0.1:${port}`;
   const ticketOf: Front['ticketOf'] = ({ jobId, userId }) =>
     proxy.issueTicket({ jobId, userId, epoch: epochs.get(userId) ?? 0 });
-  return { proxy, port, origin, routes: known, traffic, unreachable, sockets, clock, epochs, readers, ticketOf };
+  return {
+    proxy,
+    port,
+    origin,
+    routes: known,
+    traffic,
+    unreachable,
+    openings,
+    sockets,
+    clock,
+    epochs,
+    readers,
+    ticketOf,
+  };
 }
 
 export function routeTo(port: number, more: Partial<SessionRoute> = {}): SessionRoute {

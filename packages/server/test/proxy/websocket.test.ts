@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import {
   type App,
+  ask,
   basePathOf,
   eventually,
   type Front,
@@ -163,6 +164,34 @@ test('a WebSocket that a token opened ends with it, open or not yet; those of ti
     socket.terminate();
   }
   await eventually('nothing is kept', () => front.readers.size === 0);
+});
+
+test('whatever a ticket or token opens is told, with who did it; what the cookie opens, and what is refused, is not', async () => {
+  const app = await echo();
+  const route = routeTo(app.port);
+  const front = await startFront([route], { limits: { open_session_sockets: 3 } });
+  const path = `${basePathOf(route)}/ws`;
+  const ticket = front.ticketOf(route);
+  const token = { 'uws-authorization': 'Token owner-token' };
+  const told = async (open: () => Promise<unknown>): Promise<readonly string[]> => {
+    front.openings.length = 0;
+    await open().catch(() => undefined);
+    return [...front.openings];
+  };
+  expect(await told(() => connect(front, `${path}?uws_ticket=${ticket}`, {}))).toEqual(['7 ticket']);
+  expect(await told(() => connect(front, path, {}, ['uws', 'uws.token.owner-token']))).toEqual(['7 owner']);
+  expect(await told(() => ask(front, path, { headers: token }))).toEqual(['7 owner']);
+  expect(await told(() => ask(front, path, { method: 'POST', headers: token }))).toEqual(['7 owner']);
+  expect(await told(() => ask(front, `${path}?uws_ticket=${ticket}`, { method: 'POST' }))).toEqual(['7 ticket']);
+  let cookie = '';
+  const opening = async (): Promise<void> => {
+    cookie = await openSession(front, route);
+  };
+  expect(await told(opening)).toEqual(['7 ticket']);
+  expect(await told(() => connect(front, path, { cookie }))).toEqual([]);
+  expect(await told(() => ask(front, path, { headers: { cookie } }))).toEqual([]);
+  expect(await told(() => connect(front, path, token))).toEqual([]);
+  expect(await told(() => ask(front, path, { headers: { 'uws-authorization': 'Token stranger-token' } }))).toEqual([]);
 });
 
 test('a client that offers nothing but its token is answered without a subprotocol', async () => {
