@@ -362,7 +362,7 @@ test('the audit log has all of it, and is searched', async () => {
   }
 });
 
-test('the audit log has whoever opened a session, also by a WebSocket alone', async () => {
+test('the audit log has whoever opened a session, also by a WebSocket alone, and who tried to open another user’s', async () => {
   const entriesOf = async (jobId: number): Promise<Schema<'AuditEntry'>[]> =>
     (await admin.audit({ action: 'session.open', subject_kind: 'job', subject_id: jobId })).items;
   const files = [{ name: 'app.cjs', content: application }];
@@ -380,6 +380,11 @@ test('the audit log has whoever opened a session, also by a WebSocket alone', as
     details: { by: 'ticket' },
   });
 
+  const foreign = await ada.request(address.pathname);
+  expect([foreign.status, await foreign.text()]).toEqual([404, expect.stringContaining('No session runs')]);
+  await expect.poll(() => entriesOf(job.id), soon).toHaveLength(2);
+  const refused = (await entriesOf(job.id)).find(({ outcome }) => outcome === 'refused');
+  expect(refused).toMatchObject({ actor: { kind: 'user', name: 'ada' }, address: '127.0.0.1' });
   await ben.client.jobs.stop(job.id);
 });
 

@@ -20,7 +20,7 @@ import { createSessionProxy, domainBasePath, sessionBasePath } from './proxy/ind
 import { releaseFormerLeases } from './reconciler/lease.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { probeSession } from './reconciler/session-probe.js';
-import { type AuditAction, serverActor } from './records/audit.js';
+import { type AuditAction, actorOf, serverActor } from './records/audit.js';
 import { Journal } from './records/journal.js';
 import { Openings } from './records/openings.js';
 import { Refusals } from './records/refusals.js';
@@ -117,6 +117,11 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       if (job) activity.note(job, kind);
     },
     onOpened: (route, by, request) => void openings.record(route, by, context.clientAddressOf(request)),
+    onForeign: ({ jobId }, { user }, request) => {
+      const origin = { address: context.clientAddressOf(request), requestId: null };
+      const subject = { kind: 'job', id: jobId } as const;
+      void context.refusals.record(actorOf({ user, origin }), { action: 'session.open', subject });
+    },
     onUnreachable: (jobId) => reconciler.checkJob(jobId),
     log,
   });

@@ -21,8 +21,16 @@ export interface Granted {
   readonly renewal?: string | undefined;
 }
 
+/** What a request showed is not enough. */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly answer: OwnAnswer;
+  /** Whose good token it showed: of somebody else than the owner. */
+  readonly holder?: TokenHolder;
+}
+
 /** Whether a request may pass. */
-type Verdict = Granted | { readonly kind: 'refused'; readonly answer: OwnAnswer };
+type Verdict = Granted | Refused;
 
 export interface CredentialOptions {
   readonly authenticate: (token: string, request: HttpRequest) => Promise<TokenHolder | undefined>;
@@ -84,7 +92,7 @@ async function judgeToken(
   const holder = await options.authenticate(token, request);
   if (holder === undefined)
     return refused(401, 'invalid_token', 'The token is unknown, expired or revoked. Sign in again.');
-  if (holder.user.id !== target.route.userId) return { kind: 'refused', answer: gone };
+  if (holder.user.id !== target.route.userId) return { kind: 'refused', answer: gone, holder };
   return { kind: 'granted', by: holder, ownAuthorization };
 }
 

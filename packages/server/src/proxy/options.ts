@@ -108,6 +108,8 @@ export interface SessionProxyOptions {
   readonly onTraffic: (jobId: number, kind: TrafficKind) => void;
   /** A ticket was traded for a cookie, or a request or WebSocket was let in by ticket or token. Called for every one of them. */
   readonly onOpened?: (route: SessionRoute, by: 'ticket' | TokenHolder, request: HttpRequest) => void;
+  /** A good token of somebody else than the owner was shown, and refused as where there is no session. */
+  readonly onForeign?: (route: SessionRoute, holder: TokenHolder, request: HttpRequest) => void;
   /** The job's server could not be reached or did not answer: its status should be checked. Called at most once in `reportIntervalMs`. */
   readonly onUnreachable: (jobId: number) => void;
   readonly log: { warn(fields: object, message: string): void };

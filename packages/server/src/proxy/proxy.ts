@@ -12,7 +12,7 @@ import {
   takeTicket,
 } from './addresses.js';
 import { answer, answerOf, gone, type OwnAnswer } from './answers.js';
-import { type Granted, judge, sessionCookieFor } from './credentials.js';
+import { type Granted, judge, type Refused, sessionCookieFor } from './credentials.js';
 import { Exchange } from './exchange.js';
 import {
   defaultLimits,
@@ -106,6 +106,12 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     return now !== undefined && isSameRoute(now, route);
   };
 
+  /** The answer for whoever may not pass; of somebody else than the owner is told. */
+  const refusalOf = (verdict: Refused, { route }: SessionTarget, request: HttpRequest): OwnAnswer => {
+    if (verdict.holder) options.onForeign?.(route, verdict.holder, request);
+    return verdict.answer;
+  };
+
   /** What a token opened ends with the token; what a ticket or cookie did, with the job or when its owner is deactivated. */
   const endWithToken = ({ by }: Granted, until: HttpResponse | Socket, end: () => void): void => {
     if (typeof by === 'string') return;
@@ -138,7 +144,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     const verdict = await judge(options, seals, request, target, visitor, ticket);
     const runs = stillRuns(target);
     if (response.destroyed) return;
-    if (verdict.kind === 'refused') return refuse(request, response, verdict.answer);
+    if (verdict.kind === 'refused') return refuse(request, response, refusalOf(verdict, target, request));
     if (!runs) return refuse(request, response, gone);
     const safe = request.method === 'GET' || request.method === 'HEAD';
     if (ticket !== undefined && safe) {
@@ -193,7 +199,7 @@ export function createSessionProxy(options: SessionProxyOptions): SessionProxy {
     const verdict = await judge(options, seals, request, target, visitor, ticket);
     const runs = stillRuns(target);
     if (socket.destroyed) return;
-    if (verdict.kind === 'refused') return decline(verdict.answer);
+    if (verdict.kind === 'refused') return decline(refusalOf(verdict, target, request));
     if (!runs) return decline(gone);
     const session = table.at(target.route);
     if (session.sockets >= limits.open_session_sockets) {

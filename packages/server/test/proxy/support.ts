@@ -57,6 +57,8 @@ export interface Front {
   readonly unreachable: number[];
   /** Who opened what by ticket or token, as the audit log is told. */
   readonly openings: string[];
+  /** Who tried to get into whose session. */
+  readonly intruders: string[];
   readonly sockets: Set<Socket>;
   readonly clock: { now: number };
   /** What tokens have opened. */
@@ -76,6 +78,7 @@ export async function startFront(
   const traffic: string[] = [];
   const unreachable: number[] = [];
   const openings: string[] = [];
+  const intruders: string[] = [];
   const clock = { now: Date.now() };
   const epochs = new Map<number, number>();
   const readers = new Readers();
@@ -98,6 +101,7 @@ export async function startFront(
     publicOrigin: () => `http://127.0.0.1:${port}`,
     onTraffic: (jobId, kind) => traffic.push(`${kind} ${jobId}`),
     onOpened: ({ jobId }, by) => openings.push(`${jobId} ${by === 'ticket' ? by : by.user.username}`),
+    onForeign: ({ jobId }, { user }) => intruders.push(`${jobId} ${user.username}`),
     onUnreachable: (jobId) => unreachable.push(jobId),
     log: { warn: () => undefined },
     ...options,
@@ -123,6 +127,7 @@ export async function startFront(
     traffic,
     unreachable,
     openings,
+    intruders,
     sockets,
     clock,
     epochs,

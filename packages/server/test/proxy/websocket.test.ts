@@ -194,6 +194,20 @@ test('whatever a ticket or token opens is told, with who did it; what the cookie
   expect(await told(() => ask(front, path, { headers: { 'uws-authorization': 'Token stranger-token' } }))).toEqual([]);
 });
 
+test('whoever shows a token of somebody else than the owner is told of, for a request and a WebSocket; nobody else is', async () => {
+  const app = await echo();
+  const route = routeTo(app.port);
+  const front = await startFront([route]);
+  const path = `${basePathOf(route)}/ws`;
+  await ask(front, path, { headers: { authorization: 'Token stranger-token' } });
+  await expect(connect(front, path, {}, ['uws', 'uws.token.stranger-token'])).rejects.toThrow('answered 404');
+  expect(front.intruders).toEqual(['7 stranger', '7 stranger']);
+  await ask(front, path, { headers: { authorization: 'Token wrong' } });
+  await ask(front, path, { headers: { authorization: 'Token owner-token' } });
+  await ask(front, '/passthrough/127.0.0.1/9/ws', { headers: { authorization: 'Token stranger-token' } });
+  expect(front.intruders).toHaveLength(2);
+});
+
 test('a client that offers nothing but its token is answered without a subprotocol', async () => {
   const app = await echo();
   const route = routeTo(app.port);
