@@ -25,7 +25,7 @@ describe('who goes away before the answer', () => {
       log,
       storage: (storage) =>
         Object.assign(storage, {
-          async *list(_directory: WorkspaceDirectory, _path: string, signal?: AbortSignal) {
+          async *listChosen(_directory: WorkspaceDirectory, _path: string, _choose: unknown, signal?: AbortSignal) {
             arrived();
             await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
             yield* [];
