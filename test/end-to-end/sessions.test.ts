@@ -279,7 +279,6 @@ describeWith(['chromium'], 'the page', () => {
         await long.locator('pre').evaluate((pre) => pre.scrollTop + pre.clientHeight - pre.scrollHeight),
       ).toBeCloseTo(0, -1);
       expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-      if (process.env.SHOT) await page.screenshot({ path: process.env.SHOT, fullPage: true });
       await startJob(ada, { job_type: 'web_app', job_details: script('echo nothing to serve; exit 0') });
       const unready = page.getByRole('status').filter({ hasText: 'It finished before its session was ready.' });
       await unready.first().waitFor();

@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, rename } from 'node:fs/promises';
 import { AdapterError, type Entry, type WriteConditions } from '@user-workspaces/contract';
+import { withClaim } from './claims.js';
 import type { DirectoryHandle } from './directory-handle.js';
 import { entryOf, etagOf } from './entries.js';
 import { errnoOf } from './errors.js';
@@ -47,17 +48,38 @@ export async function putInPlace(
   locks: KeyedLock,
 ): Promise<Entry> {
   return withMadeDirectory(workspace, parents, async (parent) => {
-    // The operating system can replace a file atomically, but not on condition of what it is. Writers of this server wait
-    // for each other; a program of the user's that replaces the file within these few calls goes unseen.
+    // The operating system can replace a file atomically, but not on condition of what it is. Writers of this process wait
+    // for each other, those of others are kept out by a claim; a program of the user's that replaces the file within these few calls goes unseen.
     await locks.run(`${workspace.location}\0${path}`, async () => {
-      const present = await parent.stats(name);
-      if (!(present && isSame(present, await file.stat({ bigint: true })))) checkReplaceable(present, path, conditions);
+      const { staging } = workspace;
+      const present = await checked(parent, name, file, path, conditions);
       await finishFile(workspace, file, present?.isFile() ? Number(present.mode) & 0o777 : newFileMode);
-      await place(workspace.staging, staged, parent, name, path, conditions, present);
+      const put = async (isHeld: () => Promise<boolean>): Promise<void> => {
+        const now = await checked(parent, name, file, path, conditions);
+        if (!(await isHeld())) throw changed(path);
+        await place(staging, staged, parent, name, path, conditions, now);
+      };
+      if (typeof conditions.ifMatch !== 'string') return put(async () => true);
+      const { ctimeMs } = await file.stat({ bigint: true });
+      const claim = { path, etag: conditions.ifMatch, staged, nowMs: Number(ctimeMs) };
+      return withClaim(staging, claim, () => changed(path), put);
     });
     await parent.sync();
     return entryOf(path, await file.stat({ bigint: true }));
   });
+}
+
+/** What has the name, if it may be replaced, or is the staged file itself. */
+async function checked(
+  parent: DirectoryHandle,
+  name: Name,
+  file: FileHandle,
+  path: string,
+  conditions: WriteConditions,
+): Promise<BigIntStats | undefined> {
+  const present = await parent.stats(name);
+  if (!(present && isSame(present, await file.stat({ bigint: true })))) checkReplaceable(present, path, conditions);
+  return present;
 }
 
 /** Gives a staged file its owner and mode, and puts its content on disk. */
@@ -111,14 +133,19 @@ function checkReplaceable(present: BigIntStats | undefined, path: string, { ifMa
     });
   }
   if (typeof ifMatch === 'string' && (!present || etagOf(present) !== ifMatch)) {
-    throw new AdapterError(
-      'conflict',
-      present
-        ? `${shown(path)} changed since it was read. Read it again before replacing it.`
-        : `${shown(path)} does not exist any more, so it was not replaced.`,
-      { field: 'path', ...(present ? { details: { etag: etagOf(present) } } : {}) },
-    );
+    if (present) throw changed(path, etagOf(present));
+    throw new AdapterError('conflict', `${shown(path)} does not exist any more, so it was not replaced.`, {
+      field: 'path',
+    });
   }
+}
+
+/** @param etag What it is now; unknown while another process is about to replace it. */
+function changed(path: string, etag?: string): AdapterError {
+  return new AdapterError('conflict', `${shown(path)} changed since it was read. Read it again before replacing it.`, {
+    field: 'path',
+    ...(etag !== undefined && { details: { etag } }),
+  });
 }
 
 function isSame(a: BigIntStats, b: BigIntStats): boolean {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Storage, WorkspaceDirectory } from '@user-workspaces/contract';
 import { failureOf } from '../../expectation.js';
 import { heldBytes } from '../../faults/memory.js';
-import { bytes, collect, pathsOf, readText } from './content.js';
+import { breaking, bytes, collect, pathsOf, readText } from './content.js';
 import { inWorkspace, offered, type StorageGuarantee } from './world.js';
 
 const id = 'd'.repeat(32);
@@ -68,9 +68,14 @@ export const boundGuarantees: readonly StorageGuarantee[] = [
         () => storage.stat(workspace, 'a/file/x'),
         () => storage.read(workspace, 'a'),
         () => storage.write(workspace, 'a', bytes('x')),
+        () => storage.write(workspace, 'broken', breaking(new Error('lost'), 'x')),
+        () => storage.write(workspace, 'a/file', bytes('x'), { ifMatch: 'another' }),
+        () => storage.appendUpload(workspace, id, 0, breaking(new Error('lost'), 'x')),
+        () => storage.finishUpload(workspace, id, 'a'),
       ]) {
         await failureOf(call());
       }
+      await storage.abandonUpload(workspace, id);
       await storage.survey(workspace);
       assert.equal(await openFiles(), before);
     }),
@@ -124,6 +129,23 @@ export const boundGuarantees: readonly StorageGuarantee[] = [
       assert.deepEqual(await pathsOf(storage.list(workspace, '')), ['file']);
       assert.equal(await readText(storage, workspace, 'file'), 'old');
       assert.equal(await storage.uploadedBytes(workspace, id), 1);
+    }),
+  },
+  {
+    id: 'signal.midway',
+    promise: 'A signal that comes while entries are read ends the reading with its reason.',
+    trial: 'A long list and a long walk are aborted after their first entry.',
+    timeoutMs: 60_000,
+    check: inWorkspace(async ({ storage, workspace }) => {
+      for (let file = 0; file < 300; file += 1) await storage.makeDirectory(workspace, `a/${file}`);
+      for (const read of [storage.list, storage.walk]) {
+        const reason = new Error('enough');
+        const controller = new AbortController();
+        const reading = async (): Promise<void> => {
+          for await (const _ of read.call(storage, workspace, 'a', controller.signal)) controller.abort(reason);
+        };
+        assert.equal(await failureOf(reading, 'A reading that was aborted midway'), reason);
+      }
     }),
   },
   {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { appendFile } from 'node:fs/promises';
 import type { Entry } from '@user-workspaces/contract';
 import { failureOf, refused } from '../../expectation.js';
 import { breaking, bytes, collect, pathsOf, readText, textOf } from './content.js';
@@ -11,7 +12,20 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
       'Empty segments, `.`, `..`, a leading slash, NUL, and segments over 255 bytes are refused with `invalid` and a `field`.',
     trial: 'Each is given to each method that takes a path.',
     check: inWorkspace(async ({ storage, workspace, links }) => {
-      const hostile = ['/etc/passwd', '..', '../x', 'a/../b', 'a/./b', '.', 'a//b', 'a/', '/', 'a\0b', 'x'.repeat(256)];
+      const hostile = [
+        '/etc/passwd',
+        '..',
+        '../x',
+        'a/../b',
+        'a/./b',
+        '.',
+        'a//b',
+        'a/',
+        '/',
+        'a\0b',
+        'x'.repeat(256),
+        'ü'.repeat(128),
+      ];
       for (const path of hostile) {
         const calls: Promise<unknown>[] = [
           storage.stat(workspace, path),
@@ -191,15 +205,18 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
   {
     id: 'write.one-winner',
     promise: 'Of many writes at once with the same condition one happens.',
-    trial: 'Eight writers replace one version of a file, then eight make a new one.',
-    check: inWorkspace(async ({ storage, workspace }) => {
+    trial: 'Eight writers of two server processes replace one version of a file, then eight make a new one.',
+    check: inWorkspace(async ({ storage, workspace, reopen }) => {
+      const instances = [storage, await reopen()];
       const { etag } = await storage.write(workspace, 'old', bytes('0'));
       for (const [path, ifMatch] of [
         ['old', etag],
         ['new', null],
       ] as const) {
         const ends = await Promise.allSettled(
-          Array.from({ length: 8 }, (_, writer) => storage.write(workspace, path, bytes(`${writer}`), { ifMatch })),
+          Array.from({ length: 8 }, async (_, writer) =>
+            instances[writer % 2]?.write(workspace, path, bytes(`${writer}`), { ifMatch }),
+          ),
         );
         const winners = ends.flatMap(({ status }, writer) => (status === 'fulfilled' ? [`${writer}`] : []));
         assert.deepEqual(winners, [await readText(storage, workspace, path)]);
@@ -226,8 +243,9 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
   {
     id: 'etag.changes',
     promise: 'The etag changes whenever the content may have changed, and not by reading.',
-    trial: 'A file is replaced by one of the same size, at once; it is read and looked at.',
-    check: inWorkspace(async ({ storage, workspace }) => {
+    trial:
+      'A file is replaced by one of the same size, at once; it is read and looked at; a program of the user adds to it.',
+    check: inWorkspace(async ({ storage, workspace, plain }) => {
       const etags: string[] = [];
       for (const text of ['aa', 'bb', 'aa']) {
         const { etag } = await storage.write(workspace, 'file', bytes(text));
@@ -237,6 +255,12 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
         etags.push(etag);
       }
       assert.equal(new Set(etags).size, 3);
+      if (plain) {
+        // In place, as a program of the user does it.
+        await appendFile(plain.at(workspace, 'file'), 'more');
+        etags.push((await storage.stat(workspace, 'file')).etag);
+        assert.equal(new Set(etags).size, 4, 'The etag does not change when a program changes the file in place.');
+      }
       assert.ok(
         etags.every((etag) => !etag.includes('"')),
         'unquoted',
@@ -277,6 +301,24 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
       for (const path of ['file', 'other', 'directory/in'])
         assert.equal(await readText(storage, workspace, path), path);
       assert.deepEqual(await pathsOf(storage.list(workspace, 'empty')), []);
+    }),
+  },
+  {
+    id: 'rename.one-winner',
+    promise: 'Of many renames to one name at once one happens, and nothing is lost by the others.',
+    trial: 'Eight files are renamed to one name, by two server processes.',
+    check: inWorkspace(async ({ storage, workspace, reopen }) => {
+      const instances = [storage, await reopen()];
+      const names = Array.from({ length: 8 }, (_, index) => `file ${index}`);
+      for (const name of names) await storage.write(workspace, name, bytes(name));
+      const ends = await Promise.allSettled(
+        names.map(async (name, index) => instances[index % 2]?.rename(workspace, name, 'target')),
+      );
+      const winners = names.filter((_, index) => ends[index]?.status === 'fulfilled');
+      assert.deepEqual(winners, [await readText(storage, workspace, 'target')]);
+      for (const end of ends) if (end.status === 'rejected') await refused(Promise.reject(end.reason), 'conflict');
+      const others = names.filter((name) => !winners.includes(name));
+      assert.deepEqual(await pathsOf(storage.list(workspace, '')), [...others, 'target'].sort());
     }),
   },
   {

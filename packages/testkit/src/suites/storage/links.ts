@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, readdir, rename, symlink, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { AdapterError, type Storage, type WorkspaceDirectory } from '@user-workspaces/contract';
+import { dirname, join } from 'node:path';
+import { AdapterError } from '@user-workspaces/contract';
 import { refused } from '../../expectation.js';
 import { bytes, collect, pathsOf, readText } from './content.js';
 import { contentBelow, refusesLinks } from './workspaces.js';
@@ -43,14 +43,17 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
     id: 'link.targets',
     promise:
       'Links are made only to existing targets below a configured root: others are `denied`, missing ones `not_found`.',
-    trial: 'Forbidden and missing targets are checked and linked to.',
-    check: inWorkspace(async ({ storage, workspace, links }) => {
+    trial:
+      'Forbidden and missing targets are checked and linked to, and a link beside the allowed one that leads elsewhere.',
+    check: inWorkspace(async ({ storage, workspace, links, plain }) => {
       const { allowed, missing, forbidden } = offered(links, 'links');
       await storage.checkLinkTarget(allowed);
       await refused(storage.checkLinkTarget(missing), 'not_found');
       await refused(storage.link(workspace, 'link', missing), 'not_found');
       assert.ok(forbidden.length > 0);
-      for (const target of [...forbidden, `${allowed}/../..`, 'relative', '']) {
+      const leaving = plain && join(dirname(allowed), 'leads out');
+      if (leaving) await symlink(plain.outside, leaving);
+      for (const target of [...forbidden, `${allowed}/../..`, 'relative', '', ...(leaving ? [leaving] : [])]) {
         await refused(storage.checkLinkTarget(target), ['denied', 'invalid']);
         await refused(storage.link(workspace, 'link', target), ['denied', 'invalid']);
       }
@@ -99,11 +102,12 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
     check: inWorkspace(async (world) => {
       const { storage, workspace, links } = world;
       const isUntouched = await leadOutside(world);
-      await storage.appendUpload(workspace, 'c'.repeat(32), 0, bytes('x'));
+      for (const id of ['c'.repeat(32), 'd'.repeat(32)]) await storage.appendUpload(workspace, id, 0, bytes('x'));
       const calls: Promise<unknown>[] = [
         storage.write(workspace, 'out/new', bytes('x')),
         storage.write(workspace, 'file', bytes('x')),
         storage.finishUpload(workspace, 'c'.repeat(32), 'file'),
+        storage.finishUpload(workspace, 'd'.repeat(32), 'out/uploaded'),
         storage.makeDirectory(workspace, 'out/directory'),
         storage.makeDirectory(workspace, 'out'),
       ];
@@ -173,14 +177,14 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
   {
     id: 'confined.survey',
     promise: '`survey` follows no link and counts links as nothing.',
-    trial: 'A workspace with links to a large directory and a large file is surveyed.',
-    check: inWorkspace(async (world) => {
+    trial: 'A workspace with links to a large directory and a large file is surveyed and watched.',
+    check: inWorkspace(async (world, { signal }) => {
+      const { storage, workspace } = world;
       await leadOutside(world);
-      assert.deepEqual(await world.storage.survey(world.workspace), {
-        diskSpaceBytes: 0,
-        files: [],
-        symlinks: ['/file', '/out'],
-      });
+      const nothing = { diskSpaceBytes: 0, files: [], symlinks: ['/file', '/out'] };
+      assert.deepEqual(await storage.survey(workspace), nothing);
+      const report = await new Promise((resolve) => storage.watch(workspace, resolve, signal));
+      assert.deepEqual(report, nothing, 'What is reported to who watches follows links.');
     }),
     without: withOwnLinks,
   },
@@ -200,7 +204,7 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
       let isOver = false;
       const swapping = swap(at(workspace, 'd'), outside, () => isOver);
       try {
-        for (let round = 0; round < 25; round += 1) await tryEverything(storage, workspace, round);
+        for (let round = 0; round < 25; round += 1) await tryEverything(world, round);
       } finally {
         isOver = true;
         await swapping;
@@ -248,7 +252,8 @@ async function swap(name: string, outside: string, isOver: () => boolean): Promi
   }
 }
 
-async function tryEverything(storage: Storage, workspace: WorkspaceDirectory, round: number): Promise<void> {
+async function tryEverything({ storage, workspace, other, links, plain }: StorageWorld, round: number): Promise<void> {
+  const id = round.toString(16).padStart(32, '0');
   const calls: (() => Promise<unknown>)[] = [
     () => storage.write(workspace, 'd/f', bytes('mine')),
     () => storage.write(workspace, `d/new ${round}`, bytes('mine'), { ifMatch: null }),
@@ -259,6 +264,19 @@ async function tryEverything(storage: Storage, workspace: WorkspaceDirectory, ro
     () => storage.makeDirectory(workspace, `d/made ${round}/x`),
     () => storage.rename(workspace, 'd/f', `d/to ${round}`),
     () => storage.remove(workspace, 'd/f'),
+    async () => assert.notEqual((await storage.stat(workspace, 'd/from')).kind, 'file'),
+    () => storage.appendUpload(workspace, id, 0, bytes('mine')),
+    () => storage.finishUpload(workspace, id, `d/uploaded ${round}`),
+    async () => links && storage.link(workspace, `d/link ${round}`, links.allowed),
+    async () => {
+      await storage.copy(workspace, other);
+      if (plain)
+        assert.ok(
+          !(await contentBelow(plain.at(other, ''))).some((line) => line.includes('SECRET')),
+          'A copy holds what is outside.',
+        );
+    },
+    () => storage.destroy(other),
   ];
   for (const call of calls) {
     await call().catch((error: unknown) => {

@@ -73,6 +73,31 @@ export const uploadGuarantees: readonly StorageGuarantee[] = [
     }),
   },
   {
+    id: 'upload.one-winner',
+    promise: 'Of many uploads that end at once with the same condition one takes the place.',
+    trial: 'Four uploads of two server processes replace one version of a file, then four make a new one.',
+    check: inWorkspace(async ({ storage, workspace, reopen }) => {
+      const instances = [storage, await reopen()];
+      const { etag } = await storage.write(workspace, 'old', bytes('before'));
+      for (const [path, ifMatch] of [
+        ['old', etag],
+        ['new', null],
+      ] as const) {
+        const uploads = ['a', 'b', 'c', 'd'].map((digit) => digit.repeat(32));
+        for (const upload of uploads) await storage.appendUpload(workspace, upload, 0, bytes(upload));
+        const ends = await Promise.allSettled(
+          uploads.map(async (upload, index) =>
+            instances[index % 2]?.finishUpload(workspace, upload, path, { ifMatch }),
+          ),
+        );
+        const winners = uploads.filter((_, index) => ends[index]?.status === 'fulfilled');
+        assert.deepEqual(winners, [await readText(storage, workspace, path)]);
+        for (const end of ends) if (end.status === 'rejected') await refused(Promise.reject(end.reason), 'conflict');
+        for (const upload of uploads) await storage.abandonUpload(workspace, upload);
+      }
+    }),
+  },
+  {
     id: 'upload.abandon',
     promise: '`abandonUpload` removes what an upload has stored; an absent one is fine.',
     trial: 'An upload is abandoned twice; another one stays.',

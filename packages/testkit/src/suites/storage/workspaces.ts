@@ -37,6 +37,35 @@ export const workspaceGuarantees: readonly StorageGuarantee[] = [
     },
   },
   {
+    id: 'location.own',
+    promise: 'A location that is none of the storage’s is refused, whatever is done with it.',
+    trial: 'Directories outside, and paths that lead out of a location, are read, written to, copied and destroyed.',
+    check: inWorkspace(async ({ storage, workspace, other, plain }) => {
+      const outside = plain?.outside ?? '/nowhere/at/all';
+      if (plain) await writeFile(join(outside, 'kept'), 'kept');
+      const before = plain && (await contentBelow(outside));
+      for (const location of [outside, `${workspace.location}/..`, `${workspace.location}/../../..`, '/', '']) {
+        const foreign = { ...workspace, location };
+        for (const call of [
+          () => storage.stat(foreign, ''),
+          () => collect(storage.list(foreign, '')),
+          () => storage.read(foreign, 'kept'),
+          () => storage.write(foreign, 'new', bytes('x')),
+          () => storage.remove(foreign, 'kept'),
+          () => storage.create(foreign),
+          () => storage.copy(foreign, other),
+          () => storage.copy(workspace, foreign),
+          () => storage.survey(foreign),
+          () => storage.destroy(foreign),
+        ]) {
+          await refused(call(), ['denied', 'invalid', 'not_found'], `A call at ${JSON.stringify(location)}`);
+        }
+      }
+      if (plain) assert.deepEqual(await contentBelow(outside), before);
+      assert.deepEqual(await pathsOf(storage.list(workspace, '')), []);
+    }),
+  },
+  {
     id: 'destroy.everything',
     promise: '`destroy` removes the directory and everything in it; an absent one is fine.',
     trial: 'A workspace with files, dot files, directories and an upload is destroyed twice, and another one stays.',
@@ -84,6 +113,7 @@ export const workspaceGuarantees: readonly StorageGuarantee[] = [
     check: inWorkspace(async ({ storage, workspace, other }) => {
       await storage.write(workspace, 'a/b/c.txt', bytes('content'));
       await storage.write(workspace, 'a/.secret', bytes('x'));
+      await storage.write(workspace, 'a/b/.ssh/key', bytes('x'));
       await storage.write(workspace, '.hidden/x', bytes('x'));
       await storage.makeDirectory(workspace, 'empty');
       await storage.copy(workspace, other);
@@ -184,8 +214,8 @@ export const workspaceGuarantees: readonly StorageGuarantee[] = [
     promise:
       '`watch` reports a survey soon after it began and after each change, at most one a second, and ends with the signal.',
     trial:
-      'A file is written, grown and removed while its workspace is watched; then the watch ends and another file is written.',
-    check: inWorkspace(async ({ storage, workspace }, { signal }) => {
+      'A file is written, grown and removed while its workspace is watched, and a program of the user writes one; then the watch ends and another file is written.',
+    check: inWorkspace(async ({ storage, workspace, plain }, { signal }) => {
       const reports: { readonly bytes: number; readonly atMs: number }[] = [];
       const controller = new AbortController();
       storage.watch(
@@ -206,6 +236,10 @@ export const workspaceGuarantees: readonly StorageGuarantee[] = [
       await until(3);
       await storage.remove(workspace, 'a');
       await until(0);
+      if (plain) {
+        await writeFile(plain.at(workspace, 'of a program'), '12');
+        await until(2);
+      }
       controller.abort();
       const count = reports.length;
       await storage.write(workspace, 'late', bytes('1234'));
@@ -226,6 +260,7 @@ export const workspaceGuarantees: readonly StorageGuarantee[] = [
       const { connected, message } = await storage.check();
       assert.equal(connected, true);
       assert.ok(message.length > 0 && !message.includes(workspace.location));
+      assert.doesNotMatch(message, /\/[^\s/]+\/[^\s/]+/, 'The message tells a path.');
     },
   },
 ];

@@ -25,11 +25,11 @@ export interface StorageWorld extends World {
 }
 
 export interface LinkTargetsToTry {
-  /** An existing target below an allowed root. */
+  /** An existing target below an allowed root, in a directory that the suite may write to where it has `plain` paths. */
   readonly allowed: string;
   /** A target below an allowed root that does not exist. */
   readonly missing: string;
-  /** Targets that are not below an allowed root, existing ones among them. */
+  /** Targets that are not below an allowed root, existing ones among them, and one beside a root whose name begins like the root's. */
   readonly forbidden: readonly string[];
 }
 

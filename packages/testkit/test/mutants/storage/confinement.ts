@@ -62,6 +62,54 @@ export const confinementMutants: readonly Mutant<StorageWorld>[] = [
     breaks: ['confined.write'],
   },
   {
+    fault: 'puts a finished upload in place through a link in the way',
+    open: opening((storage) => ({
+      finishUpload: (directory, uploadId, path, conditions, signal) =>
+        whereRefused(storage.finishUpload(directory, uploadId, path, conditions, signal), 'denied', async () => {
+          // The race, where it would be met by chance, is left alone.
+          if (!path.startsWith('out/')) throw new AdapterError('denied', 'A link is in the way.');
+          await writeFile(pathIn(directory, path), 'uploaded');
+          return storage.stat(directory, '');
+        }),
+    })),
+    breaks: ['confined.write'],
+  },
+  {
+    fault: 'destroys whatever location it is given',
+    open: opening((storage) => ({
+      destroy: (directory, signal) =>
+        whereRefused(storage.destroy(directory, signal), 'denied', async () => {
+          if (directory.location.endsWith('/outside')) await rm(join(directory.location, 'kept'));
+        }),
+    })),
+    breaks: ['location.own'],
+  },
+  {
+    fault: 'looks at the text of a link target alone, not at where it leads',
+    open: opening((storage) => ({
+      checkLinkTarget: (target, signal) =>
+        whereRefused(storage.checkLinkTarget(target, signal), 'denied', async () => {
+          if (!target.endsWith('/leads out')) throw new AdapterError('denied', 'It is below no root.');
+        }),
+    })),
+    breaks: ['link.targets'],
+  },
+  {
+    fault: 'follows links when it watches',
+    open: opening((storage) => ({
+      watch: (directory, changed, signal) =>
+        storage.watch(
+          directory,
+          (survey) => {
+            const isLed = survey.symlinks.includes('/out');
+            changed(isLed ? { ...survey, diskSpaceBytes: survey.diskSpaceBytes + 6 } : survey);
+          },
+          signal,
+        ),
+    })),
+    breaks: ['confined.survey'],
+  },
+  {
     fault: 'removes the target with the link',
     open: opening((storage) => ({
       async remove(directory, path, signal) {

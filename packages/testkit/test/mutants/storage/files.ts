@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { lchown, lstat, rm, writeFile } from 'node:fs/promises';
+import { lchown, lstat, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   AdapterError,
@@ -100,6 +100,57 @@ export const fileMutants: readonly Mutant<StorageWorld>[] = [
       },
     })),
     breaks: ['faults.full-disk'],
+  },
+  {
+    fault: 'compares the etag before a replacement, not as it takes place',
+    open: opening((storage) => {
+      const isCurrent = async (directory: WorkspaceDirectory, path: string, etag: string): Promise<boolean> =>
+        storage.stat(directory, path).then(
+          (entry) => entry.etag === etag,
+          () => false,
+        );
+      return {
+        write: async (directory, path, source, conditions, signal) => {
+          const etag = conditions?.ifMatch;
+          if (typeof etag !== 'string' || !(await isCurrent(directory, path, etag)))
+            return storage.write(directory, path, source, conditions, signal);
+          return storage.write(directory, path, source, {}, signal);
+        },
+        finishUpload: async (directory, uploadId, path, conditions, signal) => {
+          const etag = conditions?.ifMatch;
+          if (typeof etag !== 'string' || !(await isCurrent(directory, path, etag)))
+            return storage.finishUpload(directory, uploadId, path, conditions, signal);
+          return storage.finishUpload(directory, uploadId, path, {}, signal);
+        },
+      };
+    }),
+    breaks: ['upload.one-winner', 'write.one-winner'],
+  },
+  {
+    fault: 'looks whether a new name is free, and then takes it from whoever came in between',
+    open: opening((storage) => ({
+      rename: async (directory, from, to, signal) => {
+        if (!from.startsWith('file ')) return storage.rename(directory, from, to, signal);
+        if (await isFile(pathIn(directory, to)))
+          throw new AdapterError('conflict', 'The name is taken.', { field: 'path' });
+        await rename(pathIn(directory, from), pathIn(directory, to));
+        return storage.stat(directory, to);
+      },
+    })),
+    breaks: ['rename.one-winner'],
+  },
+  {
+    fault: 'ends a reading that is aborted midway as if all had been read',
+    open: opening((storage) => ({
+      async *list(directory, path, signal) {
+        signal?.throwIfAborted();
+        for await (const entry of storage.list(directory, path)) {
+          if (signal?.aborted) return;
+          yield entry;
+        }
+      },
+    })),
+    breaks: ['signal.midway'],
   },
   {
     fault: 'replaces a file whatever its etag is',
@@ -209,7 +260,7 @@ export const fileMutants: readonly Mutant<StorageWorld>[] = [
         }
       },
     })),
-    breaks: ['rename.never-replaces'],
+    breaks: ['rename.never-replaces', 'rename.one-winner'],
   },
   {
     fault: 'ignores the signal when it removes',
