@@ -1751,6 +1751,9 @@ export interface components {
             status_reason: components["schemas"]["JobStatusReason"] | null;
             status_message: string | null;
             queue_reason: string | null;
+            phase: components["schemas"]["JobPhase"];
+            exit_code: number | null;
+            signal: string | null;
             datetime_created: components["schemas"]["Time"];
             datetime_start: components["schemas"]["NullableTime"];
             datetime_end: components["schemas"]["NullableTime"];

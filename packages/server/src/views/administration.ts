@@ -1,6 +1,7 @@
 import type { ApiClientRow, AuditEntryRow, JobRow, TokenRow, UserRow, WorkspaceRow } from '@user-workspaces/contract';
 import { type Schema, schemas } from '@user-workspaces/schema';
 import { noQuota } from '../services/quotas.js';
+import { phaseOf } from './job.js';
 import { isoTime, isoTimeOrNull } from './time.js';
 
 /** A user row as administrators see it. */
@@ -46,6 +47,9 @@ export function viewAdminJob(row: JobRow, username: string | null): Schema<'Admi
     status_reason: reason.success ? reason.data : null,
     status_message: row.status_message,
     queue_reason: row.queue_reason,
+    phase: phaseOf(row),
+    exit_code: row.exit_code,
+    signal: row.signal,
     datetime_created: isoTime(row.created_at_ms),
     datetime_start: isoTimeOrNull(row.started_at_ms),
     datetime_end: isoTimeOrNull(row.ended_at_ms),

@@ -13,7 +13,7 @@ export function isActive(row: Pick<JobRow, 'status'>): boolean {
 }
 
 /** How far a job has come, or came. */
-function phaseOf(row: JobRow): Schema<'JobPhase'> {
+export function phaseOf(row: JobRow): Schema<'JobPhase'> {
   if (row.started_at_ms === null) return row.resource_handle === null ? 'launching' : 'queued';
   const hasAnswered = 'time_init' in row.metrics;
   return row.session_base_path === null || hasAnswered ? 'running' : 'starting';

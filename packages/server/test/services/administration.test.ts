@@ -299,6 +299,25 @@ describe('tokens and portals', () => {
 });
 
 describe('everybody', () => {
+  it('has the failures of their jobs told', async () => {
+    const failed = { status: 'failed', status_reason: 'exit_code', exit_code: 3, started_at_ms: 1 } as const;
+    const [one, other] = [
+      await fixture.addJob({ ...failed, launch_key: 'a'.repeat(32) }),
+      await fixture.addJob({
+        ...failed,
+        launch_key: 'b'.repeat(32),
+        status_reason: 'signal',
+        exit_code: null,
+        signal: 'SIGKILL',
+      }),
+    ];
+    const { jobs } = (await call('/admin/jobs/')).answer.data;
+    expect(jobs).toMatchObject([
+      { id: one.id, phase: 'running', exit_code: 3, signal: null },
+      { id: other.id, phase: 'running', exit_code: null, signal: 'SIGKILL' },
+    ]);
+  });
+
   it('has their jobs listed and stopped, and their workspaces listed', async () => {
     const job = await fixture.addJob({
       session_secret: 'hidden-secret',
