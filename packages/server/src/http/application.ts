@@ -52,15 +52,16 @@ export function createApplication(
   application.use(crossOrigin);
   application.use(secureHeaders);
   application.use(boundRequest(server.admission));
-  for (const extra of options.extras) application.use(extra);
   application.use(async (context, next) => {
     const matched = router.match(context.path, context.method);
-    if (!matched.route && matched.path.length > 0) {
-      const allowed = new Set(matched.path.flatMap((layer) => layer.methods));
-      if (allowed.size > 0) throw methodNotAllowed(context.method, [...allowed, 'OPTIONS'].join(', '));
-    }
+    // What an operation answers is counted with its caller.
+    if (!matched.route) server.admission.countStranger(context.req);
     await next();
+    if (matched.route || context.status !== 404 || context.body !== undefined) return;
+    const allowed = new Set(matched.path.flatMap((layer) => layer.methods));
+    if (allowed.size > 0) throw methodNotAllowed(context.method, [...allowed, 'OPTIONS'].join(', '));
   });
+  for (const extra of options.extras) application.use(extra);
   application.use(routes);
   return application;
 }

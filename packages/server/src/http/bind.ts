@@ -102,8 +102,8 @@ export function bindHandlers(
   });
   return router;
 
-  function admit(context: Context, origin?: Origin): Promise<Caller | undefined> {
-    return server.admission.admit(context.req, () => authenticate(server, context.headers, origin));
+  function admit(context: Context, origin?: Origin, isWatching = false): Promise<Caller | undefined> {
+    return server.admission.admit(context.req, () => authenticate(server, context.headers, origin), isWatching);
   }
 
   function register<Id extends OperationId>(id: Id): void {
@@ -141,7 +141,7 @@ export function bindHandlers(
     const operation: Operation = operations[id];
     const requestSchemas: Schemas = schemas.requests[id];
     const origin = { address: server.clientAddressOf(context.req), requestId: context.state.requestId };
-    const caller = await admit(context, origin);
+    const caller = await admit(context, origin, watchingOperations.has(id));
     if (caller) server.admission.hold('open_requests', caller, context.res);
     if (!caller && operation.authentication) throw notAuthenticated();
     if (caller) endWithCaller(context, caller);
@@ -201,6 +201,9 @@ export function bindHandlers(
     context.body = result;
   }
 }
+
+/** What probes and monitoring ask for. */
+const watchingOperations: ReadonlySet<OperationId> = new Set(['getHealth', 'getReadiness', 'getMetrics']);
 
 const actionsWithQuotas: Partial<Readonly<Record<OperationId, AuditAction>>> = {
   createWorkspace: 'workspace.create',

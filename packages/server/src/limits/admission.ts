@@ -56,9 +56,14 @@ export class Admission {
   /**
    * Lets a request in, counted for its user, or for its address if it has none or wrong credentials.
    *
+   * @param isWatching What watches the server asks for this without credentials, and then it counts for nobody: others of its address must not get into its way.
    * @throws ApiError `rate_limited`, and what `authenticate` throws.
    */
-  async admit(request: IncomingMessage, authenticate: () => Promise<Caller | undefined>): Promise<Caller | undefined> {
+  async admit(
+    request: IncomingMessage,
+    authenticate: () => Promise<Caller | undefined>,
+    isWatching = false,
+  ): Promise<Caller | undefined> {
     const address = `address ${this.#addressOf(request)}`;
     let caller: Caller | undefined;
     try {
@@ -67,8 +72,13 @@ export class Admission {
       this.#takeRequest(address);
       throw error;
     }
-    this.#takeRequest(caller ? `user ${caller.user.id}` : address);
+    if (caller || !isWatching) this.#takeRequest(caller ? `user ${caller.user.id}` : address);
     return caller;
+  }
+
+  /** Counts a request that nobody is asked who sent it, for a page or for nothing, for its address. @throws ApiError `rate_limited` */
+  countStranger(request: IncomingMessage): void {
+    this.#takeRequest(`address ${this.#addressOf(request)}`);
   }
 
   /** Tries a sign-in; only a failed one counts. @throws ApiError `rate_limited`, and what the attempt throws. */

@@ -27,6 +27,7 @@ import {
 } from '../../src/events/index.js';
 import { createHandlers } from '../../src/handlers/index.js';
 import { createApplication } from '../../src/http/application.js';
+import { pages } from '../../src/http/pages.js';
 import { serveWithoutUpgrade } from '../../src/http/without-upgrade.js';
 import { Admission } from '../../src/limits/admission.js';
 import { createHttpServer } from '../../src/limits/http-server.js';
@@ -170,7 +171,11 @@ export async function startFixture(
     requests,
     doors,
   });
-  const application = createApplication(context, handlers, metrics, { validateAnswers: true, extras: [], requests });
+  const application = createApplication(context, handlers, metrics, {
+    validateAnswers: true,
+    extras: pages({ publicUrl: 'http://127.0.0.1' }, ''),
+    requests,
+  });
   const server: Server = createHttpServer(application.callback(), limits);
   server.on('upgrade', (request, socket, head) => {
     if (!sockets.handleUpgrade(request, socket, head)) serveWithoutUpgrade(server, request, socket, head);

@@ -281,6 +281,24 @@ describe('what is too much at a time is refused', () => {
     expect((await fetch(`${server.url}/jobs/`, { headers })).status).toBe(200);
   });
 
+  it('of an address all else that it asks for without a token, but never what watches the server', async () => {
+    await start({ requests_per_minute: 5 });
+    const status = async (path: string, init?: RequestInit): Promise<number> =>
+      (await fetch(server.url + path, init)).status;
+    for (const path of ['/', '/docs/', '/openapi.json', '/no-such/path']) expect(await status(path)).not.toBe(429);
+    expect(await status('/jobs/', { method: 'PATCH' })).toBe(405);
+    for (const path of ['/', '/docs/', '/openapi.json', '/no-such/path', '/limits/'])
+      expect(await status(path)).toBe(429);
+    for (let index = 0; index < 6; index += 1) {
+      for (const path of ['/healthz', '/readyz', '/metrics']) expect(await status(path)).not.toBe(429);
+    }
+    // Whoever has a token is counted by it.
+    expect((await server.call('/jobs/')).status).toBe(200);
+    // A token makes the server look it up, so it counts here, too.
+    const wrong = { headers: { Authorization: 'Token wrong' } };
+    expect(await status('/healthz', wrong)).toBe(429);
+  });
+
   it('sign-ins that fail, also when they come all at once; good ones do not count', async () => {
     const authentication = {
       name: 'test',
