@@ -242,7 +242,7 @@ test('a job that ends while its visitor is still being judged is not opened', as
   const front = await startFront([route], {
     authenticate: async () => {
       front.routes.delete(7);
-      return route.userId;
+      return { user: { id: route.userId, username: 'owner' }, tokenId: 1 };
     },
   });
   const answer = await ask(front, `${basePathOf(route)}/`, { headers: { 'uws-authorization': 'Token x' } });
