@@ -1,4 +1,5 @@
 import type { DatabaseTransaction, LeaseColumns } from '@user-workspaces/contract';
+import type { Clock } from '../clock.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { activeJobStatuses } from '../views/job.js';
@@ -98,22 +99,36 @@ export async function keepLease<R>(
   work: (signal: AbortSignal) => Promise<R>,
 ): Promise<R> {
   const { clock } = context;
+  let renewedAtMs = clock.elapsed();
+  const renew = async (): Promise<void> => {
+    if (clock.elapsed() - renewedAtMs >= leaseDurationMs) throw lost(table, row);
+    await renewLease(context, table, row);
+    renewedAtMs = clock.elapsed();
+  };
+  return whileChecked(clock, leaseDurationMs / 3, renew, signal, work);
+}
+
+/** Runs `work` and again and again, with pauses, `check`. Its signal aborts with what a check throws. */
+export async function whileChecked<R>(
+  clock: Clock,
+  pauseMs: number,
+  check: () => Promise<void>,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<R>,
+): Promise<R> {
   const ended = new AbortController();
   const done = new AbortController();
-  const renew = async (): Promise<void> => {
+  const checkOn = async (): Promise<void> => {
     while (!done.signal.aborted) {
-      const renewedAtMs = clock.elapsed();
-      await clock.sleep(leaseDurationMs / 3, done.signal);
-      if (done.signal.aborted) return;
-      if (clock.elapsed() - renewedAtMs >= leaseDurationMs) throw lost(table, row);
-      await renewLease(context, table, row);
+      await clock.sleep(pauseMs, done.signal);
+      if (!done.signal.aborted) await check();
     }
   };
-  const renewing = renew().catch((error: unknown) => ended.abort(error));
+  const checking = checkOn().catch((error: unknown) => ended.abort(error));
   try {
     return await work(AbortSignal.any([signal, ended.signal]));
   } finally {
     done.abort();
-    await renewing;
+    await checking;
   }
 }

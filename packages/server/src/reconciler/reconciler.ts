@@ -1,12 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import type { JobRow, Observation } from '@user-workspaces/contract';
+import type { JobRow, Observation, ShareRow } from '@user-workspaces/contract';
 import type { Metrics } from '../observability/metrics.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import type { SessionActivity } from '../services/session-activity.js';
 import { Attendance } from './attendance.js';
 import { cleanUp } from './clean-up.js';
+import { CopyTurns } from './copy-turns.js';
 import { type Due, DueJobs, longestDueFirst } from './due-jobs.js';
 import { JobWork } from './job-work.js';
 import { LongWaits } from './long-waits.js';
@@ -19,8 +20,8 @@ const idleMs = 2_000;
 
 /** How many rows of one kind are worked on at once. */
 const concurrency = 16;
-/** Mails that are sent at once: a mail server that does not answer holds each of them for a minute, and must not hold up anything else. */
-const mailConcurrency = 4;
+/** What goes on in the background, and how much of it at once. A mail server that does not answer holds each mail for a minute, and must not hold up anything else. */
+const mostAtOnce = { files: concurrency, mails: 4 } as const;
 /** After so many rows others have their turn. */
 const breathAfter = 200;
 
@@ -46,6 +47,8 @@ export class Reconciler {
   readonly #passedOver = new Set<string>();
   /** File work under way, and mails, each by name of its row. */
   readonly #busy = { files: new Set<string>(), mails: new Set<string>() };
+  /** Copies are apart: what takes as long as its sender likes must not hold up deletions. */
+  readonly #copyTurns = new CopyTurns();
   #nextCleanUpMs = 0;
   #wake = new AbortController();
   #waitAnew = new AbortController();
@@ -226,21 +229,44 @@ export class Reconciler {
   }
 
   async #passShares(nowMs: number, signal: AbortSignal): Promise<void> {
-    const due = await this.#context.database.find('shares', {
-      where: { due_at_ms: { lte: nowMs }, lease_until_ms: { lte: nowMs } },
-      ...longestDueFirst,
-    });
-    for (const row of due) {
+    const { database } = this.#context;
+    const due = { due_at_ms: { lte: nowMs }, lease_until_ms: { lte: nowMs } };
+    const [others, copies] = await Promise.all([
+      database.find('shares', { where: { ...due, work: { in: ['none', 'delete'] } }, ...longestDueFirst }),
+      database.find('shares', { where: { ...due, work: 'copy' }, ...longestDueFirst }),
+    ]);
+    const unwanted = await this.#findUnwanted(copies);
+    for (const row of [...others, ...unwanted]) {
       const kind = row.work === 'none' ? 'mails' : 'files';
       this.#inBackground(kind, `share ${row.id}`, () => workOnShare(this.#context, row, signal));
     }
+    const wanted = copies.filter((row) => !unwanted.includes(row));
+    for (const row of this.#copyTurns.begin(wanted)) {
+      const work = (): Promise<void> => workOnShare(this.#context, row, signal);
+      this.#goOn(`share ${row.id}`, work, () => this.#copyTurns.end(row));
+    }
+  }
+
+  /** Copies that only leave files to be removed, which must not wait for a turn. */
+  async #findUnwanted(copies: readonly ShareRow[]): Promise<readonly ShareRow[]> {
+    if (copies.length === 0) return [];
+    const where = {
+      id: { in: copies.map((row) => row.shared_workspace_id) },
+      status: { in: ['deleting', 'error'] as const },
+    };
+    const ids = new Set((await this.#context.database.find('workspaces', { where })).map(({ id }) => id));
+    return copies.filter((row) => ids.has(row.shared_workspace_id));
   }
 
   /** File work may take long: it must not hold up jobs. Its lease keeps others away; its row is tried again if it fails. */
-  #inBackground(kind: 'files' | 'mails', name: string, work: () => Promise<void>): void {
+  #inBackground(kind: keyof typeof mostAtOnce, name: string, work: () => Promise<void>): void {
     const busy = this.#busy[kind];
-    if (busy.has(name) || busy.size >= (kind === 'mails' ? mailConcurrency : concurrency)) return;
+    if (busy.has(name) || busy.size >= mostAtOnce[kind]) return;
     busy.add(name);
+    this.#goOn(name, work, () => busy.delete(name));
+  }
+
+  #goOn(name: string, work: () => Promise<void>, ended: () => void): void {
     work()
       .catch((error: unknown) => {
         if (!this.#stopping.signal.aborted && !(error instanceof StaleRowError)) {
@@ -248,7 +274,7 @@ export class Reconciler {
         }
       })
       .finally(() => {
-        busy.delete(name);
+        ended();
         this.nudge();
       });
   }

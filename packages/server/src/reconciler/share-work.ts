@@ -1,17 +1,20 @@
-import { AdapterError, type ShareRow, type WorkspaceRow } from '@user-workspaces/contract';
+import { AdapterError, type ShareRow, type Survey, type WorkspaceRow } from '@user-workspaces/contract';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { storageOf } from '../services/workspace-access.js';
 import { retryAtMs } from './backoff.js';
-import { keepLease, type Lease, released, renewLease, takeLease } from './lease.js';
+import { keepLease, type Lease, released, renewLease, takeLease, whileChecked } from './lease.js';
 
 /** A mail that a mail server has refused for so long is given up, and so is a copy that something other than a storage out of reach has held up. */
 const patienceMs = 24 * 60 * 60 * 1000;
 
 /** A refusal of the storage counts after so many attempts: programs that move things about at the same moment can be the cause of one. */
 const triesBeforeRefusal = 4;
+
+/** How often a copy that is being made is asked whether anybody wants it. */
+const wantedCheckMs = 2_000;
 
 /** Copies the files of shares, tells their receivers, removes what was cancelled. */
 export async function workOnShare(context: ServerContext, found: ShareRow, signal: AbortSignal): Promise<void> {
@@ -72,11 +75,16 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
   step('before share.copy');
   // Another may have copied it while this process slept, and its receiver may have changed the copy since.
   await renewLease(context, 'shares', row);
+  let survey: Survey;
   try {
-    await from.storage.copy(from.directory, to.directory, signal);
+    survey = await whileWanted(context, row, signal, async (wanted) => {
+      await from.storage.copy(from.directory, to.directory, wanted);
+      step('after share.copy');
+      return to.storage.survey(to.directory, wanted);
+    });
   } catch (error) {
     signal.throwIfAborted();
-    if (!isHopeless(context, row, error)) throw error;
+    if (error instanceof StaleRowError || !isHopeless(context, row, error)) throw error;
     context.log.warn({ err: error, shareId: row.id }, 'the copy of a share is given up');
     return fail(
       context,
@@ -86,8 +94,6 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
       signal,
     );
   }
-  step('after share.copy');
-  const survey = await to.storage.survey(to.directory, signal);
   await journal.transaction(async (transaction) => {
     const { present, share } = await lockCopying(transaction, row, copy);
     const isDeleted = !present || present.status === 'deleting';
@@ -108,6 +114,39 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
     });
   });
   step('after share.copied');
+}
+
+/** Runs `work` under a signal that aborts soon after the share was cancelled or its receiver deleted the copy: files may be copied for hours. */
+async function whileWanted<R>(
+  { clock, database, log }: ServerContext,
+  row: ShareRow,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<R>,
+): Promise<R> {
+  const isWanted = async (): Promise<boolean> => {
+    const { id, lease_fence, shared_workspace_id } = row;
+    const [shares, copies] = await Promise.all([
+      database.count('shares', { id, lease_fence, work: 'copy' }),
+      database.count('workspaces', { id: shared_workspace_id, status: { in: ['initializing', 'idle', 'active'] } }),
+    ]);
+    return shares === 1 && copies === 1;
+  };
+  const check = async (): Promise<void> => {
+    const stillWanted = await isWanted().catch((error: unknown) => {
+      // The lease says how long the work may go on without the database.
+      log.warn({ err: error, shareId: row.id }, 'whether a copy is still wanted could not be read');
+      return true;
+    });
+    if (!stillWanted) throw new StaleRowError(`Share ${row.id} changed.`);
+  };
+  return whileChecked(clock, wantedCheckMs, check, signal, async (checked) => {
+    try {
+      return await work(checked);
+    } catch (error) {
+      checked.throwIfAborted();
+      throw error;
+    }
+  });
 }
 
 /** The copy and the share as they are now, under our lease. @throws StaleRowError */

@@ -82,7 +82,7 @@ export async function addUser(
 
 /**
  * Keeps a user out: their tokens are gone, tickets and cookies open nothing any more, and every server ends what the user has open (see `WelcomeWatch`). Jobs go on unless they are to be
- * stopped, those that wait included. Again, the same answer.
+ * stopped, those that wait included; copies that are not complete and that nobody has accepted are cancelled. Again, the same answer.
  *
  * @throws ApiError `not_found`; `conflict` for the actor themselves.
  */
@@ -102,12 +102,21 @@ export async function deactivateUser(
       await transaction.rows.update('users', { id: userId }, changes);
     }
     await transaction.rows.remove('tokens', { user_id: userId });
+    await cancelCopies(transaction, userId);
     const where = { user_id: userId, status: { in: ['pending', 'running'] as const } };
     const jobs = stopJobs ? await transaction.rows.find('jobs', { where }) : [];
     for (const job of jobs) await requestStop(transaction, job, { actor, reason: 'user_deactivated' });
     await transaction.audit(actor, userEvent('user.deactivate', user, { stopped_jobs: jobs.map(({ id }) => id) }));
   });
   return getUser(context, userId);
+}
+
+/** What a deactivated user has begun to share, or others with them, would go on for as long as its files are large. Complete and accepted copies stay. */
+async function cancelCopies({ rows, nowMs }: RecordTransaction, userId: number): Promise<void> {
+  for (const side of ['sender_user_id', 'receiver_user_id'] as const) {
+    const where = { [side]: userId, work: 'copy', is_accepted: false } as const;
+    await rows.update('shares', where, { work: 'delete', due_at_ms: nowMs, attempts: 0 });
+  }
 }
 
 /** Lets a user in again. @throws ApiError `not_found` */
