@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { readlink, rename } from 'node:fs/promises';
+import { type FileHandle, readlink, rename } from 'node:fs/promises';
 import { AdapterError } from '@user-workspaces/contract';
 import type { DirectoryHandle } from './directory-handle.js';
 import { readDirectory } from './entries.js';
@@ -16,6 +16,7 @@ import { TreeCursor, traverse, unlessClosed } from './traversal.js';
 import { finishFile } from './writing.js';
 
 const chunkBytes = 1024 * 1024;
+const blockBytes = 4096;
 
 /** What a copy needs to know besides its two places. */
 interface CopyContext {
@@ -109,7 +110,8 @@ async function copyFile(
         if (bytesRead === 0) break;
         const chunk = buffer.subarray(0, bytesRead);
         // Holes stay holes, or a file that claims to be huge would fill the storage.
-        if (!(isSparse && isZero(chunk))) await writeAll(file, chunk, position);
+        if (isSparse) await writeBlocks(file, chunk, position);
+        else await writeAll(file, chunk, position);
         position += bytesRead;
       }
       if (isSparse) await file.truncate(position);
@@ -148,6 +150,18 @@ const zeros = Buffer.alloc(chunkBytes);
 
 function isZero(bytes: Buffer): boolean {
   return bytes.equals(zeros.subarray(0, bytes.length));
+}
+
+/** Writes what is not zero, by blocks as small as file systems keep them: of a file with a byte here and there the copy takes no more room. */
+async function writeBlocks(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  if (isZero(bytes)) return;
+  const isHole = (at: number): boolean => isZero(bytes.subarray(at, at + blockBytes));
+  for (let begin = 0, end = 0; begin < bytes.length; begin = end) {
+    const hole = isHole(begin);
+    do end += blockBytes;
+    while (end < bytes.length && isHole(end) === hole);
+    if (!hole) await writeAll(file, bytes.subarray(begin, end), position + begin);
+  }
 }
 
 /** Reads something of the source; `undefined` when it may not be read, or a program removed it or made it something else meanwhile. */

@@ -3,6 +3,7 @@ import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
+import { refusalOfCopy } from '../services/shares.js';
 import { storageOf } from '../services/workspace-access.js';
 import { retryAtMs } from './backoff.js';
 import { keepLease, type Lease, released, renewLease, takeLease, whileChecked } from './lease.js';
@@ -75,9 +76,12 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
   step('before share.copy');
   // Another may have copied it while this process slept, and its receiver may have changed the copy since.
   await renewLease(context, 'shares', row);
-  let survey: Survey;
+  let result: Survey | string;
   try {
-    survey = await whileWanted(context, row, signal, async (wanted) => {
+    result = await whileWanted(context, row, signal, async (wanted) => {
+      const measure = async (): Promise<number> => (await from.storage.survey(from.directory, wanted)).diskSpaceBytes;
+      const refusal = await refusalOfCopy(context, row, measure);
+      if (refusal !== undefined) return refusal;
       await from.storage.copy(from.directory, to.directory, wanted);
       step('after share.copy');
       return to.storage.survey(to.directory, wanted);
@@ -94,6 +98,8 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
       signal,
     );
   }
+  if (typeof result === 'string') return fail(context, row, copy, result, signal);
+  const { diskSpaceBytes, files, symlinks } = result;
   await journal.transaction(async (transaction) => {
     const { present, share } = await lockCopying(transaction, row, copy);
     const isDeleted = !present || present.status === 'deleting';
@@ -101,8 +107,8 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
       await transaction.changeWorkspace(present, {
         status: 'idle',
         status_reason: null,
-        disk_space_bytes: survey.diskSpaceBytes,
-        current_details: { files: survey.files, symlinks: survey.symlinks },
+        disk_space_bytes: diskSpaceBytes,
+        current_details: { files, symlinks },
       });
       await settleWorkspace(transaction, copy.id);
     }

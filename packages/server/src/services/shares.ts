@@ -14,10 +14,11 @@ import type { Caller } from '../http/handler.js';
 import { rowOfAccount } from '../options.js';
 import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
+import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
 import { type ShareRows, viewShare } from '../views/share.js';
 import type { Idempotency } from './idempotency.js';
-import { checkQuotas, lockUser } from './quotas.js';
+import { checkQuotas, lockUser, quotaLimits } from './quotas.js';
 import { retryStale } from './retry-stale.js';
 import { accountOfUser } from './users.js';
 import { openWorkspace } from './workspace-access.js';
@@ -116,7 +117,8 @@ async function insertShare(
     user_id: receiver.user.id,
     name: original.name,
     description: original.description,
-    disk_space_bytes: 0,
+    // What is promised, until its files are there.
+    disk_space_bytes: original.disk_space_bytes,
     created_at_ms: transaction.nowMs,
     last_modified_at_ms: null,
     last_job_launch_at_ms: null,
@@ -156,22 +158,54 @@ async function insertShare(
   });
 }
 
-/** Bytes of copies; of one that is not complete yet, those of its original. */
-async function bytesOfCopies(rows: DatabaseReader, shares: readonly ShareRow[]): Promise<number> {
-  const ids = shares.flatMap((share) => [share.shared_workspace_id, share.original_workspace_id ?? 0]);
-  const workspaces = await rows.find('workspaces', { where: { id: { in: [...new Set(ids)] } } });
-  const byId = new Map(workspaces.map((row) => [row.id, row]));
-  return shares.reduce((sum, share) => {
-    const copy = byId.get(share.shared_workspace_id);
-    const counted = copy?.status === 'initializing' ? byId.get(share.original_workspace_id ?? 0) : copy;
-    return sum + (counted?.disk_space_bytes ?? 0);
-  }, 0);
-}
-
 /** Bytes of the copies that a user has offered and that nobody has accepted yet: they count for nobody, so they must fit into what the sender has left. */
 async function waitingBytes(rows: DatabaseReader, senderId: number): Promise<number> {
   const where = { sender_user_id: senderId, is_accepted: false, work: { in: ['copy', 'none'] as const } };
-  return bytesOfCopies(rows, await rows.find('shares', { where }));
+  const ids = (await rows.find('shares', { where })).map((share) => share.shared_workspace_id);
+  const copies = await rows.find('workspaces', { where: { id: { in: ids } } });
+  return copies.reduce((sum, copy) => sum + copy.disk_space_bytes, 0);
+}
+
+/** Whose quota a copy must fit into. */
+function payerOf(share: ShareRow): number {
+  return share.is_accepted ? share.receiver_user_id : share.sender_user_id;
+}
+
+/**
+ * Whether a copy that is to be made fits into the quota that it counts for. It was checked when the share was made, by what was known of the workspace then; its files may have grown.
+ *
+ * @param measure Gives the size of what is to be copied; not called where there is no quota.
+ * @returns Why it does not fit, for both sides to read.
+ * @throws StaleRowError when the share changed meanwhile.
+ */
+export async function refusalOfCopy(
+  context: ServerContext,
+  { id }: ShareRow,
+  measure: () => Promise<number>,
+): Promise<string | undefined> {
+  const { database, journal } = context;
+  const share = await database.findOne('shares', { id });
+  const payer = share && (await database.findOne('users', { id: payerOf(share) }));
+  if (!payer || quotaLimits(context, payer).disk_space === null) return undefined;
+  const bytes = await measure();
+  try {
+    await journal.transaction(async (transaction) => {
+      const user = await transaction.rows.lock('users', payer.id);
+      const copy = await transaction.rows.lock('workspaces', share.shared_workspace_id);
+      const present = await transaction.rows.findOne('shares', { id });
+      if (!user || !copy || present?.is_accepted !== share.is_accepted) throw new StaleRowError(`Share ${id} changed.`);
+      const moreBytes = bytes - copy.disk_space_bytes;
+      if (moreBytes <= 0) return;
+      const waiting = share.is_accepted ? 0 : await waitingBytes(transaction.rows, user.id);
+      await checkQuotas(context, transaction.rows, user, { disk_space: waiting + moreBytes });
+      await transaction.touchWorkspace(copy, { disk_space_bytes: bytes });
+    });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 'quota_exceeded') throw error;
+    const whose = share.is_accepted ? 'its receiver' : 'its sender';
+    return `The workspace has ${bytes} bytes by now, and a copy does not fit into the quota of ${whose}.`;
+  }
+  return undefined;
 }
 
 /** Writes the wish for copies of a workspace, one for each receiver. */
@@ -240,7 +274,7 @@ export async function acceptShare(context: ServerContext, caller: Caller, shared
           `Shared workspace ${sharedWorkspaceId} could not be copied: ${copy.status_reason} Decline it, and ask for it again.`,
         );
       }
-      const disk_space = await bytesOfCopies(transaction.rows, [share]);
+      const disk_space = copy.disk_space_bytes;
       await checkQuotas(context, transaction.rows, receiver, { workspaces: 1, ...(disk_space > 0 && { disk_space }) });
       await transaction.changeWorkspace(copy, { is_listed: true, created_at_ms: transaction.nowMs });
       await transaction.changeShare(share, { is_accepted: true });

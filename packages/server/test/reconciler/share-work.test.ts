@@ -1,4 +1,4 @@
-import { access, writeFile } from 'node:fs/promises';
+import { access, truncate, writeFile } from 'node:fs/promises';
 import {
   AdapterError,
   type AdapterErrorKind,
@@ -235,6 +235,70 @@ it('a copy of what has gone, or never came to be, ends at once; of what is still
   await tryFor(1);
   expect(await share()).toMatchObject({ work: 'none' });
   expect(await database.findOne('workspaces', { id: copy.id })).toMatchObject({ status: 'error' });
+});
+
+it('a copy of files that have grown until they do not fit into a quota is given up before any of them is written', async () => {
+  fixture = await startFixture({ quotas: { diskSpaceBytes: 1_000 } });
+  const { context, database, directory, workspace, call } = fixture;
+  const bob = await fixture.addUser('bob');
+  const offer = async (): Promise<ShareRow> => {
+    const body = JSON.stringify({ original_workspace_id: workspace.id, shared_user_ids: [bob.user.id] });
+    expect((await call('/shared_workspaces/', { method: 'POST', body })).status).toBe(200);
+    const [row] = await database.find('shares', { orderBy: [['id', 'desc']], limit: 1 });
+    if (!row) throw new Error('There is no share.');
+    return row;
+  };
+  const copyOf = (share: ShareRow) => database.findOne('workspaces', { id: share.shared_workspace_id });
+  const setUsed = (id: number, used_disk_space_bytes: number) =>
+    database.transaction((rows) => rows.update('users', { id }, { used_disk_space_bytes }));
+  const grow = async (bytes: number): Promise<void> => {
+    await writeFile(`${directory}/sparse`, '');
+    await truncate(`${directory}/sparse`, bytes);
+  };
+  await grow(600);
+  const fits = await offer();
+  await workOnShare(context, fits, new AbortController().signal);
+  expect(await copyOf(fits)).toMatchObject({ status: 'idle', disk_space_bytes: 600 });
+  // With the copy that waits it would be more than its sender has; and however large it is, that is known at once.
+  for (const bytes of [401, 15 * 1024 ** 4]) {
+    const grown = await offer();
+    await grow(bytes);
+    await workOnShare(context, grown, new AbortController().signal);
+    expect(await copyOf(grown)).toMatchObject({
+      status: 'error',
+      status_reason: expect.stringContaining(String(bytes)),
+    });
+  }
+  await grow(400);
+  const accepted = await offer();
+  await setUsed(bob.user.id, 601);
+  const headers = { Authorization: `Token ${bob.token}` };
+  const accept = `/shared_workspaces/${accepted.shared_workspace_id}/accept/`;
+  expect((await call(accept, { method: 'PUT', headers })).status).toBe(200);
+  await workOnShare(context, accepted, new AbortController().signal);
+  expect(await copyOf(accepted)).toMatchObject({
+    status: 'error',
+    status_reason: expect.stringContaining('receiver'),
+    disk_space_bytes: 0,
+  });
+});
+
+it('copies that were accepted before they are made count with what they will hold', async () => {
+  fixture = await startFixture({ quotas: { diskSpaceBytes: 1_000 } });
+  const { database, workspace, call } = fixture;
+  const bob = await fixture.addUser('bob');
+  const headers = { Authorization: `Token ${bob.token}` };
+  await database.transaction((rows) => rows.update('workspaces', { id: workspace.id }, { disk_space_bytes: 500 }));
+  await database.transaction((rows) => rows.update('users', { id: bob.user.id }, { used_disk_space_bytes: 300 }));
+  const statuses: number[] = [];
+  for (let index = 0; index < 2; index += 1) {
+    const body = JSON.stringify({ original_workspace_id: workspace.id, shared_user_ids: [bob.user.id] });
+    expect((await call('/shared_workspaces/', { method: 'POST', body })).status).toBe(200);
+    const [row] = await database.find('shares', { orderBy: [['id', 'desc']], limit: 1 });
+    const accept = `/shared_workspaces/${row?.shared_workspace_id}/accept/`;
+    statuses.push((await call(accept, { method: 'PUT', headers })).status);
+  }
+  expect(statuses).toEqual([200, 429]);
 });
 
 it('a crash after a copy has failed leaves none of its files', async () => {
