@@ -161,6 +161,11 @@ export interface ShareRow extends LeaseColumns {
   last_resource_options: JsonObject;
   last_job_type: string | null;
   is_accepted: boolean;
+  /**
+   * Name, description and details of the copy when it was accepted: all that either side is shown of the other's workspace from then on. `null` before, when the copy
+   * itself is the offer, and for what was accepted when this was not kept.
+   */
+  accepted_offer: JsonObject | null;
   created_at_ms: number;
   /** Wish: `copy` until the files are there, `none` afterwards, `delete` when cancelled. */
   work: 'copy' | 'none' | 'delete';
@@ -397,6 +402,7 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       last_resource_options: 'json',
       last_job_type: nullable('name'),
       is_accepted: 'boolean',
+      accepted_offer: nullable('json'),
       created_at_ms: 'integer',
       work: 'name',
       mail_due: 'boolean',

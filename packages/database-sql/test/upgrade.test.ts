@@ -74,6 +74,11 @@ async function fillFirst(options: SqlDatabaseOptions): Promise<void> {
       ...{ version: 1, lease_until_ms: 0, lease_fence: 0, attempts: 0 },
     });
   }
+  await db('shares').insert({
+    ...{ original_workspace_id: 1, shared_workspace_id: 3, sender_user_id: 1, receiver_user_id: 2 },
+    ...{ last_resource_options: '{}', is_accepted: true, created_at_ms: 1, work: 'none', mail_due: false },
+    ...{ lease_until_ms: 0, lease_fence: 0, attempts: 0 },
+  });
   await db.destroy();
 }
 
@@ -110,6 +115,7 @@ function describeUpgrade(name: string, missing: string, open: () => Promise<Plac
         expect(bob).toMatchObject({ is_active: false, used_disk_space_bytes: 7, used_core_hours: 0 });
         expect(await database.find('api_clients', {})).toMatchObject([{ name: 'portal', is_configured: true }]);
         expect(await database.count('jobs', { stop_reason: null, idle_stop_at_ms: null, gpu_hours: null })).toBe(3);
+        expect(await database.find('shares', {})).toMatchObject([{ shared_workspace_id: 3, accepted_offer: null }]);
         const entry = {
           ...{ created_at_ms: 1, action: 'job.start', outcome: 'done', actor_kind: 'user', actor_user_id: 1 },
           ...{ actor_name: 'ada', subject_kind: 'job', subject_id: 1, address: null, request_id: null, details: {} },

@@ -5,6 +5,7 @@ import { administration } from './0002-administration.js';
 import { idleSessions } from './0003-idle-sessions.js';
 import { gpuHours } from './0004-gpu-hours.js';
 import { sessionEpochs } from './0005-session-epochs.js';
+import { acceptedOffers } from './0006-accepted-offers.js';
 
 /** A step from one version of the tables to the next. Once released it never changes. */
 export interface Migration {
@@ -16,4 +17,11 @@ export interface Migration {
 }
 
 /** In order; versions count up from 1. */
-export const migrations: readonly Migration[] = [initial, administration, idleSessions, gpuHours, sessionEpochs];
+export const migrations: readonly Migration[] = [
+  initial,
+  administration,
+  idleSessions,
+  gpuHours,
+  sessionEpochs,
+  acceptedOffers,
+];

@@ -64,9 +64,8 @@ export function recordTransaction(rows: DatabaseTransaction, nowMs: number, pend
   const shareEvent = async (share: ShareRow): Promise<void> => {
     const joined = await joinShare(share);
     if (!joined) return;
-    const newEvent: NewEvent = { type: 'share.changed', share: viewShare(joined) };
     for (const userId of new Set([share.sender_user_id, share.receiver_user_id])) {
-      await event(userId, share.shared_workspace_id, newEvent);
+      await event(userId, share.shared_workspace_id, { type: 'share.changed', share: viewShare(joined, userId) });
     }
   };
   const joinShare = async (share: ShareRow): Promise<ShareRows | undefined> => {

@@ -16,7 +16,7 @@ import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
-import { type ShareRows, viewShare } from '../views/share.js';
+import { offerOf, type ShareRows, viewShare } from '../views/share.js';
 import type { Idempotency } from './idempotency.js';
 import { checkQuotas, lockUser, quotaLimits } from './quotas.js';
 import { retryStale } from './retry-stale.js';
@@ -61,7 +61,7 @@ export async function listShares(
   const [sent, received] = await Promise.all([side('sender_user_id'), side('receiver_user_id')]);
   const joined = await joinShares(context, [...sent, ...received]);
   const view = (rows: readonly ShareRow[]): Schema<'Share'>[] =>
-    joined.filter(({ share }) => rows.includes(share)).map(viewShare);
+    joined.filter(({ share }) => rows.includes(share)).map((row) => viewShare(row, caller.user.id));
   const descending = query.orderBy?.[0]?.[1] === 'desc';
   const rows = [...sent, ...received].sort((a, b) => (descending ? b.id - a.id : a.id - b.id));
   return { rows, sent: view(sent), received: view(received) };
@@ -147,6 +147,7 @@ async function insertShare(
     last_resource_options: lastJob?.native_options ?? {},
     last_job_type: lastJob?.job_type ?? null,
     is_accepted: false,
+    accepted_offer: null,
     created_at_ms: transaction.nowMs,
     work: 'copy',
     mail_due: context.mailer !== undefined,
@@ -252,7 +253,7 @@ export async function createShares(
     await idempotency?.claim(transaction.rows, { share_ids: made.map((share) => share.id) });
     return made;
   });
-  return (await joinShares(context, shares)).map(viewShare);
+  return (await joinShares(context, shares)).map((row) => viewShare(row, caller.user.id));
 }
 
 /** Accepts a share: its copy becomes the receiver's workspace, made now. @throws ApiError `not_found`, `conflict` when the copy could not be made */
@@ -277,7 +278,7 @@ export async function acceptShare(context: ServerContext, caller: Caller, shared
       const disk_space = copy.disk_space_bytes;
       await checkQuotas(context, transaction.rows, receiver, { workspaces: 1, ...(disk_space > 0 && { disk_space }) });
       await transaction.changeWorkspace(copy, { is_listed: true, created_at_ms: transaction.nowMs });
-      await transaction.changeShare(share, { is_accepted: true });
+      await transaction.changeShare(share, { is_accepted: true, accepted_offer: offerOf(copy) });
       await transaction.audit(actorOf(caller), { action: 'share.accept', subject: { kind: 'share', id: copy.id } });
     }),
   );

@@ -8,7 +8,7 @@ function names(value: JsonValue | undefined): { name: string }[] {
   return Array.isArray(value) ? value.filter((name) => typeof name === 'string').map((name) => ({ name })) : [];
 }
 
-function isJsonObject(value: JsonValue): value is JsonObject {
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
