@@ -1983,6 +1983,10 @@ export interface components {
             open_archives: number;
             /** @description Uploads that a user began and neither finished nor gave up */
             open_uploads: number;
+            /** @description Copies that a user offers and that are neither accepted nor declined, or not made yet */
+            open_shares: number;
+            /** @description Those of them that are offered to one user */
+            open_shares_to_one: number;
             /** @description Requests to one session under way at once */
             open_session_requests: number;
             /** @description WebSockets to one session that are open at once */

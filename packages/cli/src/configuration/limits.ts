@@ -25,6 +25,8 @@ export function limitsOf(values: SettingValues): Limits {
     open_job_sockets: values.limit_open_job_sockets,
     open_archives: values.limit_open_archives,
     open_uploads: values.limit_open_uploads,
+    open_shares: values.limit_open_shares,
+    open_shares_to_one: values.limit_open_shares_to_one,
     open_session_requests: values.limit_open_session_requests,
     open_session_sockets: values.limit_open_session_sockets,
     all_session_sockets: values.limit_all_session_sockets,

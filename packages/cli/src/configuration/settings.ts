@@ -216,6 +216,8 @@ export const settingsSchema = z.strictObject({
   limit_open_job_sockets: limit('open_job_sockets'),
   limit_open_archives: limit('open_archives'),
   limit_open_uploads: limit('open_uploads'),
+  limit_open_shares: limit('open_shares'),
+  limit_open_shares_to_one: limit('open_shares_to_one'),
   limit_open_session_requests: limit('open_session_requests'),
   limit_open_session_sockets: limit('open_session_sockets'),
   limit_all_session_sockets: limit('all_session_sockets'),

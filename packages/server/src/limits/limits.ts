@@ -40,6 +40,8 @@ export const defaultLimits: Limits = {
   open_job_sockets: 100,
   open_archives: 8,
   open_uploads: 2_000,
+  open_shares: 200,
+  open_shares_to_one: 25,
   open_session_requests: 256,
   open_session_sockets: 256,
   all_session_sockets: 20_000,
@@ -114,8 +116,9 @@ export function tooMany<N extends LimitName>(
   name: N,
   message: string,
   retryAfterSeconds: number,
+  figures?: Figures,
 ): ApiError {
-  return beyond('rate_limited', limits[name], name, message, retryAfterSeconds);
+  return beyond('rate_limited', limits[name], name, message, retryAfterSeconds, figures);
 }
 
 /** The error when all callers together have so much that there is no room for one more. */
@@ -128,9 +131,22 @@ export function full<N extends LimitName>(
   return beyond('unavailable', limits[name], name, message, retryAfterSeconds);
 }
 
-function beyond(code: ErrorCode, limit: number, name: LimitName, message: string, retryAfterSeconds: number): ApiError {
+/** What a caller has of something, and how much more was asked for. */
+interface Figures {
+  readonly used: number;
+  readonly requested: number;
+}
+
+function beyond(
+  code: ErrorCode,
+  limit: number,
+  name: LimitName,
+  message: string,
+  retryAfterSeconds: number,
+  { used, requested }: Figures = { used: limit, requested: 1 },
+): ApiError {
   return new ApiError(code, `${message} The limit is ${limit} (${name}).`, {
-    details: { name, limit, used: limit, requested: 1 },
+    details: { name, limit, used, requested },
     headers: { 'Retry-After': String(retryAfterSeconds) },
   });
 }

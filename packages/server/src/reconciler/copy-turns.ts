@@ -1,7 +1,7 @@
 import type { ShareRow } from '@user-workspaces/contract';
 
 /** Copies that are made at once: each may read for hours, and all of them go through the few threads that read and write the files of requests. */
-const mostAtOnce = 4;
+export const copiesAtOnce = 4;
 
 /** Whose copy is made next: one of each sender at a time, and of several senders first the one whose last turn is longest ago. */
 export class CopyTurns {
@@ -20,7 +20,7 @@ export class CopyTurns {
     const lastTurnOf = (row: ShareRow): number => this.#lastTurns.get(row.sender_user_id) ?? 0;
     const begun = [...waiting.values()]
       .sort((a, b) => lastTurnOf(a) - lastTurnOf(b))
-      .slice(0, mostAtOnce - this.#copying.size);
+      .slice(0, copiesAtOnce - this.#copying.size);
     for (const { sender_user_id } of begun) {
       this.#copying.add(sender_user_id);
       this.#lastTurns.set(sender_user_id, ++this.#turn);

@@ -7,7 +7,7 @@ import type { ServerContext } from '../server-context.js';
 import type { SessionActivity } from '../services/session-activity.js';
 import { Attendance } from './attendance.js';
 import { cleanUp } from './clean-up.js';
-import { CopyTurns } from './copy-turns.js';
+import { CopyTurns, copiesAtOnce } from './copy-turns.js';
 import { type Due, DueJobs, longestDueFirst } from './due-jobs.js';
 import { JobWork } from './job-work.js';
 import { LongWaits } from './long-waits.js';
@@ -233,7 +233,7 @@ export class Reconciler {
     const due = { due_at_ms: { lte: nowMs }, lease_until_ms: { lte: nowMs } };
     const [others, copies] = await Promise.all([
       database.find('shares', { where: { ...due, work: { in: ['none', 'delete'] } }, ...longestDueFirst }),
-      database.find('shares', { where: { ...due, work: 'copy' }, ...longestDueFirst }),
+      database.find('shares', { where: { ...due, work: 'copy' }, ...longestDueFirst, limit: this.#copiesRead }),
     ]);
     const unwanted = await this.#findUnwanted(copies);
     for (const row of [...others, ...unwanted]) {
@@ -245,6 +245,11 @@ export class Reconciler {
       const work = (): Promise<void> => workOnShare(this.#context, row, signal);
       this.#goOn(`share ${row.id}`, work, () => this.#copyTurns.end(row));
     }
+  }
+
+  /** So many of a sender's copies wait at most that among these are some of a sender with none under way. */
+  get #copiesRead(): number {
+    return copiesAtOnce * this.#context.limits.open_shares + 1;
   }
 
   /** Copies that only leave files to be removed, which must not wait for a turn. */

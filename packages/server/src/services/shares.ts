@@ -11,6 +11,7 @@ import type {
 import type { RequestBody, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { tooMany } from '../limits/limits.js';
 import { rowOfAccount } from '../options.js';
 import { actorOf } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
@@ -167,6 +168,38 @@ async function waitingBytes(rows: DatabaseReader, senderId: number): Promise<num
   return copies.reduce((sum, copy) => sum + copy.disk_space_bytes, 0);
 }
 
+/** So long that programs do not wait by themselves: offers are accepted or declined by people. */
+const openSharesRetrySeconds = 120;
+
+/**
+ * Whether one more copy may be offered to each of these users: an offer costs its sender nothing, and its receiver a directory and a mail.
+ *
+ * @param senderId Locked by {@link lockUser}.
+ * @throws ApiError `rate_limited`
+ */
+async function checkOpenShares(
+  { limits }: ServerContext,
+  rows: DatabaseReader,
+  senderId: number,
+  receivers: readonly Receiver[],
+): Promise<void> {
+  const sender_user_id = senderId;
+  const offered = { sender_user_id, is_accepted: false, work: { in: ['copy', 'none'] as const } };
+  const unmade = { sender_user_id, is_accepted: true, work: 'copy' as const };
+  const count = async (receiver: { receiver_user_id?: number }): Promise<number> =>
+    (await rows.count('shares', { ...offered, ...receiver })) +
+    (await rows.count('shares', { ...unmade, ...receiver }));
+  const check = (name: 'open_shares' | 'open_shares_to_one', used: number, requested: number, whose: string): void => {
+    if (used + requested <= limits[name]) return;
+    const message = `Too many copies that you offer${whose} wait: ${used}, ${requested} more asked for. Cancel some, or ask for them to be accepted or declined.`;
+    throw tooMany(limits, name, message, openSharesRetrySeconds, { used, requested });
+  };
+  check('open_shares', await count({}), receivers.length, '');
+  for (const { user } of receivers) {
+    check('open_shares_to_one', await count({ receiver_user_id: user.id }), 1, ` to ${user.username}`);
+  }
+}
+
 /** Whose quota a copy must fit into. */
 function payerOf(share: ShareRow): number {
   return share.is_accepted ? share.receiver_user_id : share.sender_user_id;
@@ -237,6 +270,7 @@ export async function createShares(
     const original = await transaction.rows.lock('workspaces', found.id);
     if (!original) throw new ApiError('not_found', `Workspace ${found.id} not found for user.`);
     checkShareable(original);
+    await checkOpenShares(context, transaction.rows, sender.id, receivers);
     const waiting = await waitingBytes(transaction.rows, caller.user.id);
     const disk_space = waiting + original.disk_space_bytes * receivers.length;
     await checkQuotas(context, transaction.rows, sender, { ...(disk_space > 0 && { disk_space }) });

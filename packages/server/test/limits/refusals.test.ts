@@ -377,6 +377,49 @@ describe('what is too much at a time is refused', () => {
   });
 });
 
+describe('copies that wait', () => {
+  it('are refused beyond what a sender may offer, to one and in all, with the numbers', async () => {
+    await start({ open_shares: 4, open_shares_to_one: 2 });
+    const bob = await server.addUser('bob');
+    const others = [await server.addUser('carol'), await server.addUser('dora'), await server.addUser('erik')];
+    const share = (...receivers: (typeof bob)[]): Promise<Response> => {
+      const shared_user_ids = receivers.map(({ user }) => user.id);
+      return server.call('/shared_workspaces/', json({ original_workspace_id: server.workspace.id, shared_user_ids }));
+    };
+    const made: number[] = [];
+    for (let index = 0; index < 2; index += 1) {
+      const { data } = (await (await share(bob)).json()) as { data: { shared_workspaces: Shared[] } };
+      made.push(...data.shared_workspaces.map(({ shared_workspace_id }) => shared_workspace_id.id));
+    }
+    await expectRefusal(await share(bob), 429, { name: 'open_shares_to_one', limit: 2, used: 2, requested: 1 });
+    await expectRefusal(await share(...others), 429, { name: 'open_shares', limit: 4, used: 2, requested: 3 });
+    expect(await server.database.count('shares', {})).toBe(2);
+    expect((await share(...others.slice(1))).status).toBe(200);
+    // One that is cancelled makes room, and one that is accepted once it is made.
+    expect((await server.call(`/shared_workspaces/${made[0]}/`, { method: 'DELETE' })).status).toBe(200);
+    const accept = { method: 'PUT', headers: { Authorization: `Token ${bob.token}` } };
+    expect((await server.call(`/shared_workspaces/${made[1]}/accept/`, accept)).status).toBe(200);
+    expect((await share(bob)).status).toBe(200);
+    await expectRefusal(await share(bob), 429, { name: 'open_shares', limit: 4, used: 4, requested: 1 });
+    await server.database.transaction((rows) =>
+      rows.update('shares', { shared_workspace_id: made[1] ?? 0 }, { work: 'none' }),
+    );
+    expect((await share(bob)).status).toBe(200);
+  });
+
+  it('of ten requests at once no more than the limit is made', async () => {
+    await start({ open_shares: 3 });
+    const { user } = await server.addUser('bob');
+    const body = { original_workspace_id: server.workspace.id, shared_user_ids: [user.id] };
+    const answers = await Promise.all(Array.from({ length: 10 }, () => server.call('/shared_workspaces/', json(body))));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, ...Array(7).fill(429)]);
+  });
+});
+
+interface Shared {
+  shared_workspace_id: { id: number };
+}
+
 describe('who is too slow is let go', () => {
   it('with a JSON body, whether it stops or trickles', async () => {
     await start({ idle_seconds: 1, json_seconds: 2 });

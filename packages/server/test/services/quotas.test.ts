@@ -210,6 +210,20 @@ describe('workspaces', () => {
     expect(await fixture.database.count('workspaces', {})).toBe(5);
   });
 
+  it('that were shared count once they are accepted', async () => {
+    await start({ workspaces: 1 });
+    const { user, token } = await fixture.addUser('bob');
+    const offer = { original_workspace_id: fixture.workspace.id, shared_user_ids: [user.id] };
+    const statuses: number[] = [];
+    for (let index = 0; index < 2; index += 1) {
+      const { answer } = await call('/shared_workspaces/', 'POST', offer);
+      const id: number = answer.data.shared_workspaces[0].shared_workspace_id.id;
+      const init = { method: 'PUT', headers: { Authorization: `Token ${token}` } };
+      statuses.push((await fixture.call(`/shared_workspaces/${id}/accept/`, init)).status);
+    }
+    expect(statuses).toEqual([200, 429]);
+  });
+
   it('with more contents than there is room for are not made', async () => {
     await start({ diskSpaceBytes: 10 });
     const refused = await create([
