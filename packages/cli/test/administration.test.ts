@@ -151,6 +151,21 @@ describe('uws admin', () => {
     expect(await readdir(data)).toEqual([]);
   });
 
+  it('takes users by id, and prints the data of the API', async () => {
+    const { id } = JSON.parse((await admin('users', 'show', 'ada', '--json')).out).user;
+    expect((await admin('users', 'show', `user:${id}`)).out).toMatch(/^User: +ada /);
+    expect((await admin('users', 'show', 'user:999999')).errors).toBe('User user:999999 not found.\n');
+    const lists = [
+      ['jobs', 'list', '--workspace', '1'],
+      ['workspaces', 'list', '--status', 'idle'],
+      ['clients', 'list', '--limit', '1', '--order', '-id'],
+    ];
+    for (const list of lists) expect(await admin(...list)).toEqual({ exitCode: 0, out: 'None.\n', errors: '' });
+    expect(JSON.parse((await admin('directory', 'show', '--json')).out)).toEqual({
+      directory: { is_open: false, source: 'configuration' },
+    });
+  });
+
   it('makes no database of a mistaken directory', async () => {
     const mistaken = join(root, 'daat');
     const { exitCode, errors } = await adminOf(mistaken, 'users', 'list');
@@ -199,6 +214,10 @@ describe('uws admin', () => {
     ['The name of a portal has', ['clients', 'add', 'a\u001b[31m']],
     ['as the lists show it', ['jobs', 'stop', 'first']],
     ['from 1 to 1000', ['users', 'list', '--limit', '1001']],
+    ['from 1 to 1000', ['clients', 'list', '--limit', '0']],
+    ['a whole number from 0 to 999999999', ['users', 'set-quota', 'ada', '--workspaces', '9999999999']],
+    ['Allowed choices are initializing', ['workspaces', 'list', '--status', 'running']],
+    ['as the lists show it', ['jobs', 'list', '--workspace', 'first']],
     ['a colon and an id', ['audit', '--subject', 'workspace']],
     ['unknown command', ['users', 'abolish']],
   ])('exits with 2 for wrong use and says "…%s…"', async (message, args) => {

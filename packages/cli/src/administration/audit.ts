@@ -80,18 +80,22 @@ function entriesTable(entries: readonly Schema<'AuditEntry'>[]): string {
 
 /** `uws admin directory …` */
 export function directoryCommand(perform: Perform): Command {
-  const text = ({ is_open, source }: Schema<'Directory'>): string =>
+  const text = ({ directory: { is_open, source } }: Schema<'DirectoryAnswer'>['data']): string =>
     `The directory is ${is_open ? 'open' : 'closed'} (${source === 'configuration' ? 'as configured' : 'set by an administrator'}).\n`;
   const set = (name: string, description: string, isOpen: boolean | null): Command =>
     new Command(name)
       .description(description)
       .action((options: CommonOptions) =>
-        perform(options, async ({ context, actor, rules }) => rules.setDirectory(context, actor, isOpen), text),
+        perform(
+          options,
+          async ({ context, actor, rules }) => ({ directory: await rules.setDirectory(context, actor, isOpen) }),
+          text,
+        ),
       );
   const show = new Command('show')
     .description('Whether it is open, and who decided that.')
     .action((options: CommonOptions) =>
-      perform(options, async ({ context, rules }) => rules.readDirectory(context), text),
+      perform(options, async ({ context, rules }) => ({ directory: await rules.readDirectory(context) }), text),
     );
   return new Command('directory')
     .description('Whether users may list everybody.')

@@ -1,18 +1,26 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { CommonOptions, Perform } from './perform.js';
 import { more, plain, renderTable, timeText } from './table.js';
-import { id, portalName } from './values.js';
+import { id, portalName, rowLimit, userArgument } from './values.js';
+
+interface ClientListOptions extends CommonOptions {
+  readonly limit: number;
+  readonly order: 'id' | '-id';
+  readonly cursor?: string;
+}
 
 /** `uws admin clients …` */
 export function clientsCommand(perform: Perform, begin: Perform): Command {
   const list = new Command('list')
     .description('Portals that may sign their users in.')
+    .option('--limit <rows>', 'rows at most, up to 1000', rowLimit, 100)
+    .addOption(new Option('--order <order>', 'the oldest or the newest first').choices(['id', '-id']).default('id'))
     .option('--cursor <cursor>', 'where the list before ended')
-    .action((options: CommonOptions & { readonly cursor?: string }) =>
+    .action(({ limit, order, cursor, ...options }: ClientListOptions) =>
       perform(
         options,
         async ({ context, rules }) =>
-          rules.listClients(context, options.cursor === undefined ? {} : { cursor: options.cursor }),
+          rules.listClients(context, { limit, order, ...(cursor !== undefined && { cursor }) }),
         ({ clients, next_cursor }) =>
           renderTable(
             ['ID', 'PORTAL', 'TOKEN FROM', 'SINCE (UTC)'],
@@ -71,7 +79,7 @@ export function clientsCommand(perform: Perform, begin: Perform): Command {
 export function tokensCommand(perform: Perform): Command {
   const list = new Command('list')
     .description("A user's tokens, never their values.")
-    .argument('<user>', 'user name')
+    .argument('<user>', userArgument)
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
@@ -91,7 +99,7 @@ export function tokensCommand(perform: Perform): Command {
     );
   const revoke = new Command('revoke')
     .description("Revoke one of a user's tokens, or all; what they have opened ends.")
-    .argument('<user>', 'user name')
+    .argument('<user>', userArgument)
     .argument('[token]', 'id of the token; all without it', id)
     .action((username: string, tokenId: number | undefined, options: CommonOptions) =>
       perform(

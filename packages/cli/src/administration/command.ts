@@ -35,7 +35,7 @@ export function adminCommand(load: Load): Command {
     leaf
       .option('--config <file>', 'configuration file (UWS_CONFIG)')
       .option('--data-dir <path>', 'directory for everything that the server keeps (UWS_DATA_DIR)')
-      .option('--json', 'for programs: the shapes of the API');
+      .option('--json', "for programs: the data of the API's answers");
   }
   return command;
 }

@@ -1,4 +1,4 @@
-import type { Schema } from '@user-workspaces/schema';
+import { type Schema, schemas } from '@user-workspaces/schema';
 import { Command, Option } from 'commander';
 import type { CommonOptions, Perform } from './perform.js';
 import { bytesText, more, plain, renderTable, timeText } from './table.js';
@@ -10,8 +10,13 @@ interface ListOptions extends CommonOptions {
   readonly cursor?: string;
 }
 
+interface WorkspaceOptions extends ListOptions {
+  readonly status?: Schema<'WorkspaceStatus'>;
+}
+
 interface JobOptions extends ListOptions {
   readonly status?: Schema<'JobStatus'>;
+  readonly workspace?: number;
   readonly resource?: string;
   readonly jobType?: string;
 }
@@ -21,21 +26,14 @@ export function jobsCommand(perform: Perform): Command {
   const list = new Command('list')
     .description("Everybody's jobs, the newest first.")
     .option('--user <user>', 'only of this user')
-    .addOption(
-      new Option('--status <status>', 'only with this status').choices([
-        'pending',
-        'running',
-        'stopping',
-        'complete',
-        'failed',
-      ]),
-    )
+    .addOption(new Option('--status <status>', 'only with this status').choices(schemas.JobStatus.options))
+    .option('--workspace <id>', 'only in this workspace', id)
     .option('--resource <name>', 'only on this resource')
     .option('--job-type <id>', 'only of this type')
     .option('--limit <rows>', 'rows at most, up to 1000', rowLimit, 100)
     .option('--cursor <cursor>', 'where the list before ended')
     .action((options: JobOptions) => {
-      const { user, status, resource, jobType, limit, cursor } = options;
+      const { user, status, workspace, resource, jobType, limit, cursor } = options;
       return perform(
         options,
         async ({ context, rules }) =>
@@ -44,6 +42,7 @@ export function jobsCommand(perform: Perform): Command {
             limit,
             ...(user !== undefined && { user_id: await rules.findUserId(context, user) }),
             ...(status && { status }),
+            ...(workspace !== undefined && { workspace_id: workspace }),
             ...(resource !== undefined && { resource }),
             ...(jobType !== undefined && { job_type: jobType }),
             ...(cursor !== undefined && { cursor }),
@@ -95,16 +94,18 @@ export function workspacesCommand(perform: Perform): Command {
   const list = new Command('list')
     .description("Everybody's workspaces and their sizes.")
     .option('--user <user>', 'only of this user')
+    .addOption(new Option('--status <status>', 'only with this status').choices(schemas.WorkspaceStatus.options))
     .option('--limit <rows>', 'rows at most, up to 1000', rowLimit, 100)
     .option('--cursor <cursor>', 'where the list before ended')
-    .action((options: ListOptions) => {
-      const { user, limit, cursor } = options;
+    .action((options: WorkspaceOptions) => {
+      const { user, status, limit, cursor } = options;
       return perform(
         options,
         async ({ context, rules }) =>
           rules.listAllWorkspaces(context, {
             limit,
             ...(user !== undefined && { user_id: await rules.findUserId(context, user) }),
+            ...(status && { status }),
             ...(cursor !== undefined && { cursor }),
           }),
         ({ workspaces, next_cursor }) =>

@@ -2,7 +2,7 @@ import type { Schema } from '@user-workspaces/schema';
 import { Argument, Command } from 'commander';
 import type { CommonOptions, Perform } from './perform.js';
 import { bytesText, more, plain, renderFacts, renderTable, timeText } from './table.js';
-import { coreHours, diskSpace, rowLimit, type WrittenQuota, wholeNumber } from './values.js';
+import { coreHours, diskSpace, rowLimit, userArgument, type WrittenQuota, wholeNumber } from './values.js';
 
 type Details = Schema<'AdminUserAnswer'>['data'];
 
@@ -73,7 +73,7 @@ function usersTable(users: readonly Schema<'AdminUser'>[]): string {
 function showCommand(perform: Perform): Command {
   return new Command('show')
     .description('One user, with limits and use.')
-    .argument('<user>', 'user name')
+    .argument('<user>', userArgument)
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
@@ -128,7 +128,7 @@ function onlyUserNote({ username, email }: Schema<'AdminUser'>, first: string): 
 function removeCommand(perform: Perform): Command {
   return new Command('remove')
     .description('Remove a user who has no workspaces, jobs or shares, such as one added by mistake.')
-    .argument('<user>', 'user name')
+    .argument('<user>', userArgument)
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
@@ -142,7 +142,7 @@ function removeCommand(perform: Perform): Command {
 function deactivateCommand(perform: Perform): Command {
   return new Command('deactivate')
     .description("Keep a user out: sign-ins, tokens, open streams and the user's way into sessions end. Jobs go on.")
-    .argument('<user>', 'user name')
+    .argument('<user>', userArgument)
     .option('--stop-jobs', "stop the user's jobs, too")
     .action((username: string, options: CommonOptions & { readonly stopJobs?: true }) =>
       perform(
@@ -157,7 +157,7 @@ function deactivateCommand(perform: Perform): Command {
 function reactivateCommand(perform: Perform): Command {
   return new Command('reactivate')
     .description('Let a user in again, after a new sign-in.')
-    .argument('<user>', 'user name')
+    .argument('<user>', userArgument)
     .action((username: string, options: CommonOptions) =>
       perform(
         options,
@@ -178,7 +178,7 @@ interface QuotaOptions extends CommonOptions {
 function quotaCommand(perform: Perform): Command {
   return new Command('set-quota')
     .description('Give a user quotas of their own: a number, "none", or "default" for what is configured.')
-    .argument('<user>', 'user name')
+    .argument('<user>', userArgument)
     .option('--disk-space <bytes>', 'over all workspaces, such as 500M, 20G, 1T', diskSpace)
     .option('--core-hours <hours>', 'of all jobs ever', coreHours)
     .option('--active-jobs <count>', 'jobs at one time', wholeNumber)
@@ -209,7 +209,7 @@ function asked(quota: WrittenQuota): number | null | 'default' {
 function roleCommand(perform: Perform): Command {
   return new Command('set-role')
     .description('Make a user an administrator, or an ordinary user again.')
-    .argument('<user>', 'user name')
+    .argument('<user>', userArgument)
     .addArgument(new Argument('<role>').choices(['user', 'administrator']))
     .action((username: string, role: Schema<'Role'>, options: CommonOptions) =>
       perform(
@@ -224,7 +224,7 @@ function roleCommand(perform: Perform): Command {
 function emailCommand(perform: Perform): Command {
   return new Command('set-email')
     .description('Change the e-mail that a user signs in with; the former one is refused from then on.')
-    .argument('<user>', 'user name')
+    .argument('<user>', userArgument)
     .argument('<address>', 'as the sign-in will tell it')
     .action((username: string, email: string, options: CommonOptions) =>
       perform(

@@ -2,6 +2,9 @@ import { schemas } from '@user-workspaces/schema';
 import { InvalidArgumentError } from 'commander';
 import { configuredPortal } from '../configuration/configured-portal.js';
 
+/** What an argument that names a user is. */
+export const userArgument = 'user name, or the id as user:2';
+
 /** As written; Commander takes null for an option without a value. */
 export type WrittenQuota = number | 'none' | 'default';
 
@@ -26,12 +29,20 @@ export function diskSpace(text: string): WrittenQuota {
 
 /** `100`, `12.5`, `none`, `default`. */
 export function coreHours(text: string): WrittenQuota {
-  return quotaOf(text, (given) => (/^\d{1,9}(\.\d{1,6})?$/.test(given) ? Number(given) : undefined), 'a number');
+  return quotaOf(
+    text,
+    (given) => (/^\d{1,9}(\.\d{1,6})?$/.test(given) ? Number(given) : undefined),
+    'a number from 0 to 999999999',
+  );
 }
 
 /** `4`, `none`, `default`. */
 export function wholeNumber(text: string): WrittenQuota {
-  return quotaOf(text, (given) => (/^\d{1,9}$/.test(given) ? Number(given) : undefined), 'a whole number');
+  return quotaOf(
+    text,
+    (given) => (/^\d{1,9}$/.test(given) ? Number(given) : undefined),
+    'a whole number from 0 to 999999999',
+  );
 }
 
 /** The name of a new portal, as the API allows it. */
@@ -55,7 +66,6 @@ export function id(text: string): number {
 
 /** Rows of a list. */
 export function rowLimit(text: string): number {
-  const value = id(text);
-  if (value <= 1000) return value;
+  if (/^[1-9]\d{0,3}$/.test(text) && Number(text) <= 1000) return Number(text);
   throw new InvalidArgumentError('It must be a number from 1 to 1000.');
 }

@@ -49,9 +49,11 @@ export async function getUser(context: AdministrationContext, userId: number): P
   return { user: viewAdminUser(row), quotas: viewQuotas(quotaLimits(context, row), used) };
 }
 
-/** The user of this name. @throws ApiError `not_found` */
+/** The user of this name, or of an id as the audit log shows it, such as `user:2`. @throws ApiError `not_found` */
 export async function findUserId(context: AdministrationContext, username: string): Promise<number> {
-  const row = await context.database.findOne('users', { username });
+  const id = /^user:([1-9]\d{0,14})$/.exec(username)?.[1];
+  const byName = await context.database.findOne('users', { username });
+  const row = byName ?? (id === undefined ? undefined : await context.database.findOne('users', { id: Number(id) }));
   if (!row) throw notFound('User', username);
   return row.id;
 }
