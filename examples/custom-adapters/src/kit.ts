@@ -109,12 +109,14 @@ export const greeting: AdapterUnderTest<JobTypeWorld, JobTypeCapability> = {
   open: async () => ({
     kind: greetingJob,
     details: { greeting: 'Hello' },
+    rightDetails: [{}],
     mistakes: [
       { details: { greeting: 7 }, key: 'greeting' },
       { details: {}, key: 'greeting' },
     ],
     close: async () => {},
   }),
+  differences: { refuses_details: 'It reads nothing of job_details: whom it greets, the server says.' },
 };
 
 const isRoot = process.getuid?.() === 0;

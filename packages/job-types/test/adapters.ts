@@ -17,7 +17,13 @@ export function jobType(
 const base = { environment_name: 'e' };
 const image = { sif_file_path: '/images/i.sif' };
 
+/** What most kinds lack. */
+export const readsNoDetails = { refuses_details: 'It reads nothing of job_details.' };
+
+const noFields: JobTypeWorld['rightDetails'] = [{}];
+
 export const yacWorld = {
+  rightDetails: noFields,
   details: {
     ...image,
     backend_url: 'https://llm.example/v1',
@@ -32,6 +38,7 @@ export const yacWorld = {
 };
 
 export const webApplicationWorld = {
+  rightDetails: noFields,
   details: { command: ['serve', '{port}'], environment: { COLOUR: 'red' }, readiness_path: '/ready' },
   mistakes: [
     { details: {}, key: 'command' },
@@ -47,11 +54,38 @@ const longWords: readonly unknown[] = ['ls', [''], ['-c', 'ls'], ['a\0b'], [1], 
 
 export const webApplicationOfRequestsWorld = {
   ...webApplicationWorld,
+  rightDetails: [{}, { command: ['serve', '--port', '{port}', 'page.html'] }] satisfies JobTypeWorld['rightDetails'],
   details: { ...webApplicationWorld.details, allow_command: true },
   refused: longWords.map((command) => ({ jobDetails: { command }, field: 'job_details.command' })),
 };
 
-const managers: Readonly<Record<string, Omit<JobTypeWorld, 'kind' | 'close'>>> = {
+const at = '2026-01-02T03:04:05.678Z';
+const kernel = { id: 'a1', name: 'python3', connections: 1, last_activity: at };
+
+/** What Jupyter Server 2 answers at these paths. */
+export const jupyterAnswers: JobTypeWorld['answers'] = [
+  { path: '/api/kernels', answer: [], use: { kind: 'idle', lastUsedAtMs: null } },
+  {
+    path: '/api/kernels',
+    answer: [{ ...kernel, execution_state: 'idle' }],
+    use: { kind: 'idle', lastUsedAtMs: Date.parse(at) },
+  },
+  {
+    path: '/api/kernels',
+    answer: [
+      { ...kernel, execution_state: 'busy' },
+      { ...kernel, execution_state: 'starting' },
+    ],
+    use: { kind: 'busy', reason: 'A kernel is at work.' },
+  },
+  {
+    path: '/api/terminals',
+    answer: [{ name: '1', last_activity: at }],
+    use: { kind: 'idle', lastUsedAtMs: Date.parse(at) },
+  },
+];
+
+const managers: Readonly<Record<string, Pick<JobTypeWorld, 'details' | 'mistakes'>>> = {
   system: {
     details: { module_manager: 'system', command: '/usr/bin/jupyter-lab' },
     mistakes: [
@@ -86,16 +120,47 @@ const unknownKey = [{ details: { nonsense: 1 }, key: 'nonsense' }];
 
 /** Every kind of this package, each way that it can be configured. */
 export const shippedJobTypes: readonly Adapter[] = [
-  ...Object.entries(managers).map(([name, world]) => jobType(`JupyterLabJob, ${name}`, jupyterLabJob, world)),
-  jobType('AppyterJob', appyterJob, {
-    details: image,
-    mistakes: [
-      { details: {}, key: 'sif_file_path' },
-      { details: { sif_file_path: 'relative' }, key: 'sif_file_path' },
-    ],
-  }),
-  jobType('YACJob', yacJob, yacWorld),
-  jobType('TerminalJob', terminalJob, { details: {}, mistakes: unknownKey }),
+  ...Object.entries(managers).map(([name, world]) =>
+    jobType(
+      `JupyterLabJob, ${name}`,
+      jupyterLabJob,
+      { ...world, rightDetails: noFields, answers: jupyterAnswers },
+      readsNoDetails,
+    ),
+  ),
+  jobType(
+    'AppyterJob',
+    appyterJob,
+    {
+      rightDetails: noFields,
+      details: image,
+      mistakes: [
+        { details: {}, key: 'sif_file_path' },
+        { details: { sif_file_path: 'relative' }, key: 'sif_file_path' },
+      ],
+    },
+    readsNoDetails,
+  ),
+  jobType('YACJob', yacJob, yacWorld, readsNoDetails),
+  jobType(
+    'TerminalJob',
+    terminalJob,
+    {
+      rightDetails: noFields,
+      details: {},
+      mistakes: unknownKey,
+      answers: [
+        {
+          path: '/activity',
+          answer: { busy: 'vim', last_used_ms: 1 },
+          use: { kind: 'busy', reason: 'vim runs in a terminal.' },
+        },
+        { path: '/activity', answer: { busy: null, last_used_ms: 5 }, use: { kind: 'idle', lastUsedAtMs: 5 } },
+        { path: '/activity', answer: { busy: null, last_used_ms: null }, use: { kind: 'idle', lastUsedAtMs: null } },
+      ],
+    },
+    readsNoDetails,
+  ),
   jobType('WebApplicationJob', webApplicationJob, webApplicationWorld),
   jobType('WebApplicationJob, allow_command', webApplicationJob, webApplicationOfRequestsWorld, {
     fixed_command: 'The operator lets requests bring their command (`allow_command`).',
@@ -103,7 +168,7 @@ export const shippedJobTypes: readonly Adapter[] = [
   jobType(
     'LocalTestJob',
     localTestJob,
-    { details: {}, mistakes: unknownKey },
-    { session: 'It writes a line to a file and ends.' },
+    { rightDetails: noFields, details: {}, mistakes: unknownKey },
+    { ...readsNoDetails, session: 'It writes a line to a file and ends.' },
   ),
 ];

@@ -1,9 +1,11 @@
-import type { JobRecipe, JobTypeKind } from '@user-workspaces/contract';
+import type { JobRecipe, JobTypeKind, SessionActivity } from '@user-workspaces/contract';
 import { AdapterError } from '@user-workspaces/contract';
 import { jobTypeSuite } from '@user-workspaces/testkit';
-import { webApplicationJob, yacJob } from '../../../../job-types/src/index.js';
+import { jupyterLabJob, webApplicationJob, yacJob } from '../../../../job-types/src/index.js';
 import {
   jobType,
+  jupyterAnswers,
+  readsNoDetails,
   webApplicationOfRequestsWorld,
   webApplicationWorld,
   yacWorld,
@@ -25,27 +27,38 @@ function altered(
 }
 
 const web = (kind: JobTypeKind) => jobType('', kind, webApplicationWorld).open;
+
+/** JupyterLab that knows otherwise whether it is used. */
+function jupyter(change: (activity: SessionActivity) => SessionActivity) {
+  const kind: JobTypeKind = {
+    kind: jupyterLabJob.kind,
+    configure(details, where) {
+      const type = jupyterLabJob.configure(details, where);
+      return { recipe: type.recipe, activity: change(type.activity ?? { traffic: [] }) };
+    },
+  };
+  const details = { module_manager: 'system' };
+  const mistakes = [{ details: {}, key: 'module_manager' }];
+  return jobType('', kind, { details, mistakes, rightDetails: [{}], answers: jupyterAnswers ?? [] }).open;
+}
+
+type Read = NonNullable<SessionActivity['questions']>[number]['read'];
+
+const jupyterReading = (change: (read: Read, answer: unknown) => ReturnType<Read>) =>
+  jupyter((activity) => ({
+    ...activity,
+    questions: (activity.questions ?? []).map(({ path, read }) => ({ path, read: (answer) => change(read, answer) })),
+  }));
+
+/** An author without types may write any word. */
+const traffic = (word: string): SessionActivity['traffic'][number] => JSON.parse(JSON.stringify(word));
+
 let made = 0;
 
 testMutants(
   jobTypeSuite,
   undefined,
   [
-    {
-      fault: 'takes the time of its token from the clock instead of the request',
-      open: jobType(
-        '',
-        {
-          kind: yacJob.kind,
-          configure(details, where) {
-            const type = yacJob.configure(details, where);
-            return { recipe: (request) => type.recipe({ ...request, nowMs: Date.now() }) };
-          },
-        },
-        yacWorld,
-      ).open,
-      breaks: ['recipe.same'],
-    },
     {
       fault: 'makes a new file name each time',
       open: web(
@@ -120,16 +133,58 @@ testMutants(
       breaks: ['configure.misconfigured'],
     },
     {
-      fault: 'puts its key where everybody can read it',
+      fault: 'lets a shell read a field of its own',
       open: jobType(
         '',
-        altered(yacJob, (recipe) => ({
+        altered(webApplicationJob, (recipe, { jobDetails: { title } }) => ({
           ...recipe,
-          files: [...recipe.files, { name: 'key', content: yacWorld.details.jwt_secret_key, mode: 0o644 }],
+          command: typeof title === 'string' ? ['/bin/sh', '-c', `echo ${title}`] : recipe.command,
         })),
-        yacWorld,
+        { ...webApplicationWorld, rightDetails: [{}, { title: 'Growth' }] },
       ).open,
-      breaks: ['configure.secrets'],
+      breaks: ['recipe.details-are-data', 'recipe.odd-details'],
+    },
+    {
+      fault: 'lets a shell read a field that no right request of its world has',
+      open: web(
+        altered(webApplicationJob, (recipe, { jobDetails: { title } }) => ({
+          ...recipe,
+          command: typeof title === 'string' ? ['/bin/sh', '-c', `echo ${title}`] : recipe.command,
+        })),
+      ),
+      breaks: ['recipe.details-are-data'],
+    },
+    {
+      fault: 'writes what lies deep in a request into a script',
+      open: jobType(
+        '',
+        altered(webApplicationJob, (recipe, { jobDetails: { report } }) => ({
+          ...recipe,
+          files: [...recipe.files, { name: 'report.sh', mode: 0o500, content: `# ${JSON.stringify(report)}` }],
+        })),
+        { ...webApplicationWorld, rightDetails: [{ report: { parts: [{ title: 'Growth' }] } }] },
+      ).open,
+      breaks: ['recipe.details-are-data'],
+    },
+    {
+      fault: 'lets a request set PATH',
+      open: web(
+        altered(webApplicationJob, (recipe, { jobDetails: { path } }) => ({
+          ...recipe,
+          environment: typeof path === 'string' ? { ...recipe.environment, PATH: path } : recipe.environment,
+        })),
+      ),
+      breaks: ['recipe.details-are-data'],
+    },
+    {
+      fault: 'sets the address to listen on, which is the resource’s',
+      open: web(
+        altered(webApplicationJob, (recipe) => ({
+          ...recipe,
+          environment: { ...recipe.environment, UWS_LISTEN: '0.0.0.0' },
+        })),
+      ),
+      breaks: ['recipe.well-formed'],
     },
   ],
   8,
@@ -150,6 +205,97 @@ testMutants(
         webApplicationOfRequestsWorld,
       ).open,
       breaks: ['recipe.details-are-data'],
+    },
+    {
+      fault: 'takes a single field of a request for an option',
+      open: jobType(
+        '',
+        altered(webApplicationJob, (recipe, { jobDetails: { input } }) => ({
+          ...recipe,
+          command: typeof input === 'string' ? ['/usr/bin/sort', input] : recipe.command,
+        })),
+        { ...webApplicationOfRequestsWorld, rightDetails: [{ input: 'data.txt' }] },
+      ).open,
+      breaks: ['recipe.details-are-data', 'recipe.odd-details'],
+    },
+  ],
+  8,
+);
+
+testMutants(
+  jobTypeSuite,
+  readsNoDetails,
+  [
+    {
+      fault: 'takes the time of its token from the clock instead of the request',
+      open: jobType(
+        '',
+        {
+          kind: yacJob.kind,
+          configure(details, where) {
+            const type = yacJob.configure(details, where);
+            return { recipe: (request) => type.recipe({ ...request, nowMs: Date.now() }) };
+          },
+        },
+        yacWorld,
+      ).open,
+      breaks: ['recipe.same'],
+    },
+    {
+      fault: 'puts its key where everybody can read it',
+      open: jobType(
+        '',
+        altered(yacJob, (recipe) => ({
+          ...recipe,
+          files: [...recipe.files, { name: 'key', content: yacWorld.details.jwt_secret_key, mode: 0o644 }],
+        })),
+        yacWorld,
+      ).open,
+      breaks: ['configure.secrets'],
+    },
+    {
+      fault: 'asks outside of its session',
+      open: jupyter((activity) => ({
+        ...activity,
+        questions: (activity.questions ?? []).map((question) => ({ ...question, path: `/..${question.path}` })),
+      })),
+      breaks: ['activity.well-formed', 'activity.read'],
+    },
+    {
+      fault: 'counts traffic of a kind that there is not',
+      open: jupyter((activity) => ({ ...activity, traffic: [...activity.traffic, traffic('everything')] })),
+      breaks: ['activity.well-formed'],
+    },
+    {
+      fault: 'cannot read what its application answers',
+      open: jupyterReading(() => {
+        throw new SyntaxError('Unexpected answer');
+      }),
+      breaks: ['activity.read'],
+    },
+    {
+      fault: 'takes a kernel at work for an idle one',
+      open: jupyterReading((read, answer) => {
+        const use = read(answer);
+        return use.kind === 'busy' ? { kind: 'idle', lastUsedAtMs: null } : use;
+      }),
+      breaks: ['activity.read'],
+    },
+    {
+      fault: 'tells a time that is none for an answer that it cannot read',
+      open: jupyterReading((read, answer) => {
+        try {
+          return read(answer);
+        } catch {
+          return { kind: 'idle', lastUsedAtMs: Number.NaN };
+        }
+      }),
+      breaks: ['activity.read'],
+    },
+    {
+      fault: 'sorts the answer that it reads, in place',
+      open: jupyterReading((read, answer) => read(Array.isArray(answer) ? answer.reverse() : answer)),
+      breaks: ['activity.read'],
     },
   ],
   8,
