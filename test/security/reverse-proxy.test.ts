@@ -58,6 +58,7 @@ describeWith(['nginx', 'haproxy', 'caddy', 'openssl'], 'reverse proxies', () => 
           UWS_CONFIG: await writeTestConfiguration(root),
           UWS_PUBLIC_URL: `https://${apiName}:${port}`,
           UWS_TRUSTED_PROXIES: '127.0.0.1/32',
+          UWS_TRUSTED_PROXY_SECRET: 'replace-with-32-random-characters',
           ...(form === 'sub-domain form' && { UWS_PASSTHROUGH_DOMAIN: `${sessionsDomain}:${port}` }),
         },
       });

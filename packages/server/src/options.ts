@@ -97,6 +97,8 @@ export interface ServerOptions {
   readonly prefix?: string;
   /** Addresses of reverse proxies, or ranges such as `10.0.0.0/8`, whose `X-Forwarded-*` headers are believed. @default [] */
   readonly trustedProxies?: readonly string[];
+  /** What trusted proxies say in the header `X-Forwarded-Secret`: without it their `X-Forwarded-*` headers are not believed. @default none, the address alone decides */
+  readonly trustedProxySecret?: string;
   /** Origins, besides its own, whose pages may open WebSockets to sessions. @default [] */
   readonly allowedOrigins?: readonly string[];
   /** Life of a token. @default 30 days */

@@ -10,6 +10,7 @@ import { createHandlers } from './handlers/index.js';
 import { ApiError } from './http/api-error.js';
 import { createApplication } from './http/application.js';
 import { addressesWithin, clientAddress, isAddressRange } from './http/client-address.js';
+import { forwardedOnlyWith } from './http/forwarded.js';
 import { pages } from './http/pages.js';
 import { serveWithoutUpgrade } from './http/without-upgrade.js';
 import { Admission } from './limits/admission.js';
@@ -216,12 +217,16 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   await surveys.start();
   reconciler.start();
 
+  const believeForwarded = forwardedOnlyWith(options.trustedProxySecret);
+
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    believeForwarded(request);
     if (await proxy.handle(request, response)) return;
     await callback(request, response);
   }
 
   function handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    believeForwarded(request);
     return proxy.handleUpgrade(request, socket, head) || sockets.handleUpgrade(request, socket, head);
   }
 

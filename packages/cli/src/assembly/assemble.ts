@@ -106,6 +106,7 @@ async function serverOptions(input: AssemblyInput, opened: { close(): Promise<vo
     parameters: configuration.parameters,
     publicUrl: configuration.public_url ?? boundUrl,
     trustedProxies: configuration.trusted_proxies,
+    ...(configuration.trusted_proxy_secret !== undefined && { trustedProxySecret: configuration.trusted_proxy_secret }),
     allowedOrigins: configuration.allowed_origins,
     tokenLifetimeMs: configuration.token_lifetime_days * msPerDay,
     openDirectory: configuration.open_directory,

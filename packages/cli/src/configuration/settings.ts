@@ -97,6 +97,12 @@ export const settingsSchema = z.strictObject({
     [],
     'Addresses of reverse proxies whose X-Forwarded-* headers are believed.',
   ),
+  trusted_proxy_secret: setting(
+    'Server',
+    kind.text('a text without spaces, of 16 characters or more', /^[\x21-\x7e]{16,512}$/),
+    'What those reverse proxies send in the header X-Forwarded-Secret; without it they are not believed. Needed where jobs run on their machine.',
+    { initialText: 'none: the address alone decides' },
+  ),
 
   data_dir: setting('Data', kind.path(), 'Directory for everything that the server keeps.', {
     initialText: '/var/lib/user-workspaces as root, else ~/.local/share/user-workspaces',

@@ -4,7 +4,7 @@ import type { Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
 import { quotaLimits, quotaUse } from '../services/quotas.js';
 import { callerSignIn } from '../services/sign-in.js';
-import { listTokens, revokeToken } from '../services/tokens.js';
+import { findApiClient, listTokens, revokeToken } from '../services/tokens.js';
 import { accountOfUser, searchUsers } from '../services/users.js';
 import { viewQuotas } from '../views/quotas.js';
 
@@ -21,8 +21,12 @@ export function accountHandlers(
 ): Pick<Handlers, AccountOperations> {
   return {
     async createToken({ body, request, origin, signal }) {
-      return context.admission.signIn(request, async () =>
-        callerSignIn(context, await body(), request.headers, origin, signal),
+      const proof = await body();
+      return context.admission.signIn(
+        request,
+        () => callerSignIn(context, proof, request.headers, origin, signal),
+        async () =>
+          typeof proof.client_token === 'string' && (await findApiClient(context, proof.client_token)) !== undefined,
       );
     },
     async getMe({ caller: { user }, signal }) {

@@ -315,6 +315,11 @@ describe('what is too much at a time is refused', () => {
     const statuses = (await Promise.all(Array.from({ length: 10 }, () => attempt(false)))).map(({ status }) => status);
     expect(statuses.filter((status) => status === 401).length).toBe(3);
     await expectRefusal(await attempt(true), 429, { name: 'failed_sign_ins_per_minute', limit: 3 });
+    // A job on the portal's machine has its address: it must not lock it out.
+    const ofPortal = (client_token: string): Promise<Response> =>
+      fetch(`${server.url}/tokens/`, json({ good: true, client_token }));
+    expect((await ofPortal('right')).status).toBe(200);
+    expect((await ofPortal('wrong')).status).toBe(429);
   });
 
   it('event streams and requests of a user, which count no longer once they have ended', async () => {
