@@ -73,8 +73,9 @@ export function methodNotAllowed(method: string, allowed: string): ApiError {
   return new ApiError('method_not_allowed', `Method "${method}" not allowed.`, { headers: { Allow: allowed } });
 }
 
-/** Sets the headers that keep an API answer from being taken for a page. */
+/** Sets the headers that keep an API answer from being taken for a page, and from being kept: it may hold tickets and tokens. What has a rule of its own sets it later. */
 export async function secureHeaders(context: Context, next: Next): Promise<void> {
+  context.set('Cache-Control', 'no-store');
   context.set('X-Content-Type-Options', 'nosniff');
   context.set('Referrer-Policy', 'no-referrer');
   await next();

@@ -62,3 +62,17 @@ describe('what a caller expects', () => {
     }
   });
 });
+
+describe('answers in JSON', () => {
+  it('are kept by nobody on their way, errors neither; files may be, with their tags', async () => {
+    server = await startFixture();
+    const path = `/workspaces/${server.workspace.id}/files/content/?path=a`;
+    expect((await server.call(path, { method: 'PUT', body: 'x' })).headers.get('cache-control')).toBe('no-store');
+    for (const asked of ['/me/', '/jobs/', '/jobs/9/', '/limits/', '/no-such/', '/healthz']) {
+      expect([asked, (await server.call(asked)).headers.get('cache-control')]).toEqual([asked, 'no-store']);
+    }
+    const file = await server.call(path);
+    expect(file.headers.get('cache-control')).toBe('private, no-cache');
+    expect(file.headers.get('etag')).not.toBeNull();
+  });
+});
