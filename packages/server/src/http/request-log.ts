@@ -44,9 +44,24 @@ export function answerErrors(server: ServerContext): Middleware<RequestState> {
   };
 }
 
-/** A token belongs in a header; a client that puts one into the path (`/me/tokens/<token>/`) must not bring it into the log. */
+/** A token belongs in a header; a client that puts one into the path (`/me/tokens/<token>/`), percent-encoded or not, must not bring it into the log. */
 function pathWithoutTokens(path: string): string {
-  return path.replaceAll(/uws_[\w-]+/g, 'uws_…');
+  const plain = plainText(path);
+  return plain.includes('uws_') ? plain.replaceAll(/uws_[\w-]+/g, 'uws_…') : path;
+}
+
+/** So often a path is decoded; what was encoded more often, in ways that no program does, stays as it is. */
+const decodings = 4;
+
+/** A path with its printable ASCII characters decoded, percent signs that were encoded again and again too; what decodes to nothing stays. */
+function plainText(path: string): string {
+  let plain = path;
+  for (let count = 0; count < decodings; count++) {
+    plain = plain.replaceAll(/%(?:25)*([2-7][0-9a-f])/gi, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+  }
+  return plain;
 }
 
 /** Nobody waits for an answer. The status is what reverse proxies write for this. */

@@ -63,6 +63,32 @@ describe('what a caller expects', () => {
   });
 });
 
+describe('a token in a path', () => {
+  it.each([
+    '/me/tokens/uws_abcDEF-123_x/',
+    '/%75ws_abcDEF-123_x/',
+    '/x/%75%77%73%5f%61bcDEF-123_x',
+    '/%2575ws_abcDEF-123_x/',
+    '/%25252575ws_abcDEF%2D123_x/',
+    '/%uws_abcDEF-123_x/%zz',
+  ])('does not come into the log: %s', async (path) => {
+    const { lines, log } = memoryLog();
+    server = await startFixture({ log });
+    await fetch(server.url + path);
+    await until(() => lines.some(({ msg }) => msg === 'request'));
+    expect(String(lines[0]?.path)).toContain('uws_…');
+    expect(JSON.stringify(lines)).not.toMatch(/abcDEF|61bcDEF/);
+  });
+
+  it('is all that is left out', async () => {
+    const { lines, log } = memoryLog();
+    server = await startFixture({ log });
+    await fetch(`${server.url}/a%20b/%C3%BC/%2F`);
+    await until(() => lines.some(({ msg }) => msg === 'request'));
+    expect(lines[0]?.path).toBe('/a%20b/%C3%BC/%2F');
+  });
+});
+
 describe('answers in JSON', () => {
   it('are kept by nobody on their way, errors neither; files may be, with their tags', async () => {
     server = await startFixture();
