@@ -117,6 +117,8 @@ function suggestions(operation: Operation, random: Random, known: Known): Sugges
       case 'path':
       case 'from':
         return known.pick('path', random);
+      case 'email':
+        return operation === 'adminSetEmail' ? `u${random.int(0, 5)}@example.org` : undefined;
       case 'disk_space':
       case 'core_hours':
       case 'active_jobs':

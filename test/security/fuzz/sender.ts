@@ -97,14 +97,16 @@ export class Sender {
     return (await this.#user.request('/me/')).status === 200;
   }
 
-  /** Administrators deactivate users and each other, and users revoke their tokens; then it goes on with a new one. */
+  /** Administrators deactivate users and each other, and change their addresses, and users revoke their tokens; then it goes on with a new one. */
   async #mend(): Promise<void> {
     const { server, database, secrets } = this.#run;
     const { username } = this.#user;
     const role = username === administrator ? 'administrator' : 'user';
     let user: User | undefined;
     for (let attempt = 1; user === undefined; attempt++) {
-      await database.transaction((rows) => rows.update('users', { username }, { is_active: true, role }));
+      await database.transaction((rows) =>
+        rows.update('users', { username }, { is_active: true, role, email: `${username}@example.org` }),
+      );
       user = await signIn(server, username).catch((error: unknown) => {
         // An administrator has deactivated the user again, in between.
         if (error instanceof AuthenticationError && attempt < 10) return undefined;
