@@ -47,7 +47,7 @@ export class ModelStorage {
     const key = ({ location }: WorkspaceDirectory, uploadId: string): string => `${location} ${uploadId}`;
     return {
       name: this.name,
-      capabilities: { links: false, surveyLimit: 1_000, confinement: 'remote' },
+      capabilities: { links: false, surveyLimit: 1_000, surveyNameBytes: 100_000, confinement: 'remote' },
       locate: (account, workspaceId) => `/${account.name}/${workspaceId}`,
       create: (directory, signal) => run(`create ${directory.location}`, () => this.#make(directory), signal),
       destroy: async (directory, signal) => {

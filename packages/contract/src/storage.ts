@@ -39,7 +39,10 @@ export interface OpenFile {
 export interface Survey {
   /** Space taken by everything in the workspace, dot files included, in bytes; links count as nothing. */
   readonly diskSpaceBytes: number;
-  /** Names with a leading slash, without dot files and what is in dot directories, sorted. At most {@link StorageCapabilities.surveyLimit}. */
+  /**
+   * Names with a leading slash, without dot files and what is in dot directories, sorted. Together with `symlinks` at most
+   * {@link StorageCapabilities.surveyLimit}, of {@link StorageCapabilities.surveyNameBytes}.
+   */
   readonly files: readonly string[];
   readonly symlinks: readonly string[];
 }
@@ -55,6 +58,8 @@ export interface StorageCapabilities {
   readonly links: boolean;
   /** Names of files and links kept per survey; what is beyond is counted in bytes but not listed. */
   readonly surveyLimit: number;
+  /** Bytes of these names, as JSON: each change of a workspace is told with all of them. What is beyond is not listed, either. */
+  readonly surveyNameBytes: number;
   /** What "nothing outside the workspace is touched" rests on. */
   readonly confinement: 'directory-handles' | 'resolved-paths' | 'remote';
 }

@@ -517,8 +517,8 @@ export interface paths {
         /**
          * Every change of the caller's workspaces, jobs and shares, as server-sent events
          * @description Each message's `id` numbers the caller's events; its `event` is the event's type and its `data` an `Event` as JSON. `Last-Event-ID` (header, or query `last_event_id`)
-         *     resumes after that event without loss or repeat; without it the stream begins with what happens next, after one `hello` that tells the present number. Events are kept 7 days; an
-         *     older id gets a `reset` event, after which the reader must read its lists anew. A comment is sent as heartbeat every 15 seconds.
+         *     resumes after that event without loss or repeat; without it the stream begins with what happens next, after one `hello` that tells the present number. Events are kept 7 days, and of a user the
+         *     newest 5,000 or 64 MiB at most; an older id gets a `reset` event, after which the reader must read its lists anew. A comment is sent as heartbeat every 15 seconds.
          */
         get: operations["streamEvents"];
         put?: never;

@@ -260,7 +260,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       for (const timer of refreshing) clearInterval(timer);
       streams.close();
       sockets.close();
-      surveys.close();
+      await surveys.close();
       await doors.close();
       await reconciler.stop();
       await proxy.close();

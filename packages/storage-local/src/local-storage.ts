@@ -25,7 +25,7 @@ import { readFile } from './reading.js';
 import { removeEntry } from './removal.js';
 import { renameEntry } from './renaming.js';
 import { checkHealth } from './startup.js';
-import { surveyLimit, surveyOnce } from './survey.js';
+import { surveyLimit, surveyNameBytes, surveyOnce } from './survey.js';
 import { Uploads } from './uploads.js';
 import { WorkspaceWatch } from './watch.js';
 import { writeFile } from './writing.js';
@@ -47,7 +47,7 @@ export class LocalStorage implements Storage {
     private readonly layout: Layout,
     private readonly links: LinkTargets,
   ) {
-    this.capabilities = { links: links.areAllowed, surveyLimit, confinement: layout.confinement };
+    this.capabilities = { links: links.areAllowed, surveyLimit, surveyNameBytes, confinement: layout.confinement };
   }
 
   locate(account: Account, workspaceId: number): string {

@@ -9,6 +9,9 @@ import { traverse } from './traversal.js';
 /** Names listed per survey. */
 export const surveyLimit = 10_000;
 
+/** Bytes of the names listed per survey, as JSON: names can be long, and are told with each change of the workspace. */
+export const surveyNameBytes = 256 * 1024;
+
 /** One directory of a surveyed workspace: what is directly in it, and the directories below. */
 export interface DirectoryFigures {
   readonly name: Name;
@@ -20,8 +23,10 @@ export interface DirectoryFigures {
   bytes: number;
   files: string[];
   symlinks: string[];
-  /** Some names are missing because the limit was reached. */
-  isCut: boolean;
+  /** What the names of files and links take. */
+  nameBytes: number;
+  /** What the shortest name takes of those that are missing because a limit was reached; `undefined` when none is. */
+  leftOutBytes: number | undefined;
   /** The directory's own times when it was last read, to see whether entries came or went. */
   version: string;
 }
@@ -37,6 +42,7 @@ export interface SurveyObserver {
 export class SurveyTree {
   readonly root: DirectoryFigures;
   #listed = 0;
+  #listedBytes = 0;
 
   constructor(
     rootInode: bigint,
@@ -58,7 +64,7 @@ export class SurveyTree {
   drop(figures: DirectoryFigures): void {
     figures.parent?.children.delete(keyOf(figures.name));
     for (const dropped of below(figures)) {
-      this.#listed -= dropped.files.length + dropped.symlinks.length;
+      this.#unlist(dropped);
       this.observer.dropped?.(dropped);
     }
   }
@@ -66,7 +72,7 @@ export class SurveyTree {
   /** Directories whose names were left out although there is room for them now. */
   withRoom(): DirectoryFigures[] {
     if (this.#listed >= surveyLimit) return [];
-    return [...below(this.root)].filter(({ isCut }) => isCut);
+    return [...below(this.root)].filter(({ leftOutBytes }) => leftOutBytes !== undefined && this.#fits(leftOutBytes));
   }
 
   all(): Iterable<DirectoryFigures> {
@@ -93,8 +99,8 @@ export class SurveyTree {
   ): Promise<DirectoryFigures[]> {
     this.observer.reading?.(figures, directory);
     const version = versionOf(await directory.ownStats());
-    this.#listed -= figures.files.length + figures.symlinks.length;
-    Object.assign(figures, { bytes: 0, files: [], symlinks: [], isCut: false, version });
+    this.#unlist(figures);
+    Object.assign(figures, { bytes: 0, files: [], symlinks: [], nameBytes: 0, leftOutBytes: undefined, version });
     const gone = new Map(figures.children);
     const fresh: DirectoryFigures[] = [];
     try {
@@ -124,12 +130,25 @@ export class SurveyTree {
 
   #list(figures: DirectoryFigures, names: string[], name: Name): void {
     if (figures.prefix === undefined || isHidden(name) || typeof name !== 'string') return;
-    if (this.#listed >= surveyLimit) {
-      figures.isCut = true;
+    const bytes = Buffer.byteLength(JSON.stringify(`${figures.prefix}${name}`));
+    if (this.#listed >= surveyLimit || !this.#fits(bytes)) {
+      figures.leftOutBytes = Math.min(bytes, figures.leftOutBytes ?? bytes);
       return;
     }
     names.push(name);
+    figures.nameBytes += bytes;
     this.#listed += 1;
+    this.#listedBytes += bytes;
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#listedBytes + bytes <= surveyNameBytes;
+  }
+
+  /** What a directory has listed counts no more. */
+  #unlist({ files, symlinks, nameBytes }: DirectoryFigures): void {
+    this.#listed -= files.length + symlinks.length;
+    this.#listedBytes -= nameBytes;
   }
 }
 
@@ -164,7 +183,8 @@ function newFigures(name: Name, parent: DirectoryFigures | undefined, ino: bigin
     bytes: 0,
     files: [],
     symlinks: [],
-    isCut: false,
+    nameBytes: 0,
+    leftOutBytes: undefined,
     version: '',
   };
 }

@@ -59,6 +59,29 @@ it('lists so many names and counts the rest', async () => {
   abort.abort();
 });
 
+it('lists names of so many bytes, whatever their number, and more as soon as there is room', async () => {
+  const { surveyNameBytes } = f.storage.capabilities;
+  const names = Array.from({ length: 60 }, (_, n) => `${'é'.repeat(120)}${String(n).padStart(3, '0')}`);
+  const long = 'x'.repeat(250);
+  const deep = Array.from({ length: 12 }, () => long).join('/');
+  const length = (files: readonly string[]) => files.reduce((sum, name) => sum + Buffer.byteLength(name) + 2, 0);
+  for (const directory of ['one', 'two']) {
+    await mkdir(f.at(`${directory}/${deep}`), { recursive: true });
+    await Promise.all(names.map((name) => writeFile(f.at(`${directory}/${deep}/${name}`), '1')));
+  }
+  const all = length(names.flatMap((name) => [`/one/${deep}/${name}`, `/two/${deep}/${name}`]));
+  expect(all).toBeGreaterThan(surveyNameBytes);
+  const survey = await f.storage.survey(f.workspace);
+  expect(survey.diskSpaceBytes).toBe(120);
+  expect(length(survey.files)).toBeLessThanOrEqual(surveyNameBytes);
+  expect(length(survey.files)).toBeGreaterThan(surveyNameBytes - 4_000);
+  const { abort, until } = watched();
+  await until(({ files }) => files.length === survey.files.length);
+  await rm(f.at('one'), { recursive: true });
+  await until(({ files }) => files.length === 60 && files.every((name) => name.startsWith('/two/')));
+  abort.abort();
+});
+
 it('follows files, directories and links as they come, grow, move and go', async () => {
   await f.storage.write(f.workspace, 'a/old.txt', bytes('1'));
   const { reports, abort, until } = watched();

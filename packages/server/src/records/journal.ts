@@ -71,7 +71,23 @@ export class Journal {
   }
 }
 
-/** Gives an event the user's next number and stores it. */
+/** So many events are kept of a user at most, besides those that are too old. */
+const mostEvents = 5_000;
+/** And so many at least, whatever they hold. */
+const fewestEvents = 100;
+/** About so many bytes of them: the larger an event, the fewer are kept before it. */
+const eventBytes = 64 * 1024 * 1024;
+/** Small ones are removed so many at a time. */
+const removedAtOnce = 100;
+
+/** How many events of a user stay when one is stored; 0 when it is not yet time to look. */
+function keptWith(seq: number, bytes: number): number {
+  const most = mostEvents - removedAtOnce;
+  const kept = Math.min(most, Math.max(fewestEvents, Math.floor(eventBytes / bytes)));
+  return kept < most || seq % removedAtOnce === 0 ? kept : 0;
+}
+
+/** Gives an event the user's next number and stores it. The user's oldest go, as after their time: who would read on from there is told. */
 export async function appendEvent(
   rows: DatabaseTransaction,
   userId: number,
@@ -81,13 +97,16 @@ export async function appendEvent(
 ): Promise<void> {
   const seq = await rows.increment('users', userId, 'event_seq', 1);
   if (seq === undefined) throw new Error(`Event for user ${userId}, who does not exist.`);
-  const payload: StoredEvent = { ...event, id: seq, datetime: isoTime(nowMs) };
+  const stored: StoredEvent = { ...event, id: seq, datetime: isoTime(nowMs) };
+  const payload = JSON.stringify(stored);
   await rows.insert('events', {
     user_id: userId,
     seq,
     type: event.type,
     subject_id: subjectId,
-    payload: JSON.stringify(payload),
+    payload,
     created_at_ms: nowMs,
   });
+  const kept = keptWith(seq, Buffer.byteLength(payload));
+  if (kept > 0 && seq > kept) await rows.remove('events', { user_id: userId, seq: { lte: seq - kept } });
 }

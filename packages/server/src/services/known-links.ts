@@ -1,4 +1,4 @@
-import type { WorkspaceRow } from '@user-workspaces/contract';
+import type { StorageCapabilities, WorkspaceRow } from '@user-workspaces/contract';
 import type { NewLink } from '../files/staged-files.js';
 import { type Limits, tooLarge } from '../limits/limits.js';
 import { viewDetails } from '../views/details.js';
@@ -18,10 +18,22 @@ export function checkLinks(limits: Limits, row: Details | undefined, links: read
   throw tooLarge(limits, 'links_per_workspace', 'The workspace', count, 'workspace_details.symlinks');
 }
 
-/** The change of a row that knows of the links that were made: who makes more counts them, without waiting for the next survey. */
-export function knownLinks(row: Details, links: readonly NewLink[]): Partial<Details> {
+/**
+ * The change of a row that knows of the links that were made: who makes more counts them, without waiting for the next survey. Of their
+ * names it keeps as much as a survey lists.
+ */
+export function knownLinks(
+  row: Details,
+  links: readonly NewLink[],
+  { surveyLimit, surveyNameBytes }: Pick<StorageCapabilities, 'surveyLimit' | 'surveyNameBytes'>,
+): Partial<Details> {
   // Surveys leave these out.
   const shown = links.filter(({ path }) => !path.split('/').some((segment) => segment.startsWith('.')));
   if (shown.length === 0) return {};
-  return { current_details: { ...row.current_details, symlinks: [...namesWith(row, shown)].sort() } };
+  let bytes = 0;
+  const kept = [...namesWith(row, shown)].slice(0, surveyLimit).filter((name) => {
+    bytes += Buffer.byteLength(JSON.stringify(name));
+    return bytes <= surveyNameBytes;
+  });
+  return { current_details: { ...row.current_details, symlinks: kept.sort() } };
 }

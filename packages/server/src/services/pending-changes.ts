@@ -67,7 +67,7 @@ export async function changeFiles(
     return journal.transaction(async (transaction) => {
       const present = await lockLeased(transaction, leased);
       return transaction.changeWorkspace(present, {
-        ...knownLinks(present, pending.links),
+        ...knownLinks(present, pending.links, open.storage.capabilities),
         ...released,
         disk_space_bytes: Math.max(0, present.disk_space_bytes + allowance.addedBytes),
         pending_changes: null,

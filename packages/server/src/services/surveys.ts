@@ -1,6 +1,7 @@
 import type { Survey, WorkspaceRow } from '@user-workspaces/contract';
 import type { ServerContext } from '../server-context.js';
 import { isActive } from '../views/job.js';
+import { viewWorkspace } from '../views/workspace.js';
 import { retryStale } from './retry-stale.js';
 import { storageOf } from './workspace-access.js';
 
@@ -11,9 +12,20 @@ const tidyMs = 30_000;
 /** So many workspaces are watched at once at most; beyond that the ones longest uncared for are let go. */
 const watchLimit = 500;
 
+/**
+ * What the events of a workspace may take while only surveys change it: each holds all names, so that a job that writes a log among
+ * thousands of files would fill the disk with them. The larger the workspace, the longer is the pause until what was found meanwhile is written.
+ */
+const eventBytesPerSecond = 10_000;
+
 interface Watched {
   readonly stop: AbortController;
   caredForAtMs: number;
+  /** What was found last and is not written yet. */
+  found: Survey | undefined;
+  isWriting: boolean;
+  /** When the next survey may be written, by the clock's `elapsed`. */
+  nextWriteMs: number;
 }
 
 /** Keeps the disk usage and the file lists of the workspaces that change up to date. */
@@ -21,6 +33,7 @@ export class Surveys {
   readonly #context: ServerContext;
   readonly #watched = new Map<number, Watched>();
   readonly #closing = new AbortController();
+  readonly #writing = new Set<Promise<void>>();
 
   constructor(context: ServerContext) {
     this.#context = context;
@@ -54,10 +67,11 @@ export class Surveys {
       return;
     if (this.#watched.size >= watchLimit) this.#letOldestGo();
     const stop = new AbortController();
-    this.#watched.set(row.id, { stop, caredForAtMs: nowMs });
+    const watched: Watched = { stop, caredForAtMs: nowMs, found: undefined, isWriting: false, nextWriteMs: 0 };
+    this.#watched.set(row.id, watched);
     const { storage, directory } = storageOf(this.#context, row);
     const signal = AbortSignal.any([stop.signal, this.#closing.signal]);
-    storage.watch(directory, (survey) => void this.#write(row.id, survey), signal);
+    storage.watch(directory, (survey) => this.#take(row.id, watched, survey, signal), signal);
   }
 
   /** Watches no longer: the workspace is going. */
@@ -66,9 +80,11 @@ export class Surveys {
     this.#watched.delete(workspaceId);
   }
 
-  close(): void {
+  /** Resolves when what was found is written. */
+  async close(): Promise<void> {
     this.#closing.abort();
     this.#watched.clear();
+    await Promise.all(this.#writing);
   }
 
   #followById(workspaceId: number): void {
@@ -90,22 +106,50 @@ export class Surveys {
     if (oldest) this.forget(oldest[0]);
   }
 
-  async #write(workspaceId: number, survey: Survey): Promise<void> {
+  #take(workspaceId: number, watched: Watched, survey: Survey, signal: AbortSignal): void {
+    watched.found = survey;
+    if (watched.isWriting) return;
+    watched.isWriting = true;
+    const writing = this.#writeFound(workspaceId, watched, signal).finally(() => {
+      watched.isWriting = false;
+      this.#writing.delete(writing);
+    });
+    this.#writing.add(writing);
+  }
+
+  /** Writes what was found last, until nothing is left: at the pace that the workspace's size allows, or at once when it is watched no longer. */
+  async #writeFound(workspaceId: number, watched: Watched, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    while (watched.found) {
+      const pauseMs = watched.nextWriteMs - clock.elapsed();
+      if (pauseMs > 0) await clock.sleep(pauseMs, signal);
+      const survey = watched.found;
+      watched.found = undefined;
+      const bytes = await this.#write(workspaceId, survey);
+      watched.nextWriteMs = clock.elapsed() + (1_000 * bytes) / eventBytesPerSecond;
+    }
+  }
+
+  /** @returns what the event of the change takes. */
+  async #write(workspaceId: number, survey: Survey): Promise<number> {
     const current_details = { files: survey.files, symlinks: survey.symlinks };
     try {
-      await retryStale(() =>
+      return await retryStale(() =>
         this.#context.journal.transaction(async (transaction) => {
           const row = await transaction.rows.lock('workspaces', workspaceId);
-          if (row?.status !== 'idle' && row?.status !== 'active') return;
+          if (row?.status !== 'idle' && row?.status !== 'active') return 0;
           const isSame =
             row.disk_space_bytes === survey.diskSpaceBytes &&
             JSON.stringify(row.current_details) === JSON.stringify(current_details);
-          if (isSame) return;
-          await transaction.changeWorkspace(row, { disk_space_bytes: survey.diskSpaceBytes, current_details });
+          if (isSame) return 0;
+          const changes = { disk_space_bytes: survey.diskSpaceBytes, current_details };
+          const changed = await transaction.changeWorkspace(row, changes);
+          return Buffer.byteLength(JSON.stringify(viewWorkspace(changed)));
         }),
       );
     } catch (error) {
       this.#context.log.warn({ err: error, workspaceId }, 'a survey could not be stored, the next change will be');
+      return 0;
     }
   }
 

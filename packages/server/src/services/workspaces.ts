@@ -184,7 +184,8 @@ export async function createWorkspace(
 }
 
 /**
- * Of a workspace that is gone: it was undone before anybody had it, and the key is free. Its events tell, which are kept longer than keys.
+ * Of a workspace that is gone: it was undone before anybody had it, and the key is free. Its events tell, which are kept longer than keys, unless there
+ * were very many: then it counts as complete.
  *
  * @throws ApiError `not_found` when it was complete, or deleted by its user: the key has made its one thing.
  */
@@ -197,7 +198,7 @@ async function requireUndone(context: ServerContext, caller: Caller, earlier: Id
     const event: Schema<'WorkspaceChangedEvent'> = JSON.parse(payload);
     return event.workspace.status;
   });
-  if (statuses.every((status) => status === 'initializing')) return;
+  if (statuses.length > 0 && statuses.every((status) => status === 'initializing')) return;
   throw new ApiError(
     'not_found',
     `This Idempotency-Key made workspace ${workspaceId}, which was deleted since. Use a new key to make another one.`,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Journal } from '../../src/records/journal.js';
+import { appendEvent, Journal } from '../../src/records/journal.js';
 import { systemClock } from '../../src/system-clock.js';
 import { type Fixture, startFixture, until } from '../files/fixture.js';
 import { StreamReader } from './stream-reader.js';
@@ -115,6 +115,32 @@ describe('an event stream', () => {
     await change();
     await reader.until(() => reader.messages.length === 2);
     expect(ids(reader)).toEqual([9, 10]);
+  });
+
+  it('keeps the newest 5,000, fewer of large ones, and begins anew for a reader whose place is gone', async () => {
+    const { database, user, workspace } = server;
+    const numbers = async (): Promise<[number, number, number]> => {
+      const rows = await database.find('events', { where: { user_id: user.id }, orderBy: [['seq', 'asc']] });
+      return [rows.length, rows[0]?.seq ?? 0, rows.at(-1)?.seq ?? 0];
+    };
+    const event = { type: 'workspace.deleted', workspace_id: workspace.id } as const;
+    const append = (count: number, large?: object): Promise<void> =>
+      database.transaction(async (rows) => {
+        for (let index = 0; index < count; index++) {
+          await appendEvent(rows, user.id, workspace.id, { ...event, ...large }, 0);
+        }
+      });
+    await append(4_999 - (await numbers())[2]);
+    expect(await numbers()).toEqual([4_999, 1, 4_999]);
+    await append(1);
+    expect(await numbers()).toEqual([4_900, 101, 5_000]);
+    const late = open({ lastEventId: 99 });
+    await late.until(() => late.messages.length === 1);
+    expect(late.messages[0]).toMatchObject({ event: 'reset', id: 5_000 });
+    await append(1, { padding: 'x'.repeat(64 * 1024) });
+    expect(await numbers()).toEqual([1_022, 3_980, 5_001]);
+    await append(1, { padding: 'x'.repeat(2 * 1024 * 1024) });
+    expect(await numbers()).toEqual([100, 4_903, 5_002]);
   });
 
   it('loses and repeats nothing across reconnects while many write', { timeout: 30_000 }, async () => {
