@@ -16,8 +16,17 @@ const withoutLinks = {
 /** What a suite that cannot put links into a workspace tries instead: the links that the storage makes itself. */
 const withOwnLinks = {
   capability: 'plainPaths',
-  trial: 'A link that the storage itself made, if it makes any, is read, written to, listed and removed.',
-  check: ownLinkIsNotFollowed,
+  trial:
+    'The storage says that it is remote: one of directories must be tried with links of a user. A link that it made itself, if it makes any, is read, written to, listed and removed.',
+  check: async (world: StorageWorld) => {
+    const { confinement } = world.storage.capabilities;
+    assert.equal(
+      confinement,
+      'remote',
+      `Confinement by ${confinement} is that of directories, in which links of a user stand: offer \`plain\`, so that they can be tried.`,
+    );
+    await ownLinkIsNotFollowed(world);
+  },
 } as const;
 
 export const linkGuarantees: readonly StorageGuarantee[] = [
