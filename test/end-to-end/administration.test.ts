@@ -363,7 +363,7 @@ test('the audit log has all of it, and is searched', async () => {
 });
 
 test('the audit log has whoever opened a session, also by a WebSocket alone, and who tried to open another user’s', async () => {
-  const entriesOf = async (jobId: number): Promise<readonly Schema<'AuditEntry'>[]> =>
+  const entriesOf = async (jobId: number) =>
     (await admin.audit({ action: 'session.open', subject_kind: 'job', subject_id: jobId })).items;
   const files = [{ name: 'app.cjs', content: application }];
   const { job, session } = await startSession(ben, { job_type: 'web_app' }, files);
