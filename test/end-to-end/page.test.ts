@@ -231,7 +231,7 @@ describeWith(['chromium'], 'the page', () => {
     await card('Goes wrong').locator('.job').getByText('Failed', { exact: true }).waitFor();
     await card('Goes wrong').getByRole('alert').getByText('exit code 3').waitFor();
     await card('Goes wrong').getByText('Its last output').click();
-    await card('Goes wrong').getByText('no such table: cells').waitFor();
+    await card('Goes wrong').locator('pre', { hasText: 'no such table: cells' }).waitFor();
   });
 
   test('says what is wrong when a start is refused', async () => {
