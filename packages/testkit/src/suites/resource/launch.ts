@@ -115,7 +115,7 @@ export const launchGuarantees: readonly ResourceGuarantee[] = [
       }, 'It is not stopped.');
       assert.equal(await outputOf(resource), 'output\n', 'The output of the ended launch is not found.');
       await other.forget(named);
-      for (const instance of [resource, other]) assert.equal(await kindOf(instance), 'absent', 'It is not forgotten.');
+      // A back end may find what has ended by its own name for ever.
       assert.equal((await jobs.observe(specification)).kind, 'absent', 'It is not forgotten.');
     }),
   },
