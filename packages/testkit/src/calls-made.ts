@@ -24,6 +24,8 @@ interface CallMade {
 /** The last calls of an adapter in one trial: which one was wrong is what its author asks first. */
 export class CallsMade {
   readonly #calls: CallMade[] = [];
+  /** The watched form of each adapter. */
+  readonly #watched = new WeakMap<object, object>();
 
   /** The same world, whose adapter is watched. */
   watch<W extends object>(world: W): W {
@@ -37,15 +39,13 @@ export class CallsMade {
     });
   }
 
-  /** One line for each of the last calls, the last one first to be answered at the end; empty without any. */
+  /** One line for each of the last calls, in the order of their answers; empty without any. */
   lines(): string[] {
     return this.#calls.slice(-toldCalls).map(({ method, parameters, answer }) => {
       const call = `${method}(${parameters.map(shown).join(', ')})`;
       return answer ? `${call} ${answer.kind} ${shown(answer.value)}` : `${call} has not answered`;
     });
   }
-
-  readonly #watched = new WeakMap<object, object>();
 
   #watchAdapter(name: string, adapter: object): object {
     const known = this.#watched.get(adapter);

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CallsMade } from './calls-made.js';
+import { messageOf } from './error-message.js';
 import type { Trial, World } from './guarantee.js';
 
 /** Time that closing a world may take: an adapter that hangs must not hang those who try it. */
@@ -31,12 +32,9 @@ export function breakTrial(error: unknown): boolean {
 
 function uncaught(error: unknown, isOneOfSeveral: boolean): Error {
   const where = isOneOfSeveral ? 'in this or another guarantee that was tried at the same time' : 'while it was tried';
-  return new Error(
-    `The adapter left an error uncaught, ${where}: ${error instanceof Error ? error.message : String(error)}`,
-    {
-      cause: error,
-    },
-  );
+  return new Error(`The adapter left an error uncaught, ${where}: ${messageOf(error)}`, {
+    cause: error,
+  });
 }
 
 /**
@@ -78,7 +76,7 @@ export async function runTrial<W extends World>(
 }
 
 function explained(error: unknown, what: string): Error {
-  return new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  return new Error(`${what}: ${messageOf(error)}`, { cause: error });
 }
 
 function withCalls(error: unknown, calls: readonly string[]): unknown {

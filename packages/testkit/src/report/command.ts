@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../error-message.js';
 import type { Report } from '../results.js';
 import { accountMappingSuite } from '../suites/account-mapping/index.js';
 import { authenticationSuite } from '../suites/authentication/index.js';
@@ -50,7 +51,7 @@ export async function run(args: readonly string[], { out, err }: Output = termin
   try {
     parsed = parse(args);
   } catch (error) {
-    return wrong(`${error instanceof Error ? error.message : String(error)}.`);
+    return wrong(`${messageOf(error)}.`);
   }
   const { values, positionals } = parsed;
   if (values.help) {
@@ -75,7 +76,7 @@ export async function run(args: readonly string[], { out, err }: Output = termin
   try {
     adapters = adaptersOf(await import(pathToFileURL(resolve(path)).href));
   } catch (error) {
-    return wrong(`${path} cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+    return wrong(`${path} cannot be used: ${messageOf(error)}`);
   }
   const wanted = adapters.filter(({ contract }) => !values.contract || contract === values.contract);
   if (wanted.length === 0) {

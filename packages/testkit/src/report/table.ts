@@ -1,3 +1,4 @@
+import { messageOf } from '../error-message.js';
 import type { Report, Result } from '../results.js';
 
 /** Lines of an error that are told: enough for a difference between two values and the calls before it. */
@@ -5,22 +6,18 @@ const toldLines = 40;
 /** Characters of an error in a cell of a table. */
 const cellLength = 400;
 
-function messageOf({ error }: Result): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** How a guarantee fared, in words: `kept`, `differs: <reason>` or `broken: <the error, on one line>`. */
 function outcomeOf(result: Result): string {
   if (result.outcome === 'kept') return 'kept';
   if (result.outcome === 'differs') return `differs: ${result.difference}`;
-  const message = messageOf(result).replaceAll(/\s+/g, ' ').trim();
+  const message = messageOf(result.error).replaceAll(/\s+/g, ' ').trim();
   return `broken: ${message.length > cellLength ? `${message.slice(0, cellLength)}…` : message}`;
 }
 
 /** The same as lines for a terminal. */
 function outcomeLines(result: Result): string[] {
   if (result.outcome !== 'broken') return [outcomeOf(result)];
-  const lines = `broken: ${messageOf(result).trim()}`.split('\n');
+  const lines = `broken: ${messageOf(result.error).trim()}`.split('\n');
   return lines.length > toldLines
     ? [...lines.slice(0, toldLines), `… and ${lines.length - toldLines} further lines`]
     : lines;

@@ -175,12 +175,16 @@ export class Jobs {
   async logs(
     specification: LaunchSpecification,
     range: LogRange = { fromByte: 0, follow: false },
-    { signal, resource = this.world.resource }: { signal?: AbortSignal; resource?: Resource } = {},
+    {
+      signal,
+      resource = this.world.resource,
+      reference = referenceTo(specification),
+    }: { signal?: AbortSignal; resource?: Resource; reference?: LaunchReference } = {},
   ): Promise<{ readonly from: number | undefined; readonly text: string }> {
     let from: number | undefined;
     const pieces: Uint8Array[] = [];
     let next: number | undefined;
-    for await (const { offsetBytes, content } of resource.logs(referenceTo(specification), range, signal)) {
+    for await (const { offsetBytes, content } of resource.logs(reference, range, signal)) {
       from ??= offsetBytes;
       if (next !== undefined) assert.equal(offsetBytes, next, 'A piece of output does not begin where the last ended.');
       next = offsetBytes + content.length;

@@ -98,12 +98,8 @@ export const launchGuarantees: readonly ResourceGuarantee[] = [
       const other = await reopen();
       const kindOf = async (instance: Resource): Promise<string | undefined> =>
         (await instance.observe([named])).get(named.launchKey)?.kind;
-      const outputOf = async (instance: Resource): Promise<string> => {
-        let text = '';
-        for await (const { content } of instance.logs(named, { fromByte: 0, follow: false }))
-          text += Buffer.from(content);
-        return text;
-      };
+      const outputOf = async (instance: Resource): Promise<string> =>
+        (await jobs.logs(specification, undefined, { resource: instance, reference: named })).text;
       for (const instance of [resource, other]) assert.equal(await kindOf(instance), 'running', 'It is not found.');
       await jobs.until(
         async () => ((await outputOf(other)) === 'output\n' ? true : undefined),
