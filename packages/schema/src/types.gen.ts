@@ -1814,11 +1814,8 @@ export interface components {
                 directory: components["schemas"]["Directory"];
             };
         };
-        /**
-         * @description `file.write` tells of refusals because of a quota alone: changes of files are not logged
-         * @enum {string}
-         */
-        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "user.email" | "user.delete" | "client.create" | "client.rotate" | "client.delete" | "directory.set" | "administration";
+        /** @enum {string} */
+        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "file.rename" | "file.delete" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "user.email" | "user.delete" | "client.create" | "client.rotate" | "client.delete" | "directory.set" | "administration";
         /** @enum {string} */
         AuditOutcome: "done" | "refused";
         /** @enum {string} */

@@ -12,6 +12,7 @@ import { preconditionFailed } from '../files/write-conditions.js';
 import { ApiError, withPathErrors } from '../http/api-error.js';
 import type { Caller, Handlers } from '../http/handler.js';
 import { tooLarge, tooMany } from '../limits/limits.js';
+import { actorOf, filesWritten } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 import { changeFiles } from '../services/pending-changes.js';
 import { checkQuotas, lockUser } from '../services/quotas.js';
@@ -99,7 +100,8 @@ export function uploadHandlers(
         const appended = await whileReceiving(signal, withPathErrors(appending));
         if (!appended.entry) return appended;
         allowance.take(row.size_bytes);
-        await noteModified(context, path.workspace_id, changed, allowance.addedBytes);
+        const event = filesWritten(path.workspace_id, [row.path]);
+        await noteModified(context, caller, path.workspace_id, event, changed, allowance.addedBytes);
         return appended;
       });
       if (!entry) return { message: 'Stored.', success: true, data: { upload: viewUpload(row, offset) } };
@@ -124,7 +126,7 @@ export function uploadHandlers(
       const open = await openFiles(context, caller, path.workspace_id);
       const row = await withinDiskQuota(context, caller.user, (allowance) => {
         const files = allowance.countFiles(filesOfRequest(request, context.limits));
-        const changing = changeFiles(context, open, { files, links: [] }, {}, allowance, signal);
+        const changing = changeFiles(context, actorOf(caller), open, { files, links: [] }, {}, allowance, signal);
         return whileReceiving(signal, withPathErrors(changing));
       });
       changed(row);

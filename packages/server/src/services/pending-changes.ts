@@ -10,6 +10,7 @@ import {
 } from '../files/staged-files.js';
 import { ApiError } from '../http/api-error.js';
 import { keepLease, released } from '../reconciler/lease.js';
+import { type Actor, filesWritten } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
@@ -30,6 +31,7 @@ type Columns = Partial<Pick<WorkspaceRow, 'name' | 'description' | 'default_job_
  */
 export async function changeFiles(
   context: ServerContext,
+  actor: Actor,
   open: OpenWorkspace,
   changes: ArrivingChanges,
   columns: Columns,
@@ -56,7 +58,7 @@ export async function changeFiles(
     try {
       const earlier = readPendingChanges(leased.pending_changes);
       if (earlier) await applyPendingChanges(open, earlier, step, lost);
-      before = await accept(context, leased, pending, columns);
+      before = await accept(context, actor, leased, pending, columns);
       await applyPendingChanges(open, pending, step, lost);
     } catch (error) {
       if (lost.aborted || error instanceof StaleRowError) throw takenOver(error, before !== undefined);
@@ -120,9 +122,10 @@ export async function lockLeased(transaction: RecordTransaction, leased: Workspa
   throw new StaleRowError(`The lease of workspaces ${leased.id} was lost.`);
 }
 
-/** Writes the work into the row, from where it is finished whatever happens. Gives the row as it was before. */
+/** Writes the work into the row, from where it is finished whatever happens, and into the audit log. Gives the row as it was before. */
 async function accept(
   context: ServerContext,
+  actor: Actor,
   leased: WorkspaceRow,
   pending: PendingChanges,
   columns: Columns,
@@ -135,6 +138,8 @@ async function accept(
     const accepted = { pending_changes: pending, due_at_ms: leased.lease_until_ms };
     if (Object.keys(columns).length > 0) await transaction.changeWorkspace(present, { ...columns, ...accepted });
     else await transaction.touchWorkspace(present, accepted);
+    const paths = [...pending.files, ...pending.links].map(({ path }) => path);
+    if (paths.length > 0) await transaction.audit(actor, filesWritten(present.id, paths));
     await transaction.rows.remove('uploads', { upload_id: { in: pending.files.map((file) => file.upload_id) } });
     return present;
   });

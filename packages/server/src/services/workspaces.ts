@@ -294,7 +294,7 @@ export async function updateWorkspace(
     await withinDiskQuota(context, caller.user, async (allowance) => {
       await allowance.reserve(sizeOf(changes));
       const counted = { files: allowance.countFiles(changes.files), links: changes.links };
-      await withPathErrors(changeFiles(context, workspace, counted, columns, allowance, signal));
+      await withPathErrors(changeFiles(context, actorOf(caller), workspace, counted, columns, allowance, signal));
     });
     return;
   }

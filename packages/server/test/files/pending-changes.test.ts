@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AdapterError } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { applyPendingChanges, type FileChanges, readPendingChanges, stageFiles } from '../../src/files/staged-files.js';
+import { serverActor } from '../../src/records/audit.js';
 import { changeFiles } from '../../src/services/pending-changes.js';
 import { type OpenWorkspace, storageOf } from '../../src/services/workspace-access.js';
 import { type Fixture, startFixture } from './fixture.js';
@@ -102,7 +103,9 @@ describe('pending changes', () => {
       files: ['good', ...files].map((path) => ({ path, content: [Buffer.from('y')] })),
       links: links.map((path) => ({ path, target: join(server.data, 'set') })),
     };
-    await expect(changeFiles(server.context, open, asked, { name: 'New' }, unlimited, signal)).rejects.toMatchObject({
+    await expect(
+      changeFiles(server.context, serverActor, open, asked, { name: 'New' }, unlimited, signal),
+    ).rejects.toMatchObject({
       kind: 'conflict',
     });
     expect((await readdir(server.directory)).sort()).toEqual(['file', 'taken']);
@@ -115,7 +118,7 @@ describe('changing files', () => {
   const present = () => server.database.findOne('workspaces', { id: server.workspace.id });
 
   it('changes files, links and columns, and frees the row', async () => {
-    const row = await changeFiles(server.context, open, changes(), { name: 'Renamed' }, unlimited, signal);
+    const row = await changeFiles(server.context, serverActor, open, changes(), { name: 'Renamed' }, unlimited, signal);
     await expectAllDone();
     expect(row).toMatchObject({ name: 'Renamed', pending_changes: null, due_at_ms: null, lease_until_ms: 0 });
     expect(await present()).toEqual(row);
@@ -130,7 +133,7 @@ describe('changing files', () => {
       if (name !== 'before files.put') return;
       seen.push(present().then((row) => row));
     };
-    await changeFiles(server.context, open, changes(), { description: 'D' }, unlimited, signal);
+    await changeFiles(server.context, serverActor, open, changes(), { description: 'D' }, unlimited, signal);
     const [first] = (await Promise.all(seen)) as [NonNullable<Awaited<ReturnType<typeof present>>>];
     expect(readPendingChanges(first.pending_changes)?.files.map(({ path }) => path)).toEqual([
       'full',
@@ -147,12 +150,12 @@ describe('changing files', () => {
     open.storage.link = async () => {
       throw new AdapterError('unavailable', 'The storage is away.');
     };
-    const failing = changeFiles(server.context, open, changes(), { name: 'Renamed' }, unlimited, signal);
+    const failing = changeFiles(server.context, serverActor, open, changes(), { name: 'Renamed' }, unlimited, signal);
     await expect(failing).rejects.toMatchObject({ kind: 'unavailable' });
     expect(await present()).toMatchObject({ name: 'First', pending_changes: null, due_at_ms: null, lease_until_ms: 0 });
     expect(await server.database.count('uploads', {})).toBe(0);
     open.storage.link = link;
-    await changeFiles(server.context, open, changes(), {}, unlimited, signal);
+    await changeFiles(server.context, serverActor, open, changes(), {}, unlimited, signal);
     await expectAllDone();
   });
 
@@ -166,7 +169,7 @@ describe('changing files', () => {
     await server.database.transaction((rows) =>
       rows.update('workspaces', { id: open.row.id }, { pending_changes: earlier, due_at_ms: 1 }),
     );
-    await changeFiles(server.context, open, changes(), {}, unlimited, signal);
+    await changeFiles(server.context, serverActor, open, changes(), {}, unlimited, signal);
     expect(await onDisk('earlier')).toBe('e');
     await expectAllDone();
   });
@@ -187,7 +190,7 @@ describe('changing files', () => {
       rows.update('workspaces', { id: open.row.id }, { lease_owner: 'other', lease_until_ms: nowMs + 60_000 }),
     );
     const asked = { files: changes().files, links: [] };
-    await expect(changeFiles(server.context, open, asked, {}, unlimited, signal)).rejects.toMatchObject({
+    await expect(changeFiles(server.context, serverActor, open, asked, {}, unlimited, signal)).rejects.toMatchObject({
       code: 'conflict',
     });
     expect(await server.database.count('uploads', {})).toBe(0);
@@ -196,7 +199,9 @@ describe('changing files', () => {
 
   it('is refused, and staged nowhere, once the workspace is being deleted', async () => {
     await server.database.transaction((rows) => rows.update('workspaces', { id: open.row.id }, { status: 'deleting' }));
-    await expect(changeFiles(server.context, open, changes(), {}, unlimited, signal)).rejects.toMatchObject({
+    await expect(
+      changeFiles(server.context, serverActor, open, changes(), {}, unlimited, signal),
+    ).rejects.toMatchObject({
       code: 'conflict',
     });
     expect(await server.database.count('uploads', {})).toBe(0);
@@ -207,6 +212,7 @@ describe('changing files', () => {
       Array.from({ length: 8 }, (_, index) =>
         changeFiles(
           server.context,
+          serverActor,
           open,
           { files: [{ path: `f${index}`, content: [Buffer.from('x')] }], links: [] },
           { name: `n${index}` },
