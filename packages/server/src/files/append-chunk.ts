@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { AdapterError, type Entry, type UploadRow, type WriteConditions } from '@user-workspaces/contract';
 import { ApiError } from '../http/api-error.js';
-import type { Limits } from '../limits/limits.js';
+import type { ServerContext } from '../server-context.js';
 import type { OpenWorkspace } from '../services/workspace-access.js';
 import { bodyOf } from './request-body.js';
 import { conditionally } from './write-conditions.js';
@@ -20,14 +20,15 @@ export interface Appended {
  *   `too_large` for one beyond the limit, whose first part stays, `precondition_failed`
  */
 export async function appendChunk(
+  context: ServerContext,
   open: OpenWorkspace,
   row: UploadRow,
   offset: number,
   request: IncomingMessage,
   conditions: WriteConditions,
-  limits: Limits,
   signal: AbortSignal,
 ): Promise<Appended> {
+  const { limits } = context;
   const { storage, directory } = open;
   const storedBytes = await storage.uploadedBytes(directory, row.upload_id, signal);
   if (offset !== storedBytes) throw wrongOffset(row, offset, storedBytes);
@@ -37,10 +38,13 @@ export async function appendChunk(
   if (room === 0) {
     for await (const _ of chunk) throw tooLong(row);
   } else {
-    const length = await storage.appendUpload(directory, row.upload_id, offset, chunk, signal).catch(async (error) => {
-      if (!AdapterError.is(error, 'conflict')) throw error;
-      throw wrongOffset(row, offset, await storage.uploadedBytes(directory, row.upload_id), error);
-    });
+    const length = await storage
+      .appendUpload(directory, row.upload_id, offset, chunk, signal)
+      .catch(async (error) => {
+        if (!AdapterError.is(error, 'conflict')) throw error;
+        throw wrongOffset(row, offset, await storage.uploadedBytes(directory, row.upload_id), error);
+      })
+      .finally(() => removeIfGivenUp(context, open, row));
     if (length < row.size_bytes) return { offset: length };
   }
   // Complete: from here on the caller's going away stops nothing.
@@ -49,6 +53,17 @@ export async function appendChunk(
       ? storage.write(directory, row.path, nothing(), conditions)
       : storage.finishUpload(directory, row.upload_id, row.path, conditions);
   return { offset: row.size_bytes, entry: await conditionally(open, row.path, conditions, finishing) };
+}
+
+/** An upload that was given up while its chunk arrived has lost its row, by which alone its bytes would be found again. */
+async function removeIfGivenUp(
+  { database }: ServerContext,
+  { storage, directory }: OpenWorkspace,
+  { id, upload_id }: UploadRow,
+): Promise<void> {
+  if (await database.findOne('uploads', { id })) return;
+  await storage.abandonUpload(directory, upload_id);
+  throw new ApiError('not_found', `Upload ${upload_id} not found: it was given up while a chunk of it arrived.`);
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

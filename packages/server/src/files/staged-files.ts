@@ -65,14 +65,19 @@ export async function stageFiles(
   const { storage, directory } = open;
   const staged = new Map<string, PendingFile>();
   const begun: string[] = [];
+  let arriving: string | undefined;
   try {
     for await (const { path, content } of changes.files) {
       const uploadId = Buffer.from(context.clock.random(16)).toString('hex');
       await announce(uploadId, path);
       begun.push(uploadId);
+      arriving = uploadId;
       context.step('before files.stage');
-      const sizeBytes = await storage.appendUpload(directory, uploadId, 0, chunksOf(content), signal);
+      // It ends with its source, which breaks off with the request, and not before: what the storage stores later would stay for good.
+      const sizeBytes = await storage.appendUpload(directory, uploadId, 0, chunksOf(content));
       context.step('after files.stage');
+      arriving = undefined;
+      signal.throwIfAborted();
       const earlier = staged.get(path);
       if (earlier) await storage.abandonUpload(directory, earlier.upload_id, signal);
       staged.set(path, { upload_id: uploadId, path, size_bytes: sizeBytes, replaces: null });
@@ -87,7 +92,13 @@ export async function stageFiles(
     const files = await Promise.all([...staged.values()].map((file) => describeEmpty(open, file, signal)));
     return { files, links };
   } catch (error) {
-    await abandonUploads(context, open, begun);
+    // What may yet be stored keeps its row, by which it is removed later.
+    const isUnknown = AdapterError.is(error, 'unavailable');
+    await abandonUploads(
+      context,
+      open,
+      begun.filter((uploadId) => uploadId !== arriving || !isUnknown),
+    );
     throw error;
   }
 }

@@ -96,7 +96,7 @@ export function uploadHandlers(
       if (row.finished_etag !== null && query.offset === row.size_bytes) return finished(open, row, signal);
       const { offset, entry } = await withinDiskQuota(context, caller.user, async (allowance) => {
         await withPathErrors(allowance.replaceByUpload(open, row, signal));
-        const appending = appendChunk(open, row, query.offset, request, conditionsOf(row), context.limits, signal);
+        const appending = appendChunk(context, open, row, query.offset, request, conditionsOf(row), signal);
         const appended = await whileReceiving(signal, withPathErrors(appending));
         if (!appended.entry) return appended;
         allowance.take(row.size_bytes);

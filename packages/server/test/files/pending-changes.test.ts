@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AdapterError } from '@user-workspaces/contract';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { applyPendingChanges, type FileChanges, readPendingChanges, stageFiles } from '../../src/files/staged-files.js';
 import { serverActor } from '../../src/records/audit.js';
 import { changeFiles } from '../../src/services/pending-changes.js';
@@ -32,6 +32,12 @@ const changes = (): FileChanges => ({
   links: [{ path: 'links/set', target: join(server.data, 'set') }],
 });
 const onDisk = (path: string): Promise<string> => readFile(join(server.directory, path), 'utf8');
+
+/** What is staged, of one workspace. */
+async function stagedNames(): Promise<string[]> {
+  const names = await readdir(join(server.root, 'workspaces/.staging'), { recursive: true });
+  return names.filter((name) => name.includes('/'));
+}
 
 async function expectAllDone(): Promise<void> {
   expect(await onDisk('full')).toBe('content');
@@ -85,8 +91,7 @@ describe('pending changes', () => {
     const files = [...changes().files, { path: 'broken', content: broken() }];
     await expect(stageFiles(server.context, open, { files, links: [] }, signal)).rejects.toThrow('The source broke.');
     expect(await readdir(server.directory)).toEqual([]);
-    const staging = await readdir(join(server.root, 'workspaces/.staging'), { recursive: true });
-    expect(staging.length).toBe(1);
+    expect(await stagedNames()).toEqual([]);
   });
 
   it.each([
@@ -205,6 +210,33 @@ describe('changing files', () => {
       code: 'conflict',
     });
     expect(await server.database.count('uploads', {})).toBe(0);
+  });
+
+  it('leaves nothing that a storage stores after its caller has gone', async () => {
+    const { storage } = server;
+    const leaving = new AbortController();
+    const reason = new Error('The caller went away.');
+    let arriving: Promise<number> | undefined;
+    // As a storage on another machine: a call ends with its signal, and what was sent arrives all the same.
+    vi.spyOn(storage, 'appendUpload').mockImplementationOnce((directory, id, offset, source, given) => {
+      arriving = new Promise((resolve) => setTimeout(resolve, 100)).then(() =>
+        storage.appendUpload(directory, id, offset, source),
+      );
+      leaving.abort(reason);
+      return given ? Promise.reject(reason) : arriving;
+    });
+    const changing = changeFiles(server.context, serverActor, open, changes(), {}, unlimited, leaving.signal);
+    await expect(changing).rejects.toBe(reason);
+    await arriving;
+    expect(await stagedNames()).toEqual([]);
+    expect(await server.database.count('uploads', {})).toBe(0);
+  });
+
+  it('keeps the row of what a storage may yet store', async () => {
+    vi.spyOn(server.storage, 'appendUpload').mockRejectedValueOnce(new AdapterError('unavailable', 'No answer.'));
+    const changing = changeFiles(server.context, serverActor, open, changes(), {}, unlimited, signal);
+    await expect(changing).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(await server.database.count('uploads', {})).toBe(1);
   });
 
   it('lets many requests at once follow each other', async () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Fixture, startFixture, until } from './fixture.js';
 
 let server: Fixture;
@@ -145,6 +145,20 @@ describe('an upload in chunks', () => {
     expect((await server.call(at(`${begun.id}/`), { method: 'DELETE' })).status).toBe(200);
     expect((await server.call(at(`${begun.id}/`))).status).toBe(404);
     expect((await append(begun.id, 3, 'x')).status).toBe(404);
+  });
+
+  it('can be given up while a chunk arrives', async () => {
+    const begun = await begin('file', 10);
+    const { storage } = server;
+    const appending = vi.spyOn(storage, 'appendUpload').mockImplementationOnce(async (directory, ...rest) => {
+      expect((await server.call(at(`${begun.id}/`), { method: 'DELETE' })).status).toBe(200);
+      appending.mockRestore();
+      return storage.appendUpload(directory, ...rest);
+    });
+    expect((await append(begun.id, 0, 'abc')).status).toBe(404);
+    const { location } = server.workspace;
+    const directory = { location, account: { name: 'alice', uid: null, gid: null } };
+    expect(await storage.uploadedBytes(directory, begun.id)).toBe(0);
   });
 
   it('refuses bad beginnings and strangers', async () => {
