@@ -6,6 +6,7 @@ import { createMetrics } from '../../packages/server/src/observability/metrics.j
 import { releaseFormerLeases } from '../../packages/server/src/reconciler/lease.js';
 import { Reconciler } from '../../packages/server/src/reconciler/reconciler.js';
 import type { SessionProbe } from '../../packages/server/src/reconciler/session-probe.js';
+import { FileAudit } from '../../packages/server/src/records/file-audit.js';
 import { Journal } from '../../packages/server/src/records/journal.js';
 import { Refusals } from '../../packages/server/src/records/refusals.js';
 import { StaleRowError } from '../../packages/server/src/records/stale-row-error.js';
@@ -121,6 +122,7 @@ export class Replica {
       database: connected,
       journal,
       refusals: new Refusals(journal, log, clock.now, (action) => metrics.auditLeftOut(action)),
+      fileAudit: new FileAudit(clock.now, (action) => metrics.auditLeftOut(action)),
       metrics,
       storages: new Map([[disk.name, disk]]),
       mainStorage: disk,

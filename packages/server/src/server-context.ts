@@ -15,6 +15,7 @@ import type { Admission } from './limits/admission.js';
 import type { Limits } from './limits/limits.js';
 import type { Metrics } from './observability/metrics.js';
 import type { JobTypeEntry, Mailer, ParameterEntry, QuotaDefaults, ResourceEntry, StepHook } from './options.js';
+import type { FileAudit } from './records/file-audit.js';
 import type { Journal } from './records/journal.js';
 import type { Refusals } from './records/refusals.js';
 import type { BytesUnderWay } from './services/bytes-under-way.js';
@@ -27,6 +28,7 @@ export interface ServerContext {
   readonly database: Database;
   readonly journal: Journal;
   readonly refusals: Refusals;
+  readonly fileAudit: FileAudit;
   readonly metrics: Metrics;
   readonly storages: ReadonlyMap<string, Storage>;
   readonly mainStorage: Storage;

@@ -22,6 +22,7 @@ import { releaseFormerLeases } from './reconciler/lease.js';
 import { Reconciler } from './reconciler/reconciler.js';
 import { probeSession } from './reconciler/session-probe.js';
 import { type AuditAction, actorOf, serverActor } from './records/audit.js';
+import { FileAudit } from './records/file-audit.js';
 import { Journal } from './records/journal.js';
 import { Openings } from './records/openings.js';
 import { Refusals } from './records/refusals.js';
@@ -133,6 +134,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     database,
     journal,
     refusals: new Refusals(journal, log, clock.now, leftOut),
+    fileAudit: new FileAudit(clock.now, leftOut),
     metrics,
     storages: new Map(options.storages.map((storage) => [storage.name, storage])),
     mainStorage,

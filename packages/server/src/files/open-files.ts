@@ -1,6 +1,7 @@
 import type { WorkspaceRow } from '@user-workspaces/contract';
 import type { Caller } from '../http/handler.js';
-import { type AuditEvent, actorOf } from '../records/audit.js';
+import { actorOf } from '../records/audit.js';
+import type { FileChange } from '../records/file-audit.js';
 import type { ServerContext } from '../server-context.js';
 import { type OpenWorkspace, openWorkspace, requireFiles } from '../services/workspace-access.js';
 
@@ -19,7 +20,7 @@ export async function openFiles(context: ServerContext, caller: Caller, workspac
 }
 
 /**
- * Stores that a workspace's files changed just now, with `event` in the audit log, and tells `changed`.
+ * Stores that a workspace's files changed just now, with `change` in the audit log, and tells `changed`.
  *
  * @param addedBytes What they have grown by, as far as it is known before the next survey.
  */
@@ -27,12 +28,12 @@ export async function noteModified(
   context: ServerContext,
   caller: Caller,
   workspaceId: number,
-  event: AuditEvent,
+  change: FileChange,
   changed: FilesChanged,
   addedBytes = 0,
 ): Promise<void> {
   const row = await context.journal.transaction(async (transaction) => {
-    await transaction.audit(actorOf(caller), event);
+    await context.fileAudit.tell(transaction, actorOf(caller), workspaceId, change);
     const present = await transaction.rows.lock('workspaces', workspaceId);
     if (!present || present.status === 'deleting') return undefined;
     const disk_space_bytes = Math.max(0, present.disk_space_bytes + addedBytes);

@@ -9,7 +9,6 @@ import { viewFile } from '../files/view-file.js';
 import { conditionally, ofPresentFile, writeConditions } from '../files/write-conditions.js';
 import { withPathErrors } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
-import { filesWritten } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 
 type FileOperations = 'listFiles' | 'deleteFile' | 'readFile' | 'writeFile' | 'makeDirectory' | 'renameFile';
@@ -36,18 +35,17 @@ export function fileHandlers(
     },
     async deleteFile({ caller, path, query, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
-      const subject = { kind: 'workspace', id: path.workspace_id } as const;
-      const event = { action: 'file.delete', subject, details: { path: query.path } } as const;
+      const change = { action: 'file.delete', path: query.path } as const;
       try {
         await withPathErrors(open.storage.remove(open.directory, query.path, signal));
       } catch (error) {
         // A directory is gone at once, and only its contents take time: whoever leaves meanwhile has removed it all the same.
-        if (signal.aborted && !(await findEntry(open, query.path))) {
-          await noteModified(context, caller, path.workspace_id, event, changed);
+        if (error === signal.reason && !(await findEntry(open, query.path))) {
+          await noteModified(context, caller, path.workspace_id, change, changed);
         }
         throw error;
       }
-      await noteModified(context, caller, path.workspace_id, event, changed);
+      await noteModified(context, caller, path.workspace_id, change, changed);
       return { message: 'Deleted.', success: true };
     },
     async readFile({ caller, path, query, request, signal }) {
@@ -68,8 +66,8 @@ export function fileHandlers(
             ? conditionally(open, query.path, conditions, writing)
             : ofPresentFile(open, query.path, writing);
         const made = await whileReceiving(signal, withPathErrors(written));
-        const event = filesWritten(path.workspace_id, [query.path]);
-        await noteModified(context, caller, path.workspace_id, event, changed, allowance.addedBytes);
+        const change = { action: 'file.write', paths: [query.path] } as const;
+        await noteModified(context, caller, path.workspace_id, change, changed, allowance.addedBytes);
         return made;
       });
       return { message: 'Written.', success: true, data: { file: viewFile(entry) } };
@@ -77,16 +75,16 @@ export function fileHandlers(
     async makeDirectory({ caller, path, query, signal }) {
       const { storage, directory } = await openFiles(context, caller, path.workspace_id);
       const entry = await withPathErrors(storage.makeDirectory(directory, query.path, signal));
-      await noteModified(context, caller, path.workspace_id, filesWritten(path.workspace_id, [query.path]), changed);
+      const change = { action: 'file.write', paths: [query.path] } as const;
+      await noteModified(context, caller, path.workspace_id, change, changed);
       return { message: 'The directory is there.', success: true, data: { file: viewFile(entry) } };
     },
     async renameFile({ caller, path, body, signal }) {
       const { storage, directory } = await openFiles(context, caller, path.workspace_id);
       const { from, to } = await body();
       const entry = await withPathErrors(storage.rename(directory, from, to, signal));
-      const subject = { kind: 'workspace', id: path.workspace_id } as const;
-      const event = { action: 'file.rename', subject, details: { from, to } } as const;
-      await noteModified(context, caller, path.workspace_id, event, changed);
+      const change = { action: 'file.rename', from, to } as const;
+      await noteModified(context, caller, path.workspace_id, change, changed);
       return { message: 'Renamed.', success: true, data: { file: viewFile(entry) } };
     },
   };

@@ -46,15 +46,6 @@ export function actorOf(
   return { ...caller.origin, kind: 'user', userId: caller.user.id, name: caller.user.username };
 }
 
-/** So many paths are told of one request: a form may hold a thousand files. */
-const pathsTold = 10;
-
-/** What a request made or replaced in a workspace. */
-export function filesWritten(workspaceId: number, paths: readonly string[]): AuditEvent {
-  const details = { paths: paths.slice(0, pathsTold), count: paths.length };
-  return { action: 'file.write', subject: { kind: 'workspace', id: workspaceId }, details };
-}
-
 /** Writes an entry of the audit log, in the transaction of what it tells. */
 export async function insertAuditEntry(
   rows: DatabaseTransaction,

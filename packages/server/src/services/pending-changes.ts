@@ -10,7 +10,7 @@ import {
 } from '../files/staged-files.js';
 import { ApiError } from '../http/api-error.js';
 import { keepLease, released } from '../reconciler/lease.js';
-import { type Actor, filesWritten } from '../records/audit.js';
+import type { Actor } from '../records/audit.js';
 import type { RecordTransaction } from '../records/record-transaction.js';
 import { StaleRowError } from '../records/stale-row-error.js';
 import type { ServerContext } from '../server-context.js';
@@ -139,7 +139,7 @@ async function accept(
     if (Object.keys(columns).length > 0) await transaction.changeWorkspace(present, { ...columns, ...accepted });
     else await transaction.touchWorkspace(present, accepted);
     const paths = [...pending.files, ...pending.links].map(({ path }) => path);
-    if (paths.length > 0) await transaction.audit(actor, filesWritten(present.id, paths));
+    if (paths.length > 0) await context.fileAudit.tell(transaction, actor, present.id, { action: 'file.write', paths });
     await transaction.rows.remove('uploads', { upload_id: { in: pending.files.map((file) => file.upload_id) } });
     return present;
   });

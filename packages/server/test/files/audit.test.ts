@@ -3,7 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditEntryRow } from '@user-workspaces/contract';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { serverActor } from '../../src/records/audit.js';
 import { type Fixture, startFixture, until } from './fixture.js';
 
 let server: Fixture;
@@ -90,4 +91,23 @@ it('has a deletion whose caller left before all contents were gone', async () =>
   hasLeft();
   await until(async () => (await entries()).length > 0);
   expect(await told()).toEqual([['file.delete', { path: 'd' }]]);
+});
+
+it('tells so much, however many small changes there are and however long their names', async () => {
+  const { context, database } = server;
+  const leftOut = vi.spyOn(context.metrics, 'auditLeftOut');
+  const long = Array.from({ length: 15 }, () => 'n'.repeat(250)).join('/');
+  expect((await call(`files/directory/?path=${long}`, 'PUT')).status).toBe(200);
+  expect(await told()).toEqual([['file.write', { paths: [`${long.slice(0, 500)}…`], count: 1 }]]);
+  const alice = { ...serverActor, userId: server.user.id };
+  const bob = { ...serverActor, userId: server.user.id + 1 };
+  const change = { action: 'file.delete', path: 'x' } as const;
+  await context.journal.transaction(async (transaction) => {
+    for (let count = 0; count < 1_010; count++) await context.fileAudit.tell(transaction, alice, 7, change);
+    await context.fileAudit.tell(transaction, bob, 7, change);
+  });
+  const of = (userId: number) => database.count('audit_entries', { actor_user_id: userId, subject_id: 7 });
+  expect(await of(alice.userId)).toBeLessThan(1_010);
+  expect(await of(bob.userId)).toBe(1);
+  expect(leftOut.mock.calls.length + (await of(alice.userId))).toBe(1_010);
 });

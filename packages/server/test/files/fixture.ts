@@ -35,6 +35,7 @@ import { completeLimits, type Limits } from '../../src/limits/limits.js';
 import { countCommitted, createMetrics } from '../../src/observability/metrics.js';
 import { type QuotaDefaults, rowOfAccount } from '../../src/options.js';
 import { serverActor } from '../../src/records/audit.js';
+import { FileAudit } from '../../src/records/file-audit.js';
 import { Journal } from '../../src/records/journal.js';
 import { Refusals } from '../../src/records/refusals.js';
 import type { ServerContext } from '../../src/server-context.js';
@@ -110,6 +111,7 @@ export async function startFixture(
     database,
     journal,
     refusals: new Refusals(journal, pino({ level: 'silent' }), clock.now, (action) => metrics.auditLeftOut(action)),
+    fileAudit: new FileAudit(clock.now, (action) => metrics.auditLeftOut(action)),
     metrics,
     clientAddressOf: () => '192.0.2.7',
     storages: new Map([['local', storage]]),
