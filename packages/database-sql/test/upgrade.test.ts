@@ -116,10 +116,10 @@ function describeUpgrade(name: string, missing: string, open: () => Promise<Plac
         expect(await database.find('api_clients', {})).toMatchObject([{ name: 'portal', is_configured: true }]);
         expect(await database.count('jobs', { stop_reason: null, idle_stop_at_ms: null, gpu_hours: null })).toBe(3);
         expect(await database.find('shares', {})).toMatchObject([{ shared_workspace_id: 3, accepted_offer: null }]);
-        const entry = {
-          ...{ created_at_ms: 1, action: 'job.start', outcome: 'done', actor_kind: 'user', actor_user_id: 1 },
-          ...{ actor_name: 'ada', subject_kind: 'job', subject_id: 1, address: null, request_id: null, details: {} },
-        } as const;
+        const done = { action: 'job.start', outcome: 'done', details: {} } as const;
+        const actor = { actor_kind: 'user', actor_user_id: 1, actor_name: 'ada', address: null } as const;
+        const subject = { subject_kind: 'job', subject_id: 1 } as const;
+        const entry = { created_at_ms: 1, ...done, ...actor, ...subject, request_id: null };
         await database.transaction((rows) => rows.insert('audit_entries', entry));
         expect(await database.find('audit_entries', { where: { subject_id: 1 } })).toEqual([{ ...entry, id: 1 }]);
       } finally {

@@ -108,7 +108,8 @@ export async function startPublishedRest(version: string, shown = version): Prom
     text(request).then((content) => {
       const { pathname, search } = new URL(request.url ?? '/', 'http://test');
       const body: unknown = content === '' ? undefined : JSON.parse(content);
-      asked.push([request.method ?? '', pathname + search, ...(body === undefined ? [] : [body])]);
+      const line = [request.method ?? '', pathname + search] as const;
+      asked.push(body === undefined ? line : [...line, body]);
       const { failure } = state;
       state.failure = undefined;
       if (failure) return response.writeHead(failure[0]).end(failure[1]);

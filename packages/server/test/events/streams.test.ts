@@ -1,3 +1,4 @@
+import type { Database, Query, Row, TableName } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { appendEvent, Journal } from '../../src/records/journal.js';
 import { systemClock } from '../../src/system-clock.js';
@@ -175,10 +176,10 @@ describe('an event stream', () => {
   it('serves a reader that stops and goes on, without keeping its events in memory', { timeout: 30_000 }, async () => {
     let readCount = 0;
     const { find } = server.database;
-    server.database.find = async (table, query) => {
-      const rows = await find.call(server.database, table, query);
+    server.database.find = async <T extends TableName>(table: T, query: Query<T>): Promise<Row<T>[]> => {
+      const rows = await find.call<Database, [T, Query<T>], Promise<Row<T>[]>>(server.database, table, query);
       if (table === 'events') readCount += rows.length;
-      return rows as never;
+      return rows;
     };
     const slow = open({ lastEventId: 1, paused: true });
     await slow.until(() => slow.answer !== undefined);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { Schema } from '@user-workspaces/schema';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Fixture, startFixture, until } from './fixture.js';
 
@@ -11,11 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-interface Upload {
-  readonly id: string;
-  readonly offset: number;
-  readonly file?: { readonly etag: string };
-}
+type Upload = Schema<'Upload'>;
 
 const at = (rest = ''): string => `/workspaces/${server.workspace.id}/uploads/${rest}`;
 const onDisk = (path: string): Promise<Buffer> => readFile(join(server.directory, path));
@@ -180,7 +177,7 @@ describe('an upload in chunks', () => {
 describe('files of a form', () => {
   const put = (body: BodyInit, headers: Record<string, string> = {}): Promise<Response> =>
     server.call(`/workspaces/${server.workspace.id}/upload/`, { method: 'PUT', body, headers });
-  const form = (...files: [field: string, name: string, content: string | Uint8Array][]): FormData => {
+  const form = (...files: [field: string, name: string, content: BlobPart][]): FormData => {
     const data = new FormData();
     for (const [field, name, content] of files) data.append(field, new Blob([content]), name);
     return data;

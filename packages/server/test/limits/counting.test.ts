@@ -82,7 +82,7 @@ describe('an address is counted', () => {
 });
 
 describe('limits', () => {
-  it.each([
+  it.each<[Record<string, number>, string]>([
     [{ open_requests: 0 }, 'limits.open_requests is 0; a whole number from 1 to 1000000000 is needed.'],
     [{ idle_seconds: 1.5 }, 'limits.idle_seconds is 1.5; a whole number from 1 to 86400 is needed.'],
     [{ open_doors: 3 }, 'limits.open_doors is 3; there is no such limit.'],

@@ -32,7 +32,7 @@ const resource = {
 beforeEach(async () => {
   ends.clear();
   fixture = await startFixture({ resource });
-  reconciler = new Reconciler(fixture.context, fixture.context.metrics, probeSession);
+  reconciler = new Reconciler(fixture.context, fixture.context.metrics, probeSession, { heardAtMs: () => undefined });
 });
 afterEach(async () => {
   await reconciler.stop();

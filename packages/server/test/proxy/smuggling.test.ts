@@ -223,7 +223,7 @@ test('answers in every shape that a hostile application can write', async () => 
   const port = await startRawApp((socket) =>
     socket.once('data', (part) => {
       const [, index] = /^\w+ \/passthrough\/127\.0\.0\.1\/7\/(\d+) /.exec(part.toString('latin1')) ?? [];
-      socket.end(answers[Number(index)], 'latin1');
+      socket.end(answers[Number(index)] ?? '', 'latin1');
     }),
   );
   const route = routeTo(port);

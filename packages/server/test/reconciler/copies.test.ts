@@ -39,7 +39,7 @@ async function startCopying(): Promise<void> {
   });
   await writeFile(join(fixture.directory, 'endless'), '');
   await truncate(join(fixture.directory, 'endless'), endless);
-  reconciler = new Reconciler(fixture.context, fixture.context.metrics, probeSession);
+  reconciler = new Reconciler(fixture.context, fixture.context.metrics, probeSession, { heardAtMs: () => undefined });
   reconciler.start();
 }
 

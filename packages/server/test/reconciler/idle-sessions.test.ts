@@ -165,10 +165,10 @@ test('what this process hears while the session is asked counts', async () => {
   expect(await present(row)).toMatchObject({ status: 'running', idle_stop_at_ms: null });
 });
 
-test.each([
+test.each<[string, () => void]>([
   ['was started after the warning', start],
   ['was halted meanwhile', () => undefined],
-] as const)('a process that %s warns anew, and stops the session when that is over', async (_, wake) => {
+])('a process that %s warns anew, and stops the session when that is over', async (_, wake) => {
   const row = await addWarned(9 * minute);
   nowMs += 20 * minute;
   wake();

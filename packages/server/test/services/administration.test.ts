@@ -1,4 +1,5 @@
 import type { Identity } from '@user-workspaces/contract';
+import type { Schema } from '@user-workspaces/schema';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cleanUp } from '../../src/reconciler/clean-up.js';
 import { serverActor } from '../../src/records/audit.js';
@@ -280,7 +281,9 @@ describe('tokens and portals', () => {
     expect(await knows(rotated)).toBe(false);
     const text = JSON.stringify(await fixture.database.find('audit_entries', {}));
     const ofServer = () =>
-      audit('?subject_kind=client').then((all) => all.filter((entry) => entry.actor.kind === 'server'));
+      audit('?subject_kind=client').then((all) =>
+        all.filter((entry: Schema<'AuditEntry'>) => entry.actor.kind === 'server'),
+      );
     expect(await ofServer()).toMatchObject([{ action: 'client.create', details: { name: 'portal' } }]);
     await setApiClient(fixture.context, 'portal', 'configured');
     expect(await ofServer()).toHaveLength(1);

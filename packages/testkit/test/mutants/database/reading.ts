@@ -1,6 +1,7 @@
 import {
   AdapterError,
   type DatabaseReader,
+  type DatabaseTransaction,
   type NewRow,
   type Query,
   type Row,
@@ -37,7 +38,7 @@ const matching = (
 /** Changes each row that is read, in transactions and outside. */
 function reading(change: (row: AnyRow) => AnyRow) {
   const changed = <T extends TableName>(row: Row<T>): Row<T> => Object.assign({}, row, change({ ...row }));
-  const of = (reader: DatabaseReader): Partial<DatabaseReader> => ({
+  const of = (reader: DatabaseReader) => ({
     find: async <T extends TableName>(table: T, query: Query<T>) => (await reader.find(table, query)).map(changed),
     findOne: async <T extends TableName>(table: T, where: Where<T>) => {
       const row = await reader.findOne(table, where);
@@ -46,7 +47,8 @@ function reading(change: (row: AnyRow) => AnyRow) {
   });
   return opening((database) => ({
     ...of(database),
-    transaction: (work, signal) => database.transaction((own) => work(altered(own, of(own))), signal),
+    transaction: (work, signal) =>
+      database.transaction((own) => work(altered<DatabaseTransaction>(own, of(own))), signal),
   }));
 }
 
@@ -127,13 +129,18 @@ export const readingMutants: readonly Mutant<DatabaseWorld>[] = [
     fault: 'leaves out conditions without a value',
     open: asking(({ where, ...query }) => ({
       ...query,
-      where: Object.fromEntries(Object.entries(where ?? {}).filter(([, condition]) => condition !== undefined)),
+      where: Object.assign(
+        {},
+        ...Object.entries(where ?? {}).flatMap(([column, condition]) =>
+          condition === undefined ? [] : [{ [column]: condition }],
+        ),
+      ),
     })),
     breaks: ['where.unknown-refused'],
   },
   {
     fault: 'gives the newest rows first when no order is asked for',
-    open: asking((query) => (query.orderBy ? query : { ...query, orderBy: [['id', 'desc']] })),
+    open: asking((query) => (query.orderBy ? query : Object.assign({}, query, { orderBy: [['id', 'desc']] }))),
     breaks: [
       'query.limit',
       'query.order',

@@ -53,7 +53,7 @@ export const writingMutants: readonly Mutant<DatabaseWorld>[] = [
         return database.transaction((own) => {
           const update: DatabaseTransaction['update'] = async (table, where, changes) => {
             const old = table === 'users' && Object.keys(where).length > 1 && before.find((row) => equals(row, where));
-            return own.update(table, old ? Object.assign({}, { id: old.id }) : where, changes);
+            return own.update(table, old ? idOnly(old.id) : where, changes);
           };
           return work(altered(own, { update }));
         }, signal);
@@ -252,6 +252,10 @@ export const writingMutants: readonly Mutant<DatabaseWorld>[] = [
   },
 ];
 
+function idOnly<T extends TableName>(id: number, none: Where<T> = {}): Where<T> {
+  return { ...none, id };
+}
+
 function unlessEmpty<T extends TableName>(where: Where<T>): Where<T> {
-  return Object.keys(where).length > 0 ? where : Object.assign({}, { id: { gt: 0 } });
+  return Object.keys(where).length > 0 ? where : Object.assign({}, where, { id: { gt: 0 } });
 }
