@@ -18,6 +18,7 @@ beforeAll(async () => {
       UWS_LIMIT_FILE_BYTES: '20000000',
       UWS_LIMIT_LINKS_PER_REQUEST: '150',
       UWS_LIMIT_OPEN_ARCHIVES: '1',
+      UWS_LIMIT_OPEN_JSON_BYTES: '1000000',
     },
   });
   ada = await signIn(server, 'ada');
@@ -42,7 +43,8 @@ async function limitErrorOf(work: Promise<unknown>): Promise<LimitError> {
 describe('limits', () => {
   test('are told to everybody, those set and those left alone', async () => {
     const limits = await new UserWorkspaces({ baseUrl: server.baseUrl }).catalogue.limits();
-    expect(limits).toMatchObject({ requests_per_minute: 120, file_bytes: 20_000_000, open_requests: 500 });
+    const set = { requests_per_minute: 120, file_bytes: 20_000_000, open_json_bytes: 1_000_000 };
+    expect(limits).toMatchObject({ ...set, open_requests: 500, all_json_bytes: 268_435_456 });
   });
 
   test('reach programs as typed errors with their numbers', async () => {
@@ -84,6 +86,37 @@ describe('limits', () => {
       }
       await again.body?.cancel();
       if (attempt > 20) throw new Error('An archive that nobody reads any more still counts.');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  });
+
+  test('of JSON bodies in sum: many that are sent by half keep only their sender away, until they end', async () => {
+    const carol = await signIn(server, 'carol');
+    const { id } = await carol.client.workspaces.create({ name: 'Half', description: '' });
+    const headers = { 'UWS-Authorization': `Token ${carol.token}` };
+    const halves = Array.from({ length: 50 }, () => {
+      const half = request(`${server.baseUrl}/workspaces/${id}/`, { method: 'PUT', headers });
+      half.on('error', () => undefined).write(`{"name":"${'x'.repeat(90_000)}`);
+      const answer = new Promise<number | undefined>((resolve) => {
+        half.once('response', (response) => resolve(response.resume().statusCode));
+        half.once('close', () => resolve(undefined));
+      });
+      return { half, answer };
+    });
+    await Promise.race(halves.map(({ answer }) => answer));
+    const create = (): Promise<Response> =>
+      carol.request('/workspaces/', { method: 'POST', body: '{"name":"a","description":""}'.padEnd(100_000) });
+    const refused = await create();
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '5']);
+    const details = { name: 'open_json_bytes', limit: 1_000_000 };
+    expect(await refused.json()).toMatchObject({ error: { code: 'rate_limited', details } });
+    const other = { name: 'Meanwhile', description: 'x'.repeat(10_000) };
+    expect(await bob.client.workspaces.create(other)).toMatchObject(other);
+    for (const { half } of halves) half.destroy();
+    const statuses = await Promise.all(halves.map(({ answer }) => answer));
+    expect([...new Set(statuses)].sort()).toEqual([429, undefined]);
+    for (let attempt = 0; (await create()).status !== 200; attempt += 1) {
+      if (attempt > 20) throw new Error('Bodies that nobody sends any more still count.');
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   });

@@ -76,7 +76,7 @@ async function serve<R>(context: ServerContext, order: Order<R>, signal: AbortSi
   const claimed =
     key === undefined
       ? undefined
-      : idempotency(context.database, { userId: user.id, operationId, key }, bodyText, context.clock.now());
+      : idempotency(context.database, { userId: user.id, operationId, key }, [bodyText], context.clock.now());
   return order.serve({
     context,
     caller: { user, tokenId: 1, origin: { address: null, requestId: null } },

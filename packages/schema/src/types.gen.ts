@@ -1953,6 +1953,10 @@ export interface components {
             json_depth: number;
             /** @description Values in a JSON body: objects, lists and what is in them */
             json_values: number;
+            /** @description JSON bodies of a user that are received or worked on at once, together; those of an address without a good token have a quarter of it */
+            open_json_bytes: number;
+            /** @description JSON bodies of all users that are received or worked on at once, together; more are answered 503. Those without a good token have a quarter more for themselves */
+            all_json_bytes: number;
             /** @description What a start tells of its job: its `job_details` and the known ones of its `resource_options`, as JSON */
             job_details_bytes: number;
             /** @description Names and targets of the files and links of a request, as JSON; contents are not among them */

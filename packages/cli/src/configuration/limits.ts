@@ -10,6 +10,8 @@ export function limitsOf(values: SettingValues): Limits {
     json_bytes: values.limit_json_bytes,
     json_depth: values.limit_json_depth,
     json_values: values.limit_json_values,
+    open_json_bytes: values.limit_open_json_bytes,
+    all_json_bytes: values.limit_all_json_bytes,
     job_details_bytes: values.limit_job_details_bytes,
     workspace_details_bytes: values.limit_workspace_details_bytes,
     file_bytes: values.limit_file_bytes,

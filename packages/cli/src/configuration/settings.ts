@@ -207,6 +207,8 @@ export const settingsSchema = z.strictObject({
   limit_json_bytes: limit('json_bytes'),
   limit_json_depth: limit('json_depth'),
   limit_json_values: limit('json_values'),
+  limit_open_json_bytes: limit('open_json_bytes'),
+  limit_all_json_bytes: limit('all_json_bytes'),
   limit_job_details_bytes: limit('job_details_bytes'),
   limit_workspace_details_bytes: limit('workspace_details_bytes'),
   limit_file_bytes: limit('file_bytes'),

@@ -20,7 +20,7 @@ import { type Idempotency, idempotency } from '../services/idempotency.js';
 import { authenticate, notAuthenticated } from '../services/tokens.js';
 import { ApiError } from './api-error.js';
 import type { Caller, HandlerContext, Handlers, RawAnswer } from './handler.js';
-import { checkLists, parseJson, readText, validate } from './json-body.js';
+import { checkLists, parseJson, readBody, textOf, validate } from './json-body.js';
 import { sendRaw } from './raw-answer.js';
 
 /** What the middleware in front of the routes leaves for them. */
@@ -155,10 +155,11 @@ export function bindHandlers(
     if (!path.success) throw new ApiError('not_found', `There is nothing at ${context.path}.`);
     const query = validate(requestSchemas.query, queryOf(context));
     const limits = operation.authentication ? server.limits : limitsOfStrangers(server.limits);
-    let text: Promise<string> | undefined;
-    const readBody = (): Promise<string> => {
-      text ??= readText(context.req, limits);
-      return text;
+    const held = server.admission.holdBody(context.req, caller);
+    let bytes: Promise<readonly Uint8Array[]> | undefined;
+    const bodyBytes = (): Promise<readonly Uint8Array[]> => {
+      bytes ??= readBody(context.req, limits, held);
+      return bytes;
     };
     const handlerContext = {
       get caller(): Caller {
@@ -174,7 +175,7 @@ export function bindHandlers(
       log: context.state.log,
       signal: disconnectSignal(context),
       async body(): Promise<RequestBody<Id>> {
-        const value = parseJson(await readBody(), limits);
+        const value = parseJson(textOf(await bodyBytes()), limits);
         checkLists(requestSchemas.lists, value, limits);
         return validate(requestSchemas.body, value) as RequestBody<Id>;
       },
@@ -183,13 +184,16 @@ export function bindHandlers(
         const key = headers['Idempotency-Key'];
         if (key === undefined || !caller) return undefined;
         const request = { userId: caller.user.id, operationId: id, key };
-        return idempotency(server.database, request, `${context.path}\n${await readBody()}`, server.clock.now());
+        return idempotency(server.database, request, [`${context.path}\n`, ...(await bodyBytes())], server.clock.now());
       },
     } as HandlerContext<Id>;
-    const result: object = await handlers[id](handlerContext).catch(async (error: unknown) => {
-      if (caller) await noteQuotaRefusal(server, caller, id, path.data, error);
-      throw error;
-    });
+    const result: object = await handlers[id](handlerContext)
+      .catch(async (error: unknown) => {
+        if (caller) await noteQuotaRefusal(server, caller, id, path.data, error);
+        throw error;
+      })
+      // Until now it was worked with, even if its sender has gone.
+      .finally(() => held.release());
     if (isRaw(result)) {
       // How long a stream or a download lasts says nothing of the server.
       onHead(result.status);

@@ -1,20 +1,50 @@
 import type { IncomingMessage } from 'node:http';
 import type * as z from 'zod';
 import { bodyOf } from '../files/request-body.js';
+import type { HeldBody } from '../limits/held-bodies.js';
 import { defaultLimits, type LimitName, type Limits, tooLarge } from '../limits/limits.js';
 import { ApiError } from './api-error.js';
 
+/** Small pieces of a body are kept together in blocks of so many bytes; each by itself would take a multiple of what it holds. */
+const blockBytes = 64 * 1024;
+
 /**
- * Reads a request's body as text, whatever its content type says.
+ * Reads a request's body, whatever its content type says, as bytes one after the other. They take little more memory than what was sent, in
+ * however small pieces it came.
  *
- * @throws ApiError `too_large`, `request_timeout`, and `invalid_json` when the bytes are not UTF-8.
+ * @param held Told of each piece before it is kept.
+ * @throws ApiError `too_large`, `request_timeout`, and what `held` throws.
  */
-export async function readText(request: IncomingMessage, limits: Limits): Promise<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+export async function readBody(request: IncomingMessage, limits: Limits, held: HeldBody): Promise<Uint8Array[]> {
   const bounds = { limits, bytes: ['json_bytes', 'The body'], seconds: 'json_seconds' } as const;
+  const full: Uint8Array[] = [];
+  let block = new Uint8Array(0);
+  let used = 0;
+  let size = 0;
+  for await (const piece of bodyOf(request, bounds)) {
+    held.add(piece.length);
+    for (let rest = piece; rest.length > 0; ) {
+      if (used === block.length) {
+        full.push(block);
+        block = new Uint8Array(Math.max(rest.length, Math.min(size, blockBytes)));
+        used = 0;
+      }
+      const part = rest.subarray(0, block.length - used);
+      block.set(part, used);
+      used += part.length;
+      size += part.length;
+      rest = rest.subarray(part.length);
+    }
+  }
+  return [...full, block.subarray(0, used)];
+}
+
+/** The text of a body. @throws ApiError `invalid_json` when the bytes are not UTF-8. */
+export function textOf(body: readonly Uint8Array[]): string {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
   let text = '';
   try {
-    for await (const chunk of bodyOf(request, bounds)) text += decoder.decode(chunk, { stream: true });
+    for (const bytes of body) text += decoder.decode(bytes, { stream: true });
     return text + decoder.decode();
   } catch (error) {
     if (error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {

@@ -26,7 +26,8 @@ export function answerErrors(server: ServerContext): Middleware<RequestState> {
       const limit = limitOf(refusal);
       if (limit) server.metrics.limitRefused(limit);
       answerError(context, refusal, requestId);
-      if (context.status >= 500)
+      // A limit that is reached is no failure, and whoever reaches it must not fill the log.
+      if (context.status >= 500 && !limit)
         context.state.log.error({ err: error, path: pathWithoutTokens(context.path) }, 'request failed');
     } finally {
       context.state.log.info(

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { HeldBodies, type HeldBody } from './held-bodies.js';
 import { type LimitName, type Limits, tooLarge, tooMany } from './limits.js';
 import { networkOf } from './network.js';
 import { TokenBuckets } from './token-buckets.js';
@@ -18,6 +19,9 @@ const holdings: Readonly<Record<Holding, string>> = {
 /** Something open may end at any moment, so asking again makes sense soon. */
 const openRetrySeconds = 5;
 
+/** What callers without a token may have in memory, of what users may. */
+const partOfStrangers = 1 / 4;
+
 /** A response or socket: what is held ends with it. */
 interface Closing {
   readonly closed: boolean;
@@ -33,6 +37,9 @@ export class Admission {
   readonly #wrongTokens: TokenBuckets;
   /** By user and holding; those without any are not kept. */
   readonly #held = new Map<string, number>();
+  readonly #bodies: HeldBodies;
+  /** Counted by themselves, so that those who have no account leave room for those who have one. */
+  readonly #bodiesOfStrangers: HeldBodies;
 
   constructor(limits: Limits, now: () => number, addressOf: (request: IncomingMessage) => string) {
     this.#limits = limits;
@@ -40,6 +47,11 @@ export class Admission {
     this.#requests = new TokenBuckets(limits.requests_per_minute, now);
     this.#failedSignIns = new TokenBuckets(limits.failed_sign_ins_per_minute, now);
     this.#wrongTokens = new TokenBuckets(limits.failed_sign_ins_per_minute, now);
+    this.#bodies = new HeldBodies(limits);
+    this.#bodiesOfStrangers = new HeldBodies({
+      open_json_bytes: Math.ceil(limits.open_json_bytes * partOfStrangers),
+      all_json_bytes: Math.ceil(limits.all_json_bytes * partOfStrangers),
+    });
   }
 
   /** Refuses a request by its head. @throws ApiError `too_large`, `invalid_field` */
@@ -141,6 +153,12 @@ export class Admission {
       if (left > 0) this.#held.set(key, left);
       else this.#held.delete(key);
     });
+  }
+
+  /** Begins the count of a JSON body, which comes from a user or, without one, from an address. */
+  holdBody(request: IncomingMessage, caller: Caller | undefined): HeldBody {
+    if (caller) return this.#bodies.hold(`user ${caller.user.id}`);
+    return this.#bodiesOfStrangers.hold(`address ${this.#addressOf(request)}`);
   }
 
   #takeRequest(key: string): void {

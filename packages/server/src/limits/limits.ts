@@ -15,7 +15,8 @@ const gib = 1024 * mib;
 /**
  * Meant never to be met by people: twenty tabs of a portal that asks every second make 1,200 requests a minute, and a
  * workspace has 150 data sets at most. A JSON body has room for as many files and links as a request may have (6,000 values)
- * and for the contents of notebooks; larger files have routes of their own. What a row keeps of a request is little: rows are
+ * and for the contents of notebooks; larger files have routes of their own. Eight users with the largest bodies that they may send at a time
+ * need not take more memory than a small machine has: of each body its bytes are held and, while the request is worked on, its strings. What a row keeps of a request is little: rows are
  * read by the hundred, and each of their events holds all of it.
  */
 export const defaultLimits: Limits = {
@@ -25,6 +26,8 @@ export const defaultLimits: Limits = {
   json_bytes: 16 * mib,
   json_depth: 100,
   json_values: 100_000,
+  open_json_bytes: 32 * mib,
+  all_json_bytes: 256 * mib,
   job_details_bytes: 64 * kib,
   workspace_details_bytes: 256 * kib,
   file_bytes: 1024 * gib,
@@ -78,7 +81,13 @@ export function completeLimits(given: Partial<Limits> = {}): Limits {
 }
 
 /** The error for what is larger, or holds more, than a limit allows. `what` begins the sentence, such as "The body". */
-export function tooLarge(limits: Limits, name: LimitName, what: string, requested?: number, field?: string): ApiError {
+export function tooLarge<N extends LimitName>(
+  limits: LimitsWith<N>,
+  name: N,
+  what: string,
+  requested?: number,
+  field?: string,
+): ApiError {
   const limit = limits[name];
   const unit = name.endsWith('_bytes') ? ' bytes' : '';
   const amount = requested === undefined ? 'more' : `${requested}${unit}, more`;
@@ -127,11 +136,12 @@ export function full<N extends LimitName>(
   name: N,
   message: string,
   retryAfterSeconds: number,
+  figures?: Figures,
 ): ApiError {
-  return beyond('unavailable', limits[name], name, message, retryAfterSeconds);
+  return beyond('unavailable', limits[name], name, message, retryAfterSeconds, figures);
 }
 
-/** What a caller has of something, and how much more was asked for. */
+/** What a caller, or all together, have of something, and how much more was asked for. */
 interface Figures {
   readonly used: number;
   readonly requested: number;

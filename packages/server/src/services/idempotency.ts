@@ -21,16 +21,18 @@ export interface Idempotency {
   claim(rows: DatabaseTransaction, subject: JsonObject, undone?: IdempotencyRow): Promise<void>;
 }
 
-/** @param bodyText The body as it came, with what else makes the request this request (its path). */
+/** @param content What makes the request this request: its path, and the body as it came. */
 export function idempotency(
   database: Database,
   caller: { readonly userId: number; readonly operationId: string; readonly key: string },
-  bodyText: string,
+  content: readonly (string | Uint8Array)[],
   nowMs: number,
 ): Idempotency {
   const keyHash = createHash('sha256').update(caller.key).digest('hex');
   const scope = `${caller.userId}:${caller.operationId}:${keyHash}`;
-  const bodyHash = createHash('sha256').update(bodyText).digest('hex');
+  const hash = createHash('sha256');
+  for (const part of content) hash.update(part);
+  const bodyHash = hash.digest('hex');
   const check = (row: IdempotencyRow): IdempotencyRow => {
     if (row.body_hash === bodyHash) return row;
     throw new ApiError('idempotency_conflict', 'This Idempotency-Key was used with another request. Use a new key.', {
