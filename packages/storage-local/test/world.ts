@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Storage, WorkspaceDirectory } from '@user-workspaces/contract';
@@ -66,6 +66,15 @@ export async function storageUnderTest(
           openFiles: () => openFilesBelow(root),
         },
         steps: fileSystemSteps,
+        async cutOff() {
+          // What is at the root while its disk is not mounted: an empty directory.
+          await rename(root, `${root}.away`);
+          await mkdir(root);
+          return async () => {
+            await rmdir(root);
+            await rename(`${root}.away`, root);
+          };
+        },
         async openOnSmallDisk() {
           const disk = await makeSmallDisk(1024 * 1024);
           const small = await openAt(join(disk.directory, 'storage'), data);

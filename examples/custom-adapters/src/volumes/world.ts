@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Storage, WorkspaceDirectory } from '@user-workspaces/contract';
@@ -63,6 +63,19 @@ async function open(): Promise<StorageWorld> {
       },
     },
     steps: fileSystemSteps,
+    // As when none of the volumes is mounted: there is an empty directory in the place of each.
+    async cutOff() {
+      for (const volume of volumes) {
+        await rename(volume, `${volume}.away`);
+        await mkdir(volume);
+      }
+      return async () => {
+        for (const volume of volumes) {
+          await rmdir(volume);
+          await rename(`${volume}.away`, volume);
+        }
+      };
+    },
     async openOnSmallDisk() {
       const { directory, fill, free, remove } = await makeSmallDisk(1024 * 1024);
       closing.unshift(remove);

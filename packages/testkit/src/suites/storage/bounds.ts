@@ -107,6 +107,7 @@ export const boundGuarantees: readonly StorageGuarantee[] = [
         storage.stat(workspace, 'file', signal),
         collect(storage.list(workspace, '', signal)),
         collect(storage.walk(workspace, '', signal)),
+        ...(storage.listChosen ? [collect(storage.listChosen(workspace, '', async () => ['file'], signal))] : []),
         storage.read(workspace, 'file', undefined, signal),
         storage.write(workspace, 'file', bytes('new'), {}, signal),
         storage.uploadedBytes(workspace, id, signal),
@@ -134,11 +135,13 @@ export const boundGuarantees: readonly StorageGuarantee[] = [
   {
     id: 'signal.midway',
     promise: 'A signal that comes while entries are read ends the reading with its reason.',
-    trial: 'A long list and a long walk are aborted after their first entry.',
+    trial: 'A long list, a long walk and a list of picked entries are aborted after their first entry.',
     timeoutMs: 60_000,
     check: inWorkspace(async ({ storage, workspace }) => {
       for (let file = 0; file < 300; file += 1) await storage.makeDirectory(workspace, `a/${file}`);
-      for (const read of [storage.list, storage.walk]) {
+      const picked: Storage['list'] = (directory, path, signal) =>
+        storage.listChosen?.(directory, path, allOf, signal) ?? storage.list(directory, path, signal);
+      for (const read of [storage.list, storage.walk, picked]) {
         const reason = new Error('enough');
         const controller = new AbortController();
         const reading = async (): Promise<void> => {
@@ -177,6 +180,12 @@ export const boundGuarantees: readonly StorageGuarantee[] = [
     }),
   },
 ];
+
+async function allOf(names: AsyncIterable<string>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const name of names) all.push(name);
+  return all;
+}
 
 /** Gives one piece; when the next is asked for, calls `fallsSilent` and never answers. */
 function silentAfter(piece: string, fallsSilent: () => void): AsyncIterable<Uint8Array> {

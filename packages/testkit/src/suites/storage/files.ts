@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { appendFile } from 'node:fs/promises';
-import type { Entry } from '@user-workspaces/contract';
+import type { Entry, Storage } from '@user-workspaces/contract';
 import { failureOf, refused } from '../../expectation.js';
 import { breaking, bytes, collect, pathsOf, readText, textOf } from './content.js';
 import { inWorkspace, type StorageGuarantee } from './world.js';
@@ -66,8 +66,7 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
   },
   {
     id: 'list.direct',
-    promise:
-      '`list` gives the entries directly in a directory, `listChosen` (optional) those that were picked; one that is not there is `not_found`.',
+    promise: '`list` gives the entries directly in a directory; one that is not there is `not_found`.',
     trial: 'A workspace and a directory in it are listed, dot files and names beyond ASCII included.',
     check: inWorkspace(async ({ storage, workspace }) => {
       for (const path of ['a/b/c', 'a/ü', 'a/.dot', 'd']) await storage.write(workspace, path, bytes('x'));
@@ -76,21 +75,43 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
       for (const entry of entries) assert.deepEqual(entry, await storage.stat(workspace, entry.path));
       assert.deepEqual(await pathsOf(storage.list(workspace, '')), ['a', 'd']);
       await refused(collect(storage.list(workspace, 'nothing')), 'not_found');
-      if (!storage.listChosen) return;
-      let names: string[] = [];
-      const choose = async (all: AsyncIterable<string>): Promise<string[]> => {
-        names = [];
-        for await (const name of all) names.push(name);
-        return ['ü', 'gone', '.dot'];
+    }),
+  },
+  {
+    id: 'list.chosen',
+    promise:
+      'Of the entries that `list` gives `listChosen` (optional) gives those that are picked by their names, in the order of the picks; what vanishes meanwhile is left out.',
+    trial:
+      'Of five names three are picked, all, and none, and one that is removed before it is looked at; where the function is missing, they are picked from what `list` gives.',
+    check: inWorkspace(async ({ storage, workspace }) => {
+      for (const path of ['a/b/c', 'a/ü', 'a/.dot', 'a/d', 'a/e', 'f'])
+        await storage.write(workspace, path, bytes(path));
+      const pick = storage.listChosen?.bind(storage) ?? pickFrom(storage);
+      const chosen = async (picks: readonly string[], meanwhile?: () => Promise<void>): Promise<Entry[]> => {
+        const names: string[] = [];
+        const entries = await collect(
+          pick(workspace, 'a', async (all) => {
+            for await (const name of all) names.push(name);
+            await meanwhile?.();
+            return picks;
+          }),
+        );
+        assert.deepEqual(names.sort(), ['.dot', 'b', 'd', 'e', 'ü'], 'The names to pick from are not all there are.');
+        assert.deepEqual(
+          entries.map(({ path }) => path),
+          picks.filter((name) => name !== 'd' || !meanwhile).map((name) => `a/${name}`),
+          'The entries are not those that were picked, in the order of the picks.',
+        );
+        return entries;
       };
-      const chosen = await collect(storage.listChosen(workspace, 'a', choose));
-      assert.deepEqual(names.sort(), ['.dot', 'b', 'ü']);
-      assert.deepEqual(
-        chosen.map(({ path }) => path),
-        ['a/ü', 'a/.dot'],
-      );
-      for (const entry of chosen) assert.deepEqual(entry, await storage.stat(workspace, entry.path));
-      await refused(collect(storage.listChosen(workspace, 'nothing', choose)), 'not_found');
+      for (const picks of [['ü', 'b', '.dot'], ['.dot', 'b', 'd', 'e', 'ü'], ['ü', 'e', 'd', 'b', '.dot'], []]) {
+        for (const entry of await chosen(picks)) assert.deepEqual(entry, await storage.stat(workspace, entry.path));
+      }
+      await chosen(['ü', 'd', 'b'], () => storage.remove(workspace, 'a/d'));
+      await refused(collect(pick(workspace, 'nothing', async () => [])), 'not_found');
+      const error = new Error('mine');
+      const failing = pick(workspace, 'a', () => Promise.reject(error));
+      assert.equal(await failureOf(collect(failing)), error, 'What the choice throws is not passed on.');
     }),
   },
   {
@@ -340,4 +361,21 @@ export const fileGuarantees: readonly StorageGuarantee[] = [
 async function closed({ entry, content }: { entry: Entry; content: AsyncIterable<Uint8Array> }): Promise<Entry> {
   await content[Symbol.asyncIterator]().return?.();
   return entry;
+}
+
+/** What the server does where a storage has no `listChosen`. */
+function pickFrom(storage: Storage): NonNullable<Storage['listChosen']> {
+  return async function* (directory, path, choose, signal) {
+    const entries = new Map<string, Entry>();
+    for await (const entry of storage.list(directory, path, signal)) {
+      entries.set(entry.path.slice(entry.path.lastIndexOf('/') + 1), entry);
+    }
+    const names = async function* (): AsyncGenerator<string> {
+      yield* entries.keys();
+    };
+    for (const name of await choose(names())) {
+      const entry = await storage.stat(directory, entries.get(name)?.path ?? name, signal).catch(() => undefined);
+      if (entry) yield entry;
+    }
+  };
 }

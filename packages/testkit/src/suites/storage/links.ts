@@ -34,13 +34,15 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
     id: 'link.makes',
     promise: '`link` makes or replaces a link, with missing parents, and `stat` gives its target exactly as stored.',
     trial: 'A link is made, replaced, listed and removed; its target stays.',
-    check: inWorkspace(async ({ storage, workspace, links }) => {
+    check: inWorkspace(async ({ storage, workspace, links, plain }) => {
       const { allowed } = offered(links, 'links');
       assert.equal(storage.capabilities.links, true);
-      for (let round = 0; round < 2; round += 1) {
-        const entry = await storage.link(workspace, 'a/b/link', allowed);
+      const another = plain ? join(dirname(allowed), 'another set') : allowed;
+      if (plain) await mkdir(another);
+      for (const target of [another, allowed]) {
+        const entry = await storage.link(workspace, 'a/b/link', target);
         assert.deepEqual(entry, await storage.stat(workspace, 'a/b/link'));
-        assert.deepEqual([entry.path, entry.kind, entry.target], ['a/b/link', 'symlink', allowed]);
+        assert.deepEqual([entry.path, entry.kind, entry.target], ['a/b/link', 'symlink', target]);
       }
       assert.deepEqual(await pathsOf(storage.walk(workspace, '')), ['a', 'a/b', 'a/b/link']);
       await storage.remove(workspace, 'a/b/link');
@@ -95,6 +97,7 @@ export const linkGuarantees: readonly StorageGuarantee[] = [
         () => storage.read(workspace, 'out/secret'),
         () => storage.stat(workspace, 'out/secret'),
         () => collect(storage.list(workspace, 'out')),
+        () => collect(storage.listChosen?.(workspace, 'out', async () => ['secret']) ?? storage.list(workspace, 'out')),
         () => collect(storage.walk(workspace, 'out')),
       ]) {
         await refused(call(), 'denied');
@@ -268,6 +271,7 @@ async function tryEverything({ storage, workspace, other, links, plain }: Storag
     () => storage.write(workspace, `d/new ${round}`, bytes('mine'), { ifMatch: null }),
     async () => assert.notEqual(await readText(storage, workspace, 'd/f'), 'SECRET'),
     async () => noSecret(await pathsOf(storage.list(workspace, 'd'))),
+    async () => noSecret(await pathsOf(storage.listChosen?.(workspace, 'd', async () => ['secret', 'f']) ?? nothing())),
     async () => noSecret(await pathsOf(storage.walk(workspace, ''))),
     async () => noSecret((await storage.survey(workspace)).files),
     () => storage.makeDirectory(workspace, `d/made ${round}/x`),
@@ -293,6 +297,8 @@ async function tryEverything({ storage, workspace, other, links, plain }: Storag
     });
   }
 }
+
+async function* nothing(): AsyncGenerator<never> {}
 
 function noSecret(paths: readonly string[]): void {
   for (const path of paths) assert.ok(!path.includes('secret'), path);

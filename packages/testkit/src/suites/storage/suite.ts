@@ -1,6 +1,7 @@
 import type { Suite } from '../../guarantee.js';
 import { boundGuarantees } from './bounds.js';
 import { crashGuarantees } from './crashes.js';
+import { cutOffGuarantees } from './cut-off.js';
 import { faultGuarantees } from './faults.js';
 import { fileGuarantees } from './files.js';
 import { linkGuarantees } from './links.js';
@@ -18,6 +19,7 @@ export const storageSuite: Suite<StorageWorld, StorageCapability> = {
     owners: 'Files are given to the accounts; otherwise they are the server’s.',
     steps: 'The suite can end the storage between any two of its steps.',
     fullDisk: 'The suite can fill the disk that the files are on.',
+    cutOff: 'The suite can make the files unreachable, as when their disk is not mounted.',
   },
   guarantees: [
     ...workspaceGuarantees,
@@ -26,6 +28,7 @@ export const storageSuite: Suite<StorageWorld, StorageCapability> = {
     ...linkGuarantees,
     ...boundGuarantees,
     ...faultGuarantees,
+    ...cutOffGuarantees,
     ...crashGuarantees,
   ],
 };

@@ -4,7 +4,7 @@ import type { StepSource } from '../../faults/crash.js';
 import type { Check, Guarantee, World } from '../../guarantee.js';
 
 /** What a storage may lack, or what its world cannot do to it. */
-export type StorageCapability = 'links' | 'plainPaths' | 'races' | 'owners' | 'steps' | 'fullDisk';
+export type StorageCapability = 'links' | 'plainPaths' | 'races' | 'owners' | 'steps' | 'fullDisk' | 'cutOff';
 
 /** A storage to be tried: without workspaces, and for this test alone. */
 export interface StorageWorld extends World {
@@ -22,6 +22,22 @@ export interface StorageWorld extends World {
   readonly steps?: StepSource;
   /** With `fullDisk`: opens another storage, on a disk that can be filled. To be closed with the world. */
   readonly openOnSmallDisk?: () => Promise<StorageOnSmallDisk>;
+  /**
+   * With `cutOff`: makes the files unreachable for every storage of the world; what it returns brings them back as they were, and fails when
+   * something was made in their place meanwhile.
+   *
+   * @example
+   * // What is at the root while its disk is not mounted: an empty directory.
+   * async cutOff() {
+   *   await rename(root, `${root}.away`);
+   *   await mkdir(root);
+   *   return async () => {
+   *     await rmdir(root);
+   *     await rename(`${root}.away`, root);
+   *   };
+   * }
+   */
+  cutOff?(): Promise<() => Promise<void>>;
 }
 
 export interface LinkTargetsToTry {

@@ -1,4 +1,4 @@
-import { cp, lstat, readdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { cp, lstat, readdir, readFile, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdapterError } from '@user-workspaces/contract';
@@ -18,6 +18,15 @@ async function whereRefused<R>(call: Promise<R>, kind: string, instead: () => Pr
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
+}
+
+/** Reads a file by its name again and again, for a moment, until it has this content. */
+async function metLater(path: string, content: string): Promise<Buffer | undefined> {
+  for (const deadlineMs = performance.now() + 50; performance.now() < deadlineMs; ) {
+    const read = await readFile(path).catch(() => undefined);
+    if (read?.toString() === content) return read;
+  }
+  return undefined;
 }
 
 const isLink = async (path: string): Promise<boolean> =>
@@ -46,6 +55,51 @@ export const confinementMutants: readonly Mutant<StorageWorld>[] = [
         }),
     })),
     breaks: ['confined.read'],
+  },
+  {
+    fault: 'follows a link when it looks at what was picked',
+    open: opening((storage) => ({
+      async *listChosen(directory, path, choose, signal) {
+        try {
+          yield* storage.listChosen?.(directory, path, choose, signal) ?? [];
+        } catch (error) {
+          // The race, where a link is met by chance, is left alone.
+          if (!AdapterError.is(error, 'denied') || path !== 'out') throw error;
+          for (const name of await readdir(pathIn(directory, path))) {
+            yield { ...(await storage.stat(directory, '', signal)), path: `${path}/${name}` };
+          }
+        }
+      },
+    })),
+    breaks: ['confined.read'],
+  },
+  {
+    fault: 'looks whether a link is in the way, and then reads what has the name by now',
+    open: opening((storage) => ({
+      async read(directory, path, range, signal) {
+        if (path !== 'd/f' || (await isLink(pathIn(directory, 'd')))) {
+          return storage.read(directory, path, range, signal);
+        }
+        // The link is there only for moments.
+        const content = await metLater(pathIn(directory, path), 'SECRET');
+        if (content === undefined) return storage.read(directory, path, range, signal);
+        return { entry: await storage.stat(directory, '', signal), content: once(content) };
+      },
+    })),
+    breaks: ['confined.race'],
+  },
+  {
+    fault: 'renames through a link in the way',
+    open: opening((storage) => ({
+      rename: (directory, from, to, signal) =>
+        whereRefused(storage.rename(directory, from, to, signal), 'denied', async () => {
+          // The race, where a link is met by chance, is left alone.
+          if (!to.startsWith('out/')) throw new AdapterError('denied', 'A link is in the way.');
+          await rename(pathIn(directory, from), pathIn(directory, to));
+          return storage.stat(directory, '', signal);
+        }),
+    })),
+    breaks: ['confined.rename'],
   },
   {
     fault: 'follows a link when it writes',
@@ -155,9 +209,9 @@ export const confinementMutants: readonly Mutant<StorageWorld>[] = [
     fault: 'copies through a link that stands in the way',
     open: opening((storage) => ({
       async copy(from, to, signal) {
-        for (const { name } of (await readdir(from.location, { withFileTypes: true })).filter((entry) =>
-          entry.isFile(),
-        )) {
+        // What is no workspace is refused by the storage itself.
+        const entries = await readdir(from.location, { withFileTypes: true }).catch(() => []);
+        for (const { name } of entries.filter((entry) => entry.isFile())) {
           if (await isLink(pathIn(to, name))) await cp(pathIn(from, name), await realpath(pathIn(to, name)));
         }
         await storage.copy(from, to, signal);

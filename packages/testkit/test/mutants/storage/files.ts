@@ -237,6 +237,163 @@ export const fileMutants: readonly Mutant<StorageWorld>[] = [
     breaks: ['list.direct'],
   },
   {
+    fault: 'gives all entries where some were picked',
+    open: opening((storage) => ({
+      async *listChosen(directory, path, choose, signal) {
+        await wholeOfNames(storage.listChosen?.(directory, path, choose, signal));
+        yield* storage.list(directory, path, signal);
+      },
+    })),
+    breaks: ['list.chosen'],
+  },
+  {
+    fault: 'gives what was picked in the order of the directory',
+    open: opening((storage) => ({
+      async *listChosen(directory, path, choose, signal) {
+        const picked = new Set(await wholeOfNames(storage.listChosen?.(directory, path, choose, signal)));
+        for await (const entry of storage.list(directory, path, signal)) if (picked.has(entry.path)) yield entry;
+      },
+    })),
+    breaks: ['list.chosen'],
+  },
+  {
+    fault: 'fails when an entry that was picked is gone',
+    open: opening((storage) => ({
+      async *listChosen(directory, path, choose, signal) {
+        let picks: readonly string[] = [];
+        const choosing: typeof choose = async (names) => {
+          picks = await choose(names);
+          return picks;
+        };
+        for await (const entry of storage.listChosen?.(directory, path, choosing, signal) ?? []) {
+          yield entry;
+          for (const name of picks) await storage.stat(directory, path === '' ? name : `${path}/${name}`, signal);
+        }
+      },
+    })),
+    breaks: ['list.chosen'],
+  },
+  {
+    fault: 'does not show dot files to who picks',
+    open: opening((storage) => ({
+      async *listChosen(directory, path, choose, signal) {
+        const visible = async function* (names: AsyncIterable<string>): AsyncGenerator<string> {
+          for await (const name of names) if (!name.startsWith('.')) yield name;
+        };
+        yield* storage.listChosen?.(directory, path, (names) => choose(visible(names)), signal) ?? [];
+      },
+    })),
+    breaks: ['list.chosen'],
+  },
+  {
+    fault: 'goes on with picked entries for a caller that went away',
+    open: opening((storage) => ({
+      async *listChosen(directory, path, choose) {
+        yield* storage.listChosen?.(directory, path, choose) ?? [];
+      },
+    })),
+    breaks: ['signal.before', 'signal.midway'],
+  },
+  {
+    fault: 'says of what is below a file that its path is wrong',
+    open: opening((storage) => ({
+      async stat(directory, path, signal) {
+        try {
+          return await storage.stat(directory, path, signal);
+        } catch (error) {
+          const parent = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+          if (!AdapterError.is(error, 'not_found') || !(await isFile(pathIn(directory, parent)))) throw error;
+          throw new AdapterError('conflict', 'There is a file in the way.', { field: 'path' });
+        }
+      },
+    })),
+    breaks: ['stat.entry'],
+  },
+  {
+    fault: 'leaves out the last byte of a range',
+    open: opening((storage) => ({
+      read: (directory, path, range, signal) =>
+        storage.read(
+          directory,
+          path,
+          range && range.end > range.start ? { start: range.start, end: range.end - 1 } : range,
+          signal,
+        ),
+    })),
+    breaks: ['read.range'],
+  },
+  {
+    fault: 'makes a directory in place of a file',
+    open: opening((storage) => ({
+      async makeDirectory(directory, path, signal) {
+        if (await isFile(pathIn(directory, path))) await storage.remove(directory, path, signal);
+        return storage.makeDirectory(directory, path, signal);
+      },
+    })),
+    breaks: ['write.conflict'],
+  },
+  {
+    fault: 'tells the old name of what it has renamed',
+    open: opening((storage) => ({
+      async rename(directory, from, to, signal) {
+        return { ...(await storage.rename(directory, from, to, signal)), path: from };
+      },
+    })),
+    breaks: ['rename.moves'],
+  },
+  {
+    fault: 'says that it has removed what is not there',
+    open: opening((storage) => ({
+      async remove(directory, path, signal) {
+        try {
+          await storage.remove(directory, path, signal);
+        } catch (error) {
+          if (!AdapterError.is(error, 'not_found')) throw error;
+        }
+      },
+    })),
+    breaks: ['remove.tree'],
+  },
+  {
+    fault: 'keeps a link that is to be replaced',
+    open: opening((storage) => ({
+      async link(directory, path, target, signal) {
+        const present = await storage.stat(directory, path, signal).catch(() => undefined);
+        return present?.kind === 'symlink' ? present : storage.link(directory, path, target, signal);
+      },
+    })),
+    breaks: ['link.makes'],
+  },
+  {
+    fault: 'replaces a file by a link',
+    open: opening((storage) => ({
+      async link(directory, path, target, signal) {
+        if (await isFile(pathIn(directory, path))) await storage.remove(directory, path, signal);
+        return storage.link(directory, path, target, signal);
+      },
+    })),
+    breaks: ['link.never-replaces'],
+  },
+  {
+    fault: 'refuses a directory that is just being made',
+    open: opening((storage) => {
+      const making = new Set<string>();
+      return {
+        async makeDirectory(directory, path, signal) {
+          const place = pathIn(directory, path);
+          if (making.has(place)) throw new AdapterError('conflict', 'It is being made.', { field: 'path' });
+          making.add(place);
+          try {
+            return await storage.makeDirectory(directory, path, signal);
+          } finally {
+            making.delete(place);
+          }
+        },
+      };
+    }),
+    breaks: ['faults.twice-at-once'],
+  },
+  {
     fault: 'gives what is in a directory before the directory',
     open: opening((storage) => ({
       async *walk(directory, path, signal) {
@@ -268,6 +425,14 @@ export const fileMutants: readonly Mutant<StorageWorld>[] = [
     breaks: ['signal.before'],
   },
 ];
+
+async function wholeOfNames(entries: AsyncIterable<Entry> = none()): Promise<string[]> {
+  const paths: string[] = [];
+  for await (const { path } of entries) paths.push(path);
+  return paths;
+}
+
+async function* none(): AsyncGenerator<never> {}
 
 /** Entries whose etag is their size; in conditions it stands for the storage's own etag of the entry that was given last. */
 function withEtagsOfSizes(storage: Storage): Partial<Storage> {

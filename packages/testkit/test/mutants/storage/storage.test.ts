@@ -1,6 +1,7 @@
 import { storageSuite } from '@user-workspaces/testkit';
 import { testMutants } from '../mutants.js';
 import { confinementMutants } from './confinement.js';
+import { cutOffMutants } from './cut-off.js';
 import { fileMutants } from './files.js';
 import { differences } from './opening.js';
 import { workspaceMutants } from './workspaces.js';
@@ -10,7 +11,7 @@ const unseen = [
   ...(differences?.owners ? ['owner.account'] : []),
   ...(differences?.fullDisk ? ['faults.full-disk'] : []),
 ];
-const mutants = [...confinementMutants, ...fileMutants, ...workspaceMutants].filter(
+const mutants = [...confinementMutants, ...cutOffMutants, ...fileMutants, ...workspaceMutants].filter(
   ({ breaks }) => !breaks.some((id) => unseen.includes(id)),
 );
 testMutants(storageSuite, differences, mutants, 8);

@@ -1,4 +1,4 @@
-import { cp, link, readdir, rename } from 'node:fs/promises';
+import { cp, link, lstat, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AdapterError, type WorkspaceDirectory } from '@user-workspaces/contract';
 import type { StorageWorld } from '@user-workspaces/testkit';
@@ -16,6 +16,123 @@ export const workspaceMutants: readonly Mutant<StorageWorld>[] = [
       },
     })),
     breaks: ['create.again'],
+  },
+  {
+    fault: 'gives two workspaces of an account the same place',
+    open: opening((storage) => ({
+      locate: (account, workspaceId) => storage.locate(account, workspaceId === 2 ? 1 : workspaceId),
+    })),
+    breaks: ['locate.pure'],
+  },
+  {
+    fault: 'leaves hidden directories when it destroys a workspace',
+    open: opening((storage) => ({
+      async destroy(directory, signal) {
+        const isHidden = await lstat(pathIn(directory, '.hidden')).then(
+          () => true,
+          () => false,
+        );
+        await storage.destroy(directory, signal);
+        if (!isHidden) return;
+        await storage.create(directory, signal);
+        await storage.makeDirectory(directory, '.hidden', signal);
+      },
+    })),
+    breaks: ['destroy.everything'],
+  },
+  {
+    fault: 'keeps files that are in the copy already',
+    open: opening((storage) => ({
+      async copy(from, to, signal) {
+        const entries = await readdir(to.location, { withFileTypes: true }).catch(() => []);
+        const kept = await Promise.all(
+          entries
+            .filter((entry) => entry.isFile())
+            .map(async ({ name }) => ({ name, content: await readFile(pathIn(to, name)) })),
+        );
+        await storage.copy(from, to, signal);
+        for (const { name, content } of kept) {
+          const isStill = await lstat(pathIn(to, name)).then((stats) => stats.isFile());
+          if (isStill) await writeFile(pathIn(to, name), content);
+        }
+      },
+    })),
+    breaks: ['copy.replaces'],
+  },
+  {
+    fault: 'takes a workspace that it began to make for made',
+    open: opening((storage) => {
+      const begun = new Set<string>();
+      return {
+        async create(directory, signal) {
+          signal?.throwIfAborted();
+          // Where it is, if anywhere.
+          await storage.uploadedBytes(directory, '0'.repeat(32), signal);
+          if (begun.has(directory.location)) return;
+          begun.add(directory.location);
+          await storage.create(directory, signal);
+        },
+        async destroy(directory, signal) {
+          begun.delete(directory.location);
+          await storage.destroy(directory, signal);
+        },
+      };
+    }),
+    breaks: ['crash.create'],
+  },
+  {
+    fault: 'takes a copy that it began for done',
+    open: opening((storage) => {
+      const begun = new Set<string>();
+      return {
+        async copy(from, to, signal) {
+          if (begun.has(to.location)) return;
+          begun.add(to.location);
+          try {
+            await storage.copy(from, to, signal);
+          } catch (error) {
+            // It is the crash that it does not foresee.
+            if (error === signal?.reason || AdapterError.is(error)) begun.delete(to.location);
+            throw error;
+          }
+          begun.delete(to.location);
+        },
+      };
+    }),
+    breaks: ['crash.copy'],
+  },
+  {
+    fault: 'has an upload away for a moment before it puts it in place',
+    open: opening((storage) => ({
+      async finishUpload(directory, uploadId, path, conditions, signal) {
+        await storage.uploadedBytes(directory, uploadId, signal);
+        const upload = uploadOf(directory, uploadId);
+        const isThere = await lstat(upload).then(
+          () => true,
+          () => false,
+        );
+        if (isThere) {
+          await rename(upload, `${upload}.away`);
+          await rename(`${upload}.away`, upload);
+        }
+        return storage.finishUpload(directory, uploadId, path, conditions, signal);
+      },
+    })),
+    breaks: ['crash.finish-upload'],
+  },
+  {
+    fault: 'loses an upload that must not take the place of a file',
+    open: opening((storage) => ({
+      async finishUpload(directory, uploadId, path, conditions, signal) {
+        try {
+          return await storage.finishUpload(directory, uploadId, path, conditions, signal);
+        } catch (error) {
+          if (AdapterError.is(error, 'conflict')) await storage.abandonUpload(directory, uploadId, signal);
+          throw error;
+        }
+      },
+    })),
+    breaks: ['upload.condition'],
   },
   {
     fault: 'takes a workspace that is half destroyed for one that is gone',
