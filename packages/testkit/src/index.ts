@@ -20,6 +20,7 @@ export {
 } from './faults/crash.js';
 export { makeSmallDisk, type SmallDisk, smallDiskObstacle } from './faults/disk.js';
 export { fileSystemSteps } from './faults/file-system.js';
+export { type BreakingLine, openBreakingLine } from './faults/line.js';
 export { collectGarbage } from './faults/memory.js';
 export { openFilesBelow } from './faults/open-files.js';
 export { type Program, startProgram } from './faults/programs.js';
@@ -33,7 +34,12 @@ export * from './suites/account-mapping/index.js';
 export * from './suites/authentication/index.js';
 export { type DatabaseTask, runDatabaseTask } from './suites/database/program.js';
 export { databaseSuite } from './suites/database/suite.js';
-export type { DatabaseCapability, DatabaseOnSmallDisk, DatabaseWorld } from './suites/database/world.js';
+export type {
+  DatabaseCapability,
+  DatabaseOnBreakingLine,
+  DatabaseOnSmallDisk,
+  DatabaseWorld,
+} from './suites/database/world.js';
 export * from './suites/job-type/index.js';
 export * from './suites/resource/index.js';
 export { storageSuite } from './suites/storage/suite.js';

@@ -47,6 +47,7 @@ export const journalDatabase: AdapterUnderTest<DatabaseWorld, DatabaseCapability
   open,
   differences: {
     replicas: 'The rows are in the memory of one process.',
+    lostCommits: 'The journal is a file of this process: there is no connection that could be lost.',
     programs: 'A second process is refused; journal-database.test.ts kills one.',
     ...(noSmallDisk !== undefined && { fullDisk: noSmallDisk }),
   },

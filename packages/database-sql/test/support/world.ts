@@ -7,11 +7,13 @@ import {
   type AdapterUnderTest,
   collectGarbage,
   type DatabaseCapability,
+  type DatabaseOnBreakingLine,
   type DatabaseOnSmallDisk,
   type DatabaseWorld,
   makeSmallDisk,
+  openBreakingLine,
 } from '@user-workspaces/testkit';
-import { createSqlDatabase, type SqlDatabaseOptions } from '../../src/index.js';
+import { createSqlDatabase, type ServerDatabaseOptions, type SqlDatabaseOptions } from '../../src/index.js';
 import { startChild } from './processes.js';
 
 /** An empty database. */
@@ -47,10 +49,38 @@ export function databaseUnderTest(
           closing.unshift(close);
           return small;
         },
+        ...(options.client !== 'sqlite' && {
+          async openOnBreakingLine() {
+            const { close, ...onLine } = await onBreakingLine(options, openDatabase);
+            closing.unshift(close);
+            return onLine;
+          },
+        }),
         async close() {
           for (const close of closing) await close();
         },
       };
+    },
+  };
+}
+
+/** The database of a server by a connection that can be broken. */
+async function onBreakingLine(
+  options: ServerDatabaseOptions,
+  openDatabase: (options: SqlDatabaseOptions) => Database,
+): Promise<DatabaseOnBreakingLine & { close(): Promise<void> }> {
+  const address = new URL(String(options.connection));
+  const line = await openBreakingLine(address.hostname, Number(address.port));
+  address.port = String(line.port);
+  const database = openDatabase({ ...options, connection: address.href });
+  return {
+    database,
+    breakNow: () => line.breakNow(),
+    // The word alone: a transaction may begin with READ COMMITTED.
+    breakAtCommit: (when) => line.breakAt(when, (piece) => /\bCOMMIT\b/.test(piece.toString('latin1'))),
+    async close() {
+      await database.close();
+      await line.close();
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Suite } from '../../guarantee.js';
 import { conditionGuarantees } from './conditions.js';
 import { faultGuarantees } from './faults.js';
+import { lostCommitGuarantees } from './lost-commits.js';
 import { processGuarantees } from './processes.js';
 import { transactionGuarantees } from './transactions.js';
 import { valueGuarantees } from './values.js';
@@ -14,6 +15,7 @@ export const databaseSuite: Suite<DatabaseWorld, DatabaseCapability> = {
     replicas: 'Several server processes may use the database at once.',
     programs: 'The suite can have another program use the database, and kill it.',
     fullDisk: 'The suite can fill the disk that the database is on.',
+    lostCommits: 'The suite can break the connection to the database, at a commit too.',
   },
   guarantees: [
     ...processGuarantees,
@@ -22,5 +24,6 @@ export const databaseSuite: Suite<DatabaseWorld, DatabaseCapability> = {
     ...writingGuarantees,
     ...transactionGuarantees,
     ...faultGuarantees,
+    ...lostCommitGuarantees,
   ],
 };

@@ -6,6 +6,6 @@ import { writingMutants } from './writing.js';
 
 // Without a small disk nobody can see what is done when it is full.
 const mutants = [...writingMutants, ...readingMutants].filter(
-  ({ breaks }) => differences.fullDisk === undefined || !breaks.includes('faults.full-disk'),
+  ({ breaks }) => !('fullDisk' in differences) || !breaks.includes('faults.full-disk'),
 );
 testMutants(databaseSuite, differences, mutants, 8);

@@ -9,7 +9,10 @@ import { databaseUnderTest, sqlitePlace } from '../../../../database-sql/test/su
 import { altered } from '../altered.js';
 
 const obstacle = await smallDiskObstacle();
-export const differences = obstacle === undefined ? {} : { fullDisk: obstacle };
+export const differences = {
+  lostCommits: 'SQLite is a part of this process; lost-commits.test.ts breaks the connection to a server.',
+  ...(obstacle !== undefined && { fullDisk: obstacle }),
+};
 
 /** The shipped database on SQLite with some of its calls replaced. */
 export const opening = (change: (database: Database) => Partial<Database>) =>

@@ -155,6 +155,37 @@ export const readingMutants: readonly Mutant<DatabaseWorld>[] = [
     ],
   },
   {
+    fault: 'looks at the first of several conditions alone',
+    open: asking(({ where, ...query }) => ({
+      ...query,
+      where: Object.fromEntries(Object.entries(where ?? {}).slice(0, 1)),
+    })),
+    breaks: ['where.all'],
+  },
+  {
+    fault: 'counts the whole table in a transaction',
+    open: inTransactions((own) => ({ count: (table) => own.count(table, {}) })),
+    breaks: ['query.count'],
+  },
+  {
+    fault: 'reads in a transaction what was there before it',
+    open: opening((database) => ({
+      transaction: (work, signal) =>
+        database.transaction(
+          (own) => work(altered(own, { findOne: (table, where) => database.findOne(table, where) })),
+          signal,
+        ),
+    })),
+    breaks: ['insert.row', 'transaction.own-writes'],
+  },
+  {
+    fault: 'locks another row where there is none',
+    open: inTransactions((own) => ({
+      lock: async (table, id) => (await own.lock(table, id)) ?? (await own.findOne(table, {})),
+    })),
+    breaks: ['lock.row'],
+  },
+  {
     fault: 'takes a limit of 0 for none',
     open: asking(({ limit, ...query }) => (limit ? { ...query, limit } : query)),
     breaks: ['query.limit'],
@@ -175,6 +206,18 @@ export const readingMutants: readonly Mutant<DatabaseWorld>[] = [
     fault: 'keeps numbers with single precision',
     open: storing((row) => (typeof row.core_hours === 'number' ? { core_hours: Math.fround(row.core_hours) } : {})),
     breaks: ['values.numbers'],
+  },
+  {
+    fault: 'leaves a column out that may be NULL',
+    open: storing((row) => ('queue_reason' in row ? { queue_reason: null } : {})),
+    breaks: ['tables.columns'],
+  },
+  {
+    fault: 'rounds fractions where a whole number must be',
+    open: storing((row) =>
+      typeof row.created_at_ms === 'number' ? { created_at_ms: Math.trunc(row.created_at_ms) } : {},
+    ),
+    breaks: ['values.refused'],
   },
   {
     fault: 'cuts names that are too long',

@@ -128,6 +128,38 @@ export const writingMutants: readonly Mutant<DatabaseWorld>[] = [
     breaks: ['faults.clock', 'increment.atomic', 'lock.no-lost-update', 'transaction.contended', 'replicas.shared'],
   },
   {
+    fault: 'commits what was done until its signal came',
+    open: opening((database) => ({
+      transaction: async (work, signal) => {
+        if (!signal) return database.transaction(work);
+        signal.throwIfAborted();
+        const waiting = new AbortController();
+        const ended = new Promise<never>((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+        });
+        const giveUpWaiting = (): void => waiting.abort(signal.reason);
+        signal.addEventListener('abort', giveUpWaiting, { once: true });
+        const end = await database.transaction(async (own) => {
+          signal.removeEventListener('abort', giveUpWaiting);
+          const [settled] = await Promise.allSettled([Promise.race([work(own), ended])]);
+          if (settled.status === 'rejected' && settled.reason !== signal.reason) throw settled.reason;
+          return settled;
+        }, waiting.signal);
+        signal.throwIfAborted();
+        if (end.status === 'rejected') throw end.reason;
+        return end.value;
+      },
+    })),
+    breaks: ['faults.abort-anywhere', 'transaction.signal'],
+  },
+  {
+    fault: 'says that it removed one row where it removed several',
+    open: inTransactions((own) => ({
+      remove: async (table, where) => Math.min(1, await own.remove(table, where)),
+    })),
+    breaks: ['remove.count'],
+  },
+  {
     fault: 'ignores the signal of a transaction',
     open: opening((database) => ({ transaction: (work) => database.transaction(work) })),
     breaks: ['transaction.signal', 'transaction.signal-waiting'],
