@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import type { Resource } from '@user-workspaces/contract';
 import type { AdapterUnderTest, ResourceCapability, ResourceWorld } from '@user-workspaces/testkit';
@@ -34,6 +36,14 @@ export async function openLocalWorld(
     account,
     workspacePath,
     node: process.execPath,
+    async takePort({ host, port }) {
+      const server = createServer().listen(port, host);
+      await once(server, 'listening');
+      return async () => {
+        server.close();
+        await once(server, 'close');
+      };
+    },
     async cutOff() {
       await rename(recordsDirectory, `${recordsDirectory}.away`);
       return () => rename(`${recordsDirectory}.away`, recordsDirectory);

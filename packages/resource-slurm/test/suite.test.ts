@@ -31,6 +31,8 @@ describeUnless(missingForSlurm(), 'a real cluster', () => {
   afterAll(() => cluster?.down(), 120_000);
 
   const differences = {
+    taken_ports:
+      'A job ends, and its session with it, as soon as another account of its node listens on its port; faults.test.ts takes one.',
     push: 'Slurm reports nothing by itself: the server asks once for all jobs.',
     memory_limit:
       'The kernel ends the process that takes too much; the rest of the job goes on, and Slurm 22.05 says OUT_OF_MEMORY at its end.',

@@ -189,3 +189,18 @@ function commonOf(
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** The sign-in with another text wherever it holds this one. */
+export function withText({ body, headers = {} }: SignIn, text: string, other: string): SignIn {
+  const replaced = (value: unknown): unknown => {
+    if (value === text) return other;
+    if (Array.isArray(value)) return value.map(replaced);
+    return isObject(value)
+      ? Object.fromEntries(Object.entries(value).map(([key, each]) => [key, replaced(each)]))
+      : value;
+  };
+  return {
+    body: Object.fromEntries(Object.entries(body).map(([key, value]) => [key, replaced(value)])),
+    headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value === text ? other : value])),
+  };
+}

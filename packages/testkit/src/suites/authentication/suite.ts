@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { AdapterError } from '@user-workspaces/contract';
+import { AdapterError, type Identity, type IdentityProblem } from '@user-workspaces/contract';
 import { failureOf, gate, refused } from '../../expectation.js';
 import type { Check, Guarantee, Suite } from '../../guarantee.js';
-import { attempt, gives, givesNobody, type Lending, ownerOf } from './attempt.js';
+import { attempt, endOf, gives, givesNobody, type Lending, ownerOf } from './attempt.js';
 import {
   type Attempt,
   alteredProofs,
@@ -12,6 +12,7 @@ import {
   withoutProof,
   withPartOfAnother,
   withProofOfAnother,
+  withText,
 } from './proofs.js';
 import { keepsMadeUpProofs, keepsProofs } from './secrets.js';
 import {
@@ -23,6 +24,22 @@ import {
 } from './world.js';
 
 type AuthenticationGuarantee = Guarantee<AuthenticationWorld, AuthenticationCapability>;
+
+const oddNames = [
+  'a-b',
+  'a.b',
+  'a_b',
+  'A',
+  '7',
+  'ada@x.org',
+  'ädä',
+  'two words',
+  '-rf',
+  '../up',
+  'a\0b',
+  'x'.repeat(300),
+];
+const oddAddresses = ['a@b', 'A+b@x.org', 'no address', 'a@x.org\r\nBcc: b@x.org', `${'x'.repeat(300)}@x.org`];
 
 const guarantees: readonly AuthenticationGuarantee[] = [
   {
@@ -303,6 +320,43 @@ const guarantees: readonly AuthenticationGuarantee[] = [
           }),
         );
       },
+    },
+  },
+  {
+    id: 'identity.checked',
+    promise:
+      '`checkIdentity` (optional) finds fault with nobody who can sign in, looks at what it is given alone, and says which field is wrong, in a sentence.',
+    trial:
+      'The people are checked, whole and field by field; then they sign in under odd names and addresses in place of theirs: who is signed in must pass.',
+    check: async (world) => {
+      const { authentication, people } = world;
+      if (!authentication.checkIdentity) return;
+      const check = (identity: Partial<Identity>): IdentityProblem | undefined =>
+        authentication.checkIdentity?.(identity);
+      const passes = (identity: Partial<Identity>): void => {
+        const problem = check(identity);
+        assert.equal(
+          problem,
+          undefined,
+          `checkIdentity finds fault with ${JSON.stringify(identity)}, who can sign in or is a part of who can: ${problem?.message}`,
+        );
+      };
+      passes({});
+      for (const { identity, signIn } of people) {
+        passes(identity);
+        for (const [field, value] of Object.entries(identity)) passes({ [field]: value });
+        for (const [field, given, odd] of [
+          ...oddNames.map((name) => ['username', identity.username, name] as const),
+          ...oddAddresses.map((address) => ['email', identity.email, address] as const),
+        ]) {
+          const end = await endOf(world, withText(signIn, given, odd), `A sign-in with the ${field} ${odd}`);
+          if (!(end instanceof Error) && end.kind === 'identity') passes(end.identity);
+          const problem = check({ [field]: odd });
+          if (!problem) continue;
+          assert.equal(problem.field, field, `The fault of the ${field} ${odd} is found in another field.`);
+          assert.ok(problem.message.trim(), `Nothing says what is wrong with the ${field} ${odd}.`);
+        }
+      }
     },
   },
   {

@@ -215,4 +215,31 @@ export const lifetimeGuarantees: readonly ResourceGuarantee[] = [
       }),
     },
   },
+  {
+    id: 'load.figures',
+    promise:
+      '`load` (optional) tells figures that can be: jobs in whole numbers, nothing below zero, and no more free than there is. What it cannot tell is absent.',
+    trial: 'The load is asked for before a job and while it runs.',
+    timeoutMs,
+    check: withJobs(async (jobs, { resource }) => {
+      const look = async (): Promise<void> => {
+        const load = (await resource.load?.()) ?? {};
+        const { runningJobs, queuedJobs, cpus, memoryMb, gpus, ...others } = load;
+        assert.deepEqual(others, {}, 'The load has figures that the contract does not know.');
+        for (const [name, count] of Object.entries({ runningJobs, queuedJobs })) {
+          if (count === undefined) continue;
+          assert.ok(Number.isSafeInteger(count) && count >= 0, `${name} is ${count}, which is no number of jobs.`);
+        }
+        for (const [name, capacity] of Object.entries({ cpus, memoryMb, gpus })) {
+          if (capacity === undefined) continue;
+          const { total, free } = capacity;
+          assert.ok(Number.isFinite(total) && free >= 0, `Of ${name} there are ${total}, and ${free} are free.`);
+          assert.ok(free <= total, `Of ${total} ${name} ${free} are free.`);
+        }
+      };
+      await look();
+      await jobs.running(await jobs.run(untilEnd));
+      await look();
+    }),
+  },
 ];

@@ -14,17 +14,18 @@ const newSecret = () => randomBytes(32).toString('base64url');
 
 /**
  * A program that listens, says `hello <job id>` to who connects, and reports `report`: an expression over its `port`, or, when it is empty, each expression
- * that the test writes to `say-<job id>`. It ends when its workspace is gone.
+ * that the test writes to `say-<job id>`, once. It ends when its workspace is gone.
  */
 function serving(node: string, report = truth): LaunchSpecification['command'] {
   const program = `const fs = require('node:fs');
 const { UWS_PORT, UWS_REPORT, UWS_JOB_ID, UWS_WORKSPACE } = process.env;
+let said;
 const server = require('node:net').createServer((socket) => socket.on('error', () => {}).end('hello ' + UWS_JOB_ID));
 const say = (text, port) => {
   fs.writeFileSync(UWS_REPORT + '.new', eval(text));
   fs.renameSync(UWS_REPORT + '.new', UWS_REPORT);
 };
-server.listen(Number(UWS_PORT ?? 0), () => {
+server.once('listening', () => {
   const { port } = server.address();
   if (process.argv[1]) say(process.argv[1], port);
   setInterval(() => {
@@ -32,11 +33,12 @@ server.listen(Number(UWS_PORT ?? 0), () => {
     const told = UWS_WORKSPACE + '/say-' + UWS_JOB_ID;
     if (!fs.existsSync(told)) return;
     const [number, text] = fs.readFileSync(told, 'utf8').split('\\0');
-    if (text === undefined) return;
+    if (text === undefined || number === said) return;
+    said = number;
     say(text, port);
     fs.writeFileSync(UWS_WORKSPACE + '/said-' + UWS_JOB_ID, number);
   }, 100);
-});`;
+}).listen(Number(UWS_PORT ?? 0));`;
   return [node, '-e', program, '--', report];
 }
 
@@ -71,17 +73,31 @@ async function sessionOf(jobs: Jobs, specification: LaunchSpecification, resourc
   return session;
 }
 
+/** Has the program of a session evaluate an expression and report what that gives. */
+async function report(jobs: Jobs, jobId: number, number: number, expression: string): Promise<void> {
+  await jobs.write(`say-${jobId}`, `${number}\0${expression}`);
+  await jobs.until(
+    async () => (await jobs.read(`said-${jobId}`)) === String(number) || undefined,
+    'The job does not report.',
+  );
+}
+
+/** Asserts for a moment that nobody is said to have taken the place of a session. */
+async function notTaken(jobs: Jobs, specification: LaunchSpecification): Promise<void> {
+  for (let reading = 0; reading < 4; reading++) {
+    const { sessionTaken } = await jobs.running(specification);
+    assert.equal(sessionTaken, undefined, 'Somebody is said to listen where nobody does but the session itself.');
+    await sleep(80);
+  }
+}
+
 /** Asserts that a job with false reports is given no address, however long it is observed, and that something says why. */
-async function refused(jobs: Jobs, reports: readonly (readonly [report: string, what: string])[]): Promise<void> {
+async function refused(jobs: Jobs, reports: readonly (readonly [expression: string, what: string])[]): Promise<void> {
   const { node } = jobs.world;
   const specification = await jobs.run(serving(node, ''), { session: { secret: newSecret() } });
   const { jobId } = specification;
-  for (const [index, [report, what]] of reports.entries()) {
-    await jobs.write(`say-${jobId}`, `${index}\0${report}`);
-    await jobs.until(
-      async () => (await jobs.read(`said-${jobId}`)) === String(index) || undefined,
-      'The job does not report.',
-    );
+  for (const [index, [expression, what]] of reports.entries()) {
+    await report(jobs, jobId, index, expression);
     let problem: string | undefined;
     for (let reading = 0; reading < 4; reading++) {
       const seen = await jobs.running(specification);
@@ -168,19 +184,70 @@ export const sessionGuarantees: readonly ResourceGuarantee[] = [
     without,
   },
   {
+    id: 'session.taken',
+    promise:
+      'Where somebody else listens in the place of a session nobody is sent there: `sessionTaken` says so as long as it is so, and never of a session that only does not answer.',
+    trial:
+      'A session stops listening, and somebody else begins to, at its address; two instances are asked, one of which has never seen it. Then the session is back.',
+    timeoutMs,
+    check: withJobs(async (jobs, { node, reopen, takePort }) => {
+      assert.ok(takePort, 'The world has no `takePort`; declare the difference `taken_ports` if there is none.');
+      const specification = await jobs.run(serving(node), { session: { secret: newSecret() } });
+      const { jobId } = specification;
+      const session = await sessionOf(jobs, specification);
+      await report(jobs, jobId, 1, `(server.close(), ${truth})`);
+      await notTaken(jobs, specification);
+      const end = await takePort(session);
+      try {
+        for (const instance of [jobs.world.resource, await reopen()]) {
+          const seen = await jobs.observed(
+            specification,
+            (observation) => observation.kind !== 'running' || observation.sessionTaken === true,
+            instance,
+          );
+          assert.ok(seen.kind === 'running', `The job should be running, but is ${JSON.stringify(seen)}.`);
+          assert.equal(seen.session, undefined, 'Users are sent to somebody else who listens where the session did.');
+          assert.ok(seen.sessionProblem, 'Nothing says what has become of the session.');
+        }
+      } finally {
+        await end();
+      }
+      await report(jobs, jobId, 2, `(server.listen(port), ${truth})`);
+      assert.deepEqual(await sessionOf(jobs, specification), session);
+      await notTaken(jobs, specification);
+    }),
+    without: [
+      without,
+      {
+        capability: 'taken_ports',
+        trial:
+          'A session stops listening and listens again: nobody is said to have taken its place, and it is found again.',
+        check: withJobs(async (jobs, { node }) => {
+          const specification = await jobs.run(serving(node), { session: { secret: newSecret() } });
+          const session = await sessionOf(jobs, specification);
+          await report(jobs, specification.jobId, 1, `(server.close(), ${truth})`);
+          await notTaken(jobs, specification);
+          await report(jobs, specification.jobId, 2, `(server.listen(port), ${truth})`);
+          assert.deepEqual(await sessionOf(jobs, specification), session);
+          await notTaken(jobs, specification);
+        }),
+      },
+    ],
+  },
+  {
     id: 'session.hostile-report',
     promise: 'A report that is not `<secret> <port> <path>` with a plain path is not believed.',
     trial:
       'Low ports, numbers that are none, paths without a slash, with a line break or a query, a megabyte, and no line.',
     timeoutMs,
     check: withJobs(async (jobs) => {
-      const report = (port: string, path: string) => `\`\${process.env.UWS_SECRET} ${port} ${path}\\n\``;
+      const of = (port: string, path: string) => `\`\${process.env.UWS_SECRET} ${port} ${path}\\n\``;
       await refused(jobs, [
-        [report('80', '/'), 'a low port'],
-        [report('99999', '/'), 'a port beyond all'],
-        [report('${port}', 'start'), 'a path without a slash'],
-        [report('${port}', '/a\\r\\nSet-Cookie: b'), 'a path with a line break'],
-        [report('${port}', '/a?b#c'), 'a path with a query'],
+        [of('80', '/'), 'a low port'],
+        [of('99999', '/'), 'a port beyond all'],
+        [of('${port}', 'start'), 'a path without a slash'],
+        [of('${port}', '/a\\r\\nSet-Cookie: b'), 'a path with a line break'],
+        [of('${port}', '/a?b#c'), 'a path with a query'],
         ["'x'.repeat(1048576)", 'a megabyte'],
         ["'nothing'", 'no line'],
       ]);

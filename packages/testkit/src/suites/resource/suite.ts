@@ -19,6 +19,7 @@ export const resourceSuite: Suite<ResourceWorld, ResourceCapability> = {
     request_count: 'The test can count the requests to the back end.',
     sessions: 'Jobs can serve sessions.',
     steps: 'The test can stop the adapter between its steps.',
+    taken_ports: 'The test can have somebody else listen where a session did.',
     time_limit: 'The time limit is enforced.',
   },
   guarantees: [

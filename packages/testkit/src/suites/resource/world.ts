@@ -1,4 +1,4 @@
-import type { Account, Resource } from '@user-workspaces/contract';
+import type { Account, Resource, SessionAddress } from '@user-workspaces/contract';
 import type { Check, CheckTools, Guarantee, World } from '../../guarantee.js';
 import { Jobs } from './jobs.js';
 
@@ -11,6 +11,7 @@ export type ResourceCapability =
   | 'request_count'
   | 'sessions'
   | 'steps'
+  | 'taken_ports'
   | 'time_limit';
 
 /**
@@ -61,6 +62,22 @@ export interface ResourceWorld extends World {
   cutOff?(): Promise<() => Promise<void>>;
   /** Capability `steps`: an instance that awaits `step` before and after each of its effects on the back end. A crash is played by a step that never ends. */
   openStepping?(step: (name: string) => Promise<void>): Promise<Resource>;
+  /**
+   * Capability `taken_ports`: has somebody else, who is none of the resource's jobs, listen where a session did that listens there no more; what it returns
+   * ends that.
+   *
+   * @example
+   * // Jobs run on this machine, and share its ports.
+   * async takePort({ host, port }) {
+   *   const server = createServer().listen(port, host);
+   *   await once(server, 'listening');
+   *   return async () => {
+   *     server.close();
+   *     await once(server, 'close');
+   *   };
+   * }
+   */
+  takePort?(address: SessionAddress): Promise<() => Promise<void>>;
   /** Capability `request_count`: how many requests the back end has had. */
   requests?(): number;
 }

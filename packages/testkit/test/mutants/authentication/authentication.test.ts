@@ -1,6 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AdapterError, type Authentication, type Identity, type SignInResult } from '@user-workspaces/contract';
+import {
+  AdapterError,
+  type Authentication,
+  type Identity,
+  type IdentityProblem,
+  type SignInResult,
+} from '@user-workspaces/contract';
 import { authenticationSuite } from '@user-workspaces/testkit';
 import { localAuthentication, openLocalAuthentication } from '../../../../auth-local/test/adapters.js';
 import { altered } from '../altered.js';
@@ -14,6 +20,13 @@ const opening = (change: (authentication: Authentication) => Authentication['sig
     check: (signal) => authentication.check(signal),
     signIn: change(authentication),
   }));
+
+/** The shipped sign-in with another check of identities. */
+const checking =
+  (check: (authentication: Authentication, identity: Partial<Identity>) => IdentityProblem | undefined) => () =>
+    openLocalAuthentication((authentication) =>
+      altered(authentication, { checkIdentity: (identity) => check(authentication, identity) }),
+    );
 
 testMutants(
   authenticationSuite,
@@ -89,6 +102,32 @@ testMutants(
         };
       }),
       breaks: ['sign-in.at-once', 'sign-in.this-call', 'sign-in.unavailable'],
+    },
+    {
+      fault: 'finds fault with names under which people sign in',
+      open: checking((authentication, identity) =>
+        identity.username?.includes('-')
+          ? { field: 'username', message: 'username must not have a dash.' }
+          : authentication.checkIdentity?.(identity),
+      ),
+      breaks: ['identity.checked'],
+    },
+    {
+      fault: 'finds fault with what is not given',
+      open: checking((authentication, identity) =>
+        identity.email === undefined
+          ? { field: 'email', message: 'email is missing.' }
+          : authentication.checkIdentity?.(identity),
+      ),
+      breaks: ['identity.checked'],
+    },
+    {
+      fault: 'finds the fault of an address in the name',
+      open: checking((authentication, identity) => {
+        const problem = authentication.checkIdentity?.(identity);
+        return problem && { ...problem, field: 'username' };
+      }),
+      breaks: ['identity.checked'],
     },
     {
       fault: 'calls what is missing refused',

@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
-import type {
-  Launched,
-  LaunchReference,
-  LaunchSpecification,
-  LogChunk,
-  Observation,
-  Resource,
+import {
+  AdapterError,
+  type AdapterErrorKind,
+  type Launched,
+  type LaunchReference,
+  type LaunchSpecification,
+  type LogChunk,
+  type Observation,
+  type Resource,
+  type SessionAddress,
 } from '@user-workspaces/contract';
 import type { ResourceWorld } from '@user-workspaces/testkit';
 import { isRoot } from '../../../../resource-local/test/support.js';
@@ -27,6 +30,7 @@ function altered(resource: Resource, changes: Partial<Resource>): Resource {
     logs: (launch, range, signal) => resource.logs(launch, range, signal),
     forget: (launch, signal) => resource.forget(launch, signal),
     check: (signal) => resource.check(signal),
+    ...(resource.load && { load: (signal) => resource.load?.(signal) ?? Promise.resolve({}) }),
     close: () => resource.close(),
     ...changes,
   };
@@ -53,6 +57,15 @@ const launching = (change: (specification: LaunchSpecification) => LaunchSpecifi
   opening((resource) => ({ launch: (specification, signal) => resource.launch(change(specification), signal) }));
 
 const otherKey = (launchKey: string) => launchKey.replace(/^./, (digit) => (digit === 'f' ? '0' : 'f'));
+
+/** Answers with another kind of error where the back end is away. */
+async function whereAway<R>(call: Promise<R>, kind: AdapterErrorKind): Promise<R> {
+  try {
+    return await call;
+  } catch (error) {
+    throw AdapterError.is(error, 'unavailable') ? new AdapterError(kind, error.message) : error;
+  }
+}
 
 /** The report of a job, as it is in its directory. */
 function reportOf({ workspacePath, jobId }: LaunchReference): string[] {
@@ -105,6 +118,166 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
       'limit.time',
       'server.end',
     ],
+  },
+  {
+    fault: 'launches twice when calls with one key come at once',
+    open: opening((resource) => {
+      const underWay = new Map<string, number>();
+      return {
+        async launch(specification, signal): Promise<Launched> {
+          const { launchKey } = specification;
+          const others = underWay.get(launchKey) ?? 0;
+          underWay.set(launchKey, others + 1);
+          try {
+            // One more is enough.
+            const key = others === 1 ? otherKey(launchKey) : launchKey;
+            return await resource.launch({ ...specification, launchKey: key }, signal);
+          } finally {
+            underWay.set(launchKey, (underWay.get(launchKey) ?? 1) - 1);
+          }
+        },
+      };
+    }),
+    breaks: ['launch.at-once'],
+  },
+  {
+    fault: 'says that a launch can never succeed while the back end is away',
+    open: opening((resource) => ({
+      launch: (specification, signal) => whereAway(resource.launch(specification, signal), 'invalid'),
+    })),
+    breaks: ['launch.unavailable'],
+  },
+  {
+    fault: 'tells another number in its answer to a launch than later',
+    open: opening((resource) => ({
+      async launch(specification, signal) {
+        const launched = await resource.launch(specification, signal);
+        return { ...launched, resourceJobId: launched.resourceJobId + 1 };
+      },
+    })),
+    breaks: ['launch.name'],
+  },
+  {
+    fault: 'leaves out variables whose names are none',
+    open: launching(({ environment, ...specification }) => ({
+      ...specification,
+      environment: Object.fromEntries(Object.entries(environment).filter(([name]) => /^\w+$/.test(name))),
+    })),
+    breaks: ['launch.invalid'],
+  },
+  {
+    fault: 'says of a program that does not exist that it ended well',
+    open: observing((observation) => {
+      if (observation.kind !== 'ended') return observation;
+      if (observation.cause !== 'launch_failed' && observation.exitCode !== 127) return observation;
+      return { ...observation, cause: 'exited', exitCode: 0 };
+    }),
+    breaks: ['launch.failed'],
+  },
+  {
+    fault: 'gives the first 64 KiB of an output alone',
+    open: opening((resource) => ({
+      async *logs(launch, range, signal): AsyncGenerator<LogChunk> {
+        let left = 64 * 1024;
+        for await (const { offsetBytes, content } of resource.logs(launch, range, signal)) {
+          if (left > 0) yield { offsetBytes, content: content.subarray(0, left) };
+          left -= content.length;
+        }
+      },
+    })),
+    breaks: ['logs.whole'],
+  },
+  {
+    fault: 'fails when it is asked for the output of a key that was never launched',
+    open: opening((resource) => {
+      return {
+        async *logs(launch, range, signal): AsyncGenerator<LogChunk> {
+          const { kind } = (await resource.observe([launch])).get(launch.launchKey) ?? {};
+          if (kind === 'absent') throw new AdapterError('not_found', 'There is no such launch.');
+          yield* resource.logs(launch, range, signal);
+        },
+      };
+    }),
+    breaks: ['forget.ended', 'forget.crash', 'logs.none'],
+  },
+  {
+    fault: 'says that a stop was delivered while the back end is away',
+    open: opening((resource) => ({
+      stop: (launch, graceMs, signal) =>
+        resource.stop(launch, graceMs, signal).catch((error: unknown) => {
+          if (!AdapterError.is(error, 'unavailable')) throw error;
+        }),
+    })),
+    breaks: ['stop.unavailable'],
+  },
+  {
+    fault: 'says that it raised a time limit, and does not',
+    open: opening((resource) => ({
+      async extend(launch, minutes, signal) {
+        signal?.throwIfAborted();
+        const { kind } = (await resource.observe([launch])).get(launch.launchKey) ?? {};
+        if (kind !== 'running' || !Number.isFinite(minutes) || minutes <= 0)
+          await resource.extend(launch, minutes, signal);
+      },
+    })),
+    breaks: ['extend.raise'],
+  },
+  {
+    fault: 'sends users to the base path instead of the start page',
+    open: observing((observation) =>
+      observation.kind === 'running' && observation.session
+        ? { ...observation, session: { ...observation.session, path: '/' } }
+        : observation,
+    ),
+    breaks: ['session.found', 'session.awaited'],
+  },
+  {
+    fault: 'does not say that a session has not reported yet',
+    open: observing((observation) => {
+      if (observation.kind !== 'running' || !observation.sessionProblem?.includes('has not reported'))
+        return observation;
+      const { sessionProblem: _none, ...rest } = observation;
+      return rest;
+    }),
+    breaks: ['session.awaited'],
+  },
+  {
+    fault: 'believes a report whose path has a query',
+    open: observing((observation, launch) => {
+      const [, port, path] = reportOf(launch);
+      if (observation.kind !== 'running' || !path?.includes('?')) return observation;
+      return { ...observation, session: { host: '127.0.0.1', port: Number(port), path } };
+    }),
+    breaks: ['session.hostile-report'],
+  },
+  {
+    fault: 'throws when it is asked for its health while the back end is away',
+    open: opening((resource) => ({
+      async check(signal) {
+        const health = await resource.check(signal);
+        if (!health.connected) throw new AdapterError('unavailable', health.message);
+        return health;
+      },
+    })),
+    breaks: ['check.cut-off'],
+  },
+  {
+    fault: 'tells that more memory is free than there is',
+    open: opening((resource) => ({
+      load: async () => {
+        const load = await resource.load?.();
+        const total = load?.memoryMb?.total ?? 1;
+        return { ...load, memoryMb: { total, free: total + 1 } };
+      },
+    })),
+    breaks: ['load.figures'],
+  },
+  {
+    fault: 'tells that less than nothing is free when there is much to do',
+    open: opening((resource) => ({
+      load: async () => ({ ...(await resource.load?.()), cpus: { total: 2, free: -1.5 } }),
+    })),
+    breaks: ['load.figures'],
   },
   {
     fault: 'takes unknown for gone',
@@ -353,6 +526,44 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
       return { ...rest, session: { host: '127.0.0.1', port: Number(reportOf(launch)[1]), path: '/' } };
     }),
     breaks: ['session.own-port'],
+  },
+  {
+    fault: 'does not say that somebody else listens where a session did',
+    open: observing((observation) => {
+      if (observation.kind !== 'running') return observation;
+      const { sessionTaken: _none, ...rest } = observation;
+      return rest;
+    }),
+    breaks: ['session.taken'],
+  },
+  {
+    fault: 'says of a session that does not answer that its place is taken',
+    open: observing((observation) =>
+      observation.kind === 'running' && observation.sessionProblem?.includes('does not listen')
+        ? { ...observation, sessionTaken: true }
+        : observation,
+    ),
+    breaks: ['session.taken'],
+  },
+  {
+    fault: 'goes on to send people where a session was',
+    open: opening((resource) => {
+      const known = new Map<string, SessionAddress>();
+      return {
+        async observe(launches, signal) {
+          const answers = new Map(await resource.observe(launches, signal));
+          for (const [launchKey, answer] of answers) {
+            if (answer.kind !== 'running') continue;
+            const session = answer.session ?? known.get(launchKey);
+            if (!session) continue;
+            known.set(launchKey, session);
+            answers.set(launchKey, { ...answer, session });
+          }
+          return answers;
+        },
+      };
+    }),
+    breaks: ['session.taken'],
   },
   {
     fault: 'finds a launch by its key alone, and not with its handle',
