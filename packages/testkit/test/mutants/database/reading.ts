@@ -156,10 +156,10 @@ export const readingMutants: readonly Mutant<DatabaseWorld>[] = [
   },
   {
     fault: 'looks at the first of several conditions alone',
-    open: asking(({ where, ...query }) => ({
-      ...query,
-      where: Object.fromEntries(Object.entries(where ?? {}).slice(0, 1)),
-    })),
+    open: asking(({ where, ...query }) => {
+      const first: object = Object.fromEntries(Object.entries(where ?? {}).slice(0, 1));
+      return { ...query, where: first };
+    }),
     breaks: ['where.all'],
   },
   {
