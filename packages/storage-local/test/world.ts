@@ -79,8 +79,11 @@ export async function storageUnderTest(
           const disk = await makeSmallDisk(1024 * 1024);
           const small = await openAt(join(disk.directory, 'storage'), data);
           closing.unshift(async () => {
-            await small.close();
-            await disk.remove();
+            try {
+              await small.close();
+            } finally {
+              await disk.remove();
+            }
           });
           return { storage: small, workspace: place(small, 'alice', 7, 12_345), fill: disk.fill, free: disk.free };
         },

@@ -21,7 +21,6 @@ export {
 export { makeSmallDisk, type SmallDisk, smallDiskObstacle } from './faults/disk.js';
 export { fileSystemSteps } from './faults/file-system.js';
 export { type BreakingLine, openBreakingLine } from './faults/line.js';
-export { collectGarbage } from './faults/memory.js';
 export { openFilesBelow } from './faults/open-files.js';
 export { type Program, startProgram } from './faults/programs.js';
 export { type Random, seededRandom, seedOf } from './faults/random.js';

@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -179,6 +179,26 @@ it('a clock jumps for the work alone', async () => {
   });
   expect(Date).toBe(real);
   expect(Math.abs(Date.now() - before)).toBeLessThan(60_000);
+});
+
+it('a disk on which a file stays open is gone nevertheless, and the file is named', async () => {
+  if (await smallDiskObstacle()) return;
+  const disk = await makeSmallDisk(256 * 1024);
+  const file = await open(join(disk.directory, 'left open'), 'w');
+  await expect(disk.remove()).rejects.toThrow(/left open/);
+  const mounts = await readFile('/proc/self/mounts', 'utf8');
+  expect(mounts).not.toContain(dirname(disk.directory));
+  await expect(readdir(dirname(disk.directory))).rejects.toMatchObject({ code: 'ENOENT' });
+  await file.close();
+});
+
+it('a disk waits for a file that is closed a little later, or when nobody refers to it any more', async () => {
+  if (await smallDiskObstacle()) return;
+  const disk = await makeSmallDisk(256 * 1024);
+  const file = await open(join(disk.directory, 'closed later'), 'w');
+  const closing = sleep(300).then(() => file.close());
+  await disk.remove();
+  await closing;
 });
 
 it('a disk is full, and has room again', async () => {

@@ -1,11 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '@user-workspaces/contract';
 import {
   type AdapterUnderTest,
-  collectGarbage,
   type DatabaseCapability,
   type DatabaseOnBreakingLine,
   type DatabaseOnSmallDisk,
@@ -106,16 +104,11 @@ export async function sqliteOnSmallDisk(
     fill,
     free,
     async close() {
-      await database.close();
-      // libsql holds the file until its statements are collected.
-      for (let attempt = 1; ; attempt += 1) {
-        collectGarbage();
-        try {
-          return await remove();
-        } catch (error) {
-          if (attempt === 20) throw error;
-          await sleep(20);
-        }
+      try {
+        await database.close();
+      } finally {
+        // libsql holds the file until its statements are collected.
+        await remove();
       }
     },
   };

@@ -2,9 +2,16 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, open, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { collectGarbage } from './memory.js';
+import { pathsOpenBelow } from './open-files.js';
 
 const run = promisify(execFile);
+
+/** So long what is open on a disk may take to be closed. */
+const patienceMs = 2_000;
+const pauseMs = 20;
 
 /** A file system of its own that can be filled up. */
 export interface SmallDisk {
@@ -14,7 +21,11 @@ export interface SmallDisk {
   fill(): Promise<void>;
   /** Gives the space back that {@link fill} took. */
   free(): Promise<void>;
-  /** Unmounts it and removes its traces. Fails when something is still open on it. */
+  /**
+   * Unmounts it and removes its traces. What is open on it has a moment to be closed, also by the collection of garbage.
+   *
+   * @throws Error that names what is still open on it then; it is gone nevertheless.
+   */
   remove(): Promise<void>;
 }
 
@@ -64,8 +75,30 @@ export async function makeSmallDisk(sizeBytes: number): Promise<SmallDisk> {
     },
     free: () => rm(ballast, { force: true }),
     async remove() {
-      await run('umount', [mountPoint]);
+      const left = await unmount(mountPoint);
       await rmdir(mountPoint);
+      if (left) throw left;
     },
   };
+}
+
+/** Unmounts a file system. Where something stays open on it, it is gone from the tree of directories at least, and the error says what that was. */
+async function unmount(mountPoint: string): Promise<Error | undefined> {
+  for (const deadlineMs = performance.now() + patienceMs; ; await sleep(pauseMs)) {
+    // Some wrappers close their files when they are collected.
+    collectGarbage();
+    try {
+      await run('umount', [mountPoint]);
+      return undefined;
+    } catch (error) {
+      if (performance.now() < deadlineMs) continue;
+      const open = await pathsOpenBelow(mountPoint);
+      await run('umount', ['--lazy', mountPoint]);
+      const what =
+        open.length > 0 ? `This process has open on it: ${open.join(', ')}.` : 'It is in use by another process.';
+      return new Error(`The small disk at ${mountPoint} was still in use when it was taken away. ${what}`, {
+        cause: error,
+      });
+    }
+  }
 }
