@@ -1,6 +1,7 @@
 import { type Account, type AccountMapping, AdapterError } from '@user-workspaces/contract';
 import { Claims } from './claims.js';
 import { requireUserName } from './names.js';
+import { highestOwner, type OwnedPlace } from './owned-ids.js';
 import { readSubordinateRanges } from './subordinate-ids.js';
 import { isIdTaken } from './user-database.js';
 
@@ -17,6 +18,12 @@ export interface ReservedAccountsOptions {
    * @default 100_000
    */
   readonly count?: number;
+  /**
+   * Where files of accounts are, such as the root of the storage (two levels: accounts, workspaces). Nobody new gets a uid that owns something there, even if the
+   * directory of claims was restored from a backup that is older. What processes have is left out in any case.
+   * @default []
+   */
+  readonly ownedBelow?: readonly OwnedPlace[];
 }
 
 const LOWEST_UID = 1_000;
@@ -29,7 +36,8 @@ const OVERFLOW_IDS: ReadonlySet<number> = new Set([65_534, 65_535]);
  * the system keeps users apart, and nothing needs to be configured. For a server that runs as root.
  *
  * An identity keeps its uid for ever, across restarts and from every process that shares the directory; no two get the
- * same one, and none gets one that an account, a group, or a range of /etc/subuid or /etc/subgid has.
+ * same one, and none gets one that an account, a group, or a range of /etc/subuid or /etc/subgid has, nor one that owns
+ * a process or something {@link ReservedAccountsOptions.ownedBelow} names: whose that is, older claims may not know any more.
  *
  * @throws AdapterError `misconfigured` when the server is not root, or the range is none.
  *
@@ -63,9 +71,19 @@ export function createReservedAccounts(options: ReservedAccountsOptions): Accoun
     }
   };
 
+  let owned: Promise<number> | undefined;
+  /** Looked for once: what came to be owned since was claimed in the directory as it is now. */
+  const highestOwned = (): Promise<number> => {
+    owned ??= highestOwner(options.ownedBelow ?? [], firstUid, lastUid).catch((error: unknown) => {
+      owned = undefined;
+      throw error;
+    });
+    return owned;
+  };
+
   const assign = async (name: string): Promise<number> => {
     const ranges = await readSubordinateRanges();
-    const highest = await claims.highestUid();
+    const highest = Math.max(await claims.highestUid(), await highestOwned());
     let uid = highest >= firstUid && highest <= lastUid ? highest + 1 : firstUid;
     while (uid <= lastUid) {
       const lent = ranges.find(({ first, count }) => uid >= first && uid < first + count);

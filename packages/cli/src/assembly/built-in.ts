@@ -4,6 +4,7 @@ import {
   createOwnAccount,
   createReservedAccounts,
   createSystemAccounts,
+  type OwnedPlace,
 } from '@user-workspaces/auth-local';
 import type { AccountMapping, Authentication, Resource, Storage } from '@user-workspaces/contract';
 import { createDockerResource } from '@user-workspaces/resource-docker';
@@ -30,12 +31,18 @@ export async function createAccounts(
 ): Promise<AccountMapping> {
   switch (configuration.accounts) {
     case 'reserved':
-      return createReservedAccounts({ directory: layout.accounts });
+      return createReservedAccounts({ directory: layout.accounts, ownedBelow: ownedPlaces(configuration, layout) });
     case 'system':
       return createSystemAccounts({ createMissing: entry.connection_details.create_external_users ?? false });
     case 'own':
       return createOwnAccount();
   }
+}
+
+/** Workspaces are below a directory of their account, the logs of launches below one of their resource. Storages of a configuration module are not known here. */
+function ownedPlaces({ available_storage: storages }: Configuration, { launches }: DataLayout): OwnedPlace[] {
+  const roots = Object.values(storages).flatMap(({ root_dir }) => (root_dir === undefined ? [] : [root_dir]));
+  return [...roots.map((directory) => ({ directory, levels: 2 })), { directory: launches, levels: 3 }];
 }
 
 export async function createBuiltInStorage(
