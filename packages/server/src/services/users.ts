@@ -62,7 +62,8 @@ export function newUserRow({ username, email, firstName, lastName }: Identity, n
     search_text: searchTextOf({ username, email, firstName, lastName }),
     is_active: true,
     deactivated_at_ms: null,
-    session_epoch: 0,
+    // Another one than that of whoever had this user's id before a backup was restored: cookies of then open nothing of now.
+    session_epoch: nowMs,
     role: 'user',
     event_seq: 0,
     max_disk_space_bytes: null,

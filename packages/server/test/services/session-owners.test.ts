@@ -1,6 +1,7 @@
 import type { DatabaseReader, Query, Row, TableName } from '@user-workspaces/contract';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SessionOwners } from '../../src/services/session-owners.js';
+import { newUserRow } from '../../src/services/users.js';
 import { type Fixture, startFixture } from '../files/fixture.js';
 
 let fixture: Fixture;
@@ -43,6 +44,12 @@ async function begin(): Promise<{ arrive: () => Promise<void> }> {
     },
   };
 }
+
+test('the epoch of a new user is not that of whoever had the same id before a backup was restored', () => {
+  const identity = { username: 'bob', email: 'bob@example.org', firstName: '', lastName: '' };
+  const [before, after] = [1_000, 2_000].map((nowMs) => newUserRow(identity, nowMs));
+  expect(after?.session_epoch).not.toBe(before?.session_epoch);
+});
 
 test('the epoch is that of the last reading; another one, or none, ends what is open', async () => {
   expect(owners.epochOf(id)).toBeUndefined();
