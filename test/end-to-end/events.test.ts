@@ -158,7 +158,7 @@ describe('two users’ event streams over a network that breaks, and a server th
     try {
       for await (const chunk of response.body ?? []) {
         text += decoder.decode(chunk, { stream: true });
-        if (text.includes(`id: ${now}\n`)) break;
+        if (text.includes(`id: ${now}.`)) break;
       }
     } finally {
       stop.abort();

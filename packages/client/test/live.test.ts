@@ -68,6 +68,19 @@ describe('events', () => {
     expect(requests[0]?.headers['last-event-id']).toBe('99');
   });
 
+  it('goes on after the id that the server gave, which is more than the number', async () => {
+    const { url, requests } = await listen((exchange) => {
+      begin(exchange);
+      const { response, index } = exchange;
+      const data = JSON.stringify({ type: 'workspace.deleted', id: 12 + index, workspace_id: 7 });
+      response.write(`id: ${12 + index}.0123451\ndata: ${data}\n\n`);
+      if (index === 0) setTimeout(() => response.destroy(), 30);
+    });
+    const events = await take(clientOf(url).events.stream({ lastEventId: 11 }), 2);
+    expect(events.map(({ id }) => id)).toEqual([12, 13]);
+    expect(requests.map(({ headers }) => headers['last-event-id'])).toEqual(['11', '12.0123451']);
+  });
+
   it('takes a connection without heartbeats for dead, and one with heartbeats for alive', async () => {
     const { url, requests } = await listen((exchange) => {
       begin(exchange);

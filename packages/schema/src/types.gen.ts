@@ -516,9 +516,10 @@ export interface paths {
         };
         /**
          * Every change of the caller's workspaces, jobs and shares, as server-sent events
-         * @description Each message's `id` numbers the caller's events; its `event` is the event's type and its `data` an `Event` as JSON. `Last-Event-ID` (header, or query `last_event_id`)
+         * @description Each message's `id` numbers the caller's events, with a mark behind a point that tells an event from another one that had its number before a backup was restored; its `event` is the event's type
+         *     and its `data` an `Event` as JSON, whose `id` is the number alone. `Last-Event-ID` (header, or query `last_event_id`), either of the two,
          *     resumes after that event without loss or repeat; without it the stream begins with what happens next, after one `hello` that tells the present number. Events are kept 7 days, and of a user the
-         *     newest 5,000 or 64 MiB at most; an older id gets a `reset` event, after which the reader must read its lists anew. A comment is sent as heartbeat every 15 seconds.
+         *     newest 5,000 or 64 MiB at most; an older id, and one with the mark of another event, gets a `reset` event, after which the reader must read its lists anew. A comment is sent as heartbeat every 15 seconds.
          */
         get: operations["streamEvents"];
         put?: never;
@@ -2985,10 +2986,10 @@ export interface operations {
     streamEvents: {
         parameters: {
             query?: {
-                last_event_id?: number;
+                last_event_id?: string;
             };
             header?: {
-                "Last-Event-ID"?: number;
+                "Last-Event-ID"?: string;
             };
             path?: never;
             cookie?: never;

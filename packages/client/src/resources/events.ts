@@ -45,20 +45,23 @@ export class Events {
   async *#events(options: EventsOptions, signal: AbortSignal): AsyncGenerator<Event, void> {
     const logger = this.#transport.options.logger;
     let last = options.lastEventId;
+    // As the stream gave it: more than the number.
+    let lastId = last === undefined ? undefined : String(last);
     let connected = false;
     let failures = 0;
     for (;;) {
       let retryAfter: ReturnType<typeof toFailure> | undefined;
       try {
-        const headers = { accept: 'text/event-stream', 'last-event-id': last === undefined ? undefined : String(last) };
+        const headers = { accept: 'text/event-stream', 'last-event-id': lastId };
         const retries = connected ? 0 : options.retries;
         const response = await this.#transport.stream('streamEvents', { headers }, { ...options, signal, retries });
         connected = true;
-        for await (const event of parse(response, options.idleTimeoutMs ?? deadAfterMs, signal)) {
+        for await (const { event, id } of parse(response, options.idleTimeoutMs ?? deadAfterMs, signal)) {
           failures = 0;
           // A reconnection may repeat what had arrived; a reset counts anew.
           if (event.type !== 'reset' && last !== undefined && event.id <= last) continue;
           last = event.id;
+          lastId = id ?? String(event.id);
           yield event;
         }
         logger?.warn('The event stream ended; reconnecting.');
@@ -74,11 +77,17 @@ export class Events {
   }
 }
 
-async function* parse(response: Response, idleMs: number, signal: AbortSignal): AsyncGenerator<Event, void> {
-  const arrived: Event[] = [];
+interface Arrived {
+  readonly event: Event;
+  /** Of the message. */
+  readonly id: string | undefined;
+}
+
+async function* parse(response: Response, idleMs: number, signal: AbortSignal): AsyncGenerator<Arrived, void> {
+  const arrived: Arrived[] = [];
   const parser = createParser({
     onEvent(message) {
-      arrived.push(toEvent(readEvent(message.data)));
+      arrived.push({ event: toEvent(readEvent(message.data)), id: message.id });
     },
   });
   const decoder = new TextDecoder();

@@ -4,6 +4,7 @@ import { Doorbell } from '../files/doorbell.js';
 import type { Caller } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
 import { isoTime } from '../views/time.js';
+import { eventIdOf, isSameEvent, type LastEvent } from './event-ids.js';
 import { Readers } from './readers.js';
 import { isStillWelcome } from './still-welcome.js';
 import { orAfter } from './watch-job.js';
@@ -60,13 +61,13 @@ export class EventStreams {
   }
 
   /**
-   * A user's events as text of server-sent events, from the one after `lastEventId`, or from now on.
+   * A user's events as text of server-sent events, from the one after `last`, or from now on.
    *
    * @param signal Aborts when the reader is gone.
    */
   async *open(
     caller: Caller,
-    lastEventId: number | undefined,
+    last: LastEvent | undefined,
     signal: AbortSignal,
   ): AsyncGenerator<string, void, undefined> {
     const bell = new Doorbell();
@@ -76,7 +77,7 @@ export class EventStreams {
     ending.addEventListener('abort', onEnd, { once: true });
     this.#listen(caller.user.id, bell);
     try {
-      yield* this.#messages(caller, lastEventId, bell, ending);
+      yield* this.#messages(caller, last, bell, ending);
     } finally {
       ending.removeEventListener('abort', onEnd);
       this.#forget(caller.user.id, bell);
@@ -86,7 +87,7 @@ export class EventStreams {
 
   async *#messages(
     caller: Caller,
-    lastEventId: number | undefined,
+    last: LastEvent | undefined,
     bell: Doorbell,
     ending: AbortSignal,
   ): AsyncGenerator<string, void, undefined> {
@@ -96,10 +97,11 @@ export class EventStreams {
     const userId = caller.user.id;
     yield `retry: ${retryMs}\n\n`;
     let sent = await this.#newest(userId);
-    if (lastEventId === undefined) yield this.#sign('hello', sent);
-    // A number that was never given comes from another database: as good as forgotten.
-    else if (lastEventId > sent) yield this.#sign('reset', sent);
-    else sent = lastEventId;
+    if (!last) yield await this.#sign('hello', userId, sent);
+    // Never given, or to another event: it comes from another database, or from what a backup made undone.
+    else if (last.seq > sent || !isSameEvent(last, await this.#event(userId, last.seq))) {
+      yield await this.#sign('reset', userId, sent);
+    } else sent = last.seq;
 
     let heartbeatAtMs = clock.now() + heartbeatMs;
     while (!ending.aborted) {
@@ -108,7 +110,7 @@ export class EventStreams {
       if (ending.aborted) return;
       if (events[0] && events[0].seq !== sent + 1) {
         sent = await this.#newest(userId);
-        yield this.#sign('reset', sent);
+        yield await this.#sign('reset', userId, sent);
         continue;
       }
       for (const event of events) {
@@ -119,9 +121,9 @@ export class EventStreams {
       if (events.length === batchSize) continue;
       if (events.length === 0 && sent < (await this.#newest(userId))) {
         // Stored after the last look, or all of them forgotten meanwhile.
-        if (await this.#isForgotten(userId, sent + 1)) {
+        if (!(await this.#event(userId, sent + 1))) {
           sent = await this.#newest(userId);
-          yield this.#sign('reset', sent);
+          yield await this.#sign('reset', userId, sent);
         }
         continue;
       }
@@ -147,17 +149,18 @@ export class EventStreams {
     return (await this.#context.database.findOne('users', { id: userId }))?.event_seq ?? 0;
   }
 
-  async #isForgotten(userId: number, seq: number): Promise<boolean> {
-    return (await this.#context.database.findOne('events', { user_id: userId, seq })) === undefined;
+  #event(userId: number, seq: number): Promise<EventRow | undefined> {
+    return this.#context.database.findOne('events', { user_id: userId, seq });
   }
 
-  #sign(type: 'hello' | 'reset', id: number): string {
+  async #sign(type: 'hello' | 'reset', userId: number, id: number): Promise<string> {
     const event: Schema<'HelloEvent'> | Schema<'ResetEvent'> = {
       type,
       id,
       datetime: isoTime(this.#context.clock.now()),
     };
-    return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`;
+    const newest = await this.#event(userId, id);
+    return `id: ${newest ? eventIdOf(newest) : id}\nevent: ${type}\ndata: ${JSON.stringify(event)}\n\n`;
   }
 
   #listen(userId: number, bell: Doorbell): void {
@@ -172,8 +175,8 @@ export class EventStreams {
   }
 }
 
-function messageOf({ seq, type, payload }: EventRow): string {
-  return `id: ${seq}\nevent: ${type}\ndata: ${payload}\n\n`;
+function messageOf(event: EventRow): string {
+  return `id: ${eventIdOf(event)}\nevent: ${event.type}\ndata: ${event.payload}\n\n`;
 }
 
 /** Makes the registry of a server's event streams. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { type LastEvent, parseEventId } from '../events/event-ids.js';
 import type { EventStreams } from '../events/index.js';
 import { ApiError } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
@@ -9,7 +10,7 @@ export function eventHandlers(context: ServerContext, streams: EventStreams): Pi
   return {
     async streamEvents({ caller, query, request, response, signal }) {
       // A browser that comes back keeps its address, so the header is the newer of the two.
-      const lastEventId = lastEventIdOf(request) ?? query.last_event_id;
+      const last = lastEventOf(request, query.last_event_id);
       context.admission.hold('open_event_streams', caller, response);
       return {
         status: 200,
@@ -18,16 +19,18 @@ export function eventHandlers(context: ServerContext, streams: EventStreams): Pi
           'Cache-Control': 'no-store',
           'X-Accel-Buffering': 'no',
         },
-        body: encoded(streams.open(caller, lastEventId, signal)),
+        body: encoded(streams.open(caller, last, signal)),
       };
     },
   };
 }
 
-function lastEventIdOf(request: IncomingMessage): number | undefined {
+function lastEventOf(request: IncomingMessage, query: string | undefined): LastEvent | undefined {
   const header = request.headers['last-event-id'];
-  if (typeof header !== 'string' || header === '') return undefined;
-  if (/^\d{1,15}$/.test(header)) return Number(header);
+  const text = typeof header === 'string' && header !== '' ? header : query;
+  if (text === undefined) return undefined;
+  const last = parseEventId(text);
+  if (last) return last;
   throw new ApiError('invalid_field', 'Last-Event-ID: the number of an event is needed.', { field: 'Last-Event-ID' });
 }
 

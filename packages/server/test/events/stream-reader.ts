@@ -2,7 +2,10 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { Fixture } from '../files/fixture.js';
 
 export interface Message {
+  /** The number alone. */
   readonly id: number;
+  /** As a browser sends it back. */
+  readonly fullId: string;
   readonly event: string;
   readonly data: { readonly type: string; readonly id: number; readonly [field: string]: unknown };
 }
@@ -19,7 +22,7 @@ export class StreamReader {
 
   constructor(
     server: Fixture,
-    options: { lastEventId?: number; query?: string; token?: string; paused?: boolean } = {},
+    options: { lastEventId?: number | string; query?: string; token?: string; paused?: boolean } = {},
   ) {
     this.#request = request(
       {
@@ -81,6 +84,7 @@ export class StreamReader {
     }
     const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s).slice(0, 2)));
     if (fields.data === undefined) return;
-    this.messages.push({ id: Number(fields.id), event: fields.event, data: JSON.parse(fields.data) });
+    const { id: fullId, event, data } = fields;
+    this.messages.push({ id: Number.parseInt(fullId, 10), fullId, event, data: JSON.parse(data) });
   }
 }

@@ -118,6 +118,32 @@ describe('an event stream', () => {
     expect(ids(reader)).toEqual([9, 10]);
   });
 
+  it('begins anew for a reader who saw what a restored backup has made undone', async () => {
+    const { database, user } = server;
+    const read = async (lastEventId: number | string, count: number): Promise<StreamReader> => {
+      const reader = open({ lastEventId });
+      await reader.until(() => reader.messages.length >= count);
+      reader.close();
+      return reader;
+    };
+    for (let index = 0; index < 4; index++) await change();
+    const before = await read(0, 5);
+    const [common = '', lost = ''] = [2, 4].map((index) => before.messages[index]?.fullId ?? '');
+    // As a backup of the time after the third event has them.
+    await database.transaction(async (rows) => {
+      await rows.remove('events', { user_id: user.id, seq: { gt: 3 } });
+      await rows.update('users', { id: user.id }, { event_seq: 3 });
+    });
+    for (let index = 0; index < 4; index++) await change();
+    const after = await read(lost, 1);
+    expect(after.messages[0]).toMatchObject({ event: 'reset', id: 7, data: { id: 7 } });
+    for (const id of [common, String(Number(common)), 3]) expect(ids(await read(id, 4))).toEqual([4, 5, 6, 7]);
+    const next = open({ lastEventId: after.messages[0]?.fullId ?? '' });
+    await change();
+    await next.until(() => next.messages.length > 0);
+    expect(ids(next)).toEqual([8]);
+  });
+
   it('keeps the newest 5,000, fewer of large ones, and begins anew for a reader whose place is gone', async () => {
     const { database, user, workspace } = server;
     const numbers = async (): Promise<[number, number, number]> => {
