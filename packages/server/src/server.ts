@@ -90,7 +90,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const clientAddressOf = (request: IncomingMessage): string => clientAddress(request, trustsPeer);
   const requests = new Readers();
   const leftOut = (action: AuditAction): void => metrics.auditLeftOut(action);
-  const openings = new Openings(journal, database, log, clock.now, leftOut);
+  const openings = new Openings(journal, database, log, clock.elapsed, leftOut);
   const owners = new SessionOwners(database, (userId) => proxy.closeUser(userId));
   const directory = new SessionDirectory(database, owners, (jobId) => proxy.closeJob(jobId));
   const proxy = createSessionProxy({
@@ -133,8 +133,8 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     accounts: options.accounts,
     database,
     journal,
-    refusals: new Refusals(journal, log, clock.now, leftOut),
-    fileAudit: new FileAudit(clock.now, leftOut),
+    refusals: new Refusals(journal, log, clock.elapsed, leftOut),
+    fileAudit: new FileAudit(clock.elapsed, leftOut),
     metrics,
     storages: new Map(options.storages.map((storage) => [storage.name, storage])),
     mainStorage,
@@ -148,7 +148,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     step: options.step ?? (() => {}),
     limits,
     bytesUnderWay: new BytesUnderWay(),
-    admission: new Admission(limits, clock.now, clientAddressOf),
+    admission: new Admission(limits, clock.elapsed, clientAddressOf),
     instance: options.instance ?? Buffer.from(clock.random(8)).toString('hex'),
     clientAddressOf,
     connectionOf: (row, owner) => connectionOf(row, owner),

@@ -103,7 +103,7 @@ export class EventStreams {
       yield await this.#sign('reset', userId, sent);
     } else sent = last.seq;
 
-    let heartbeatAtMs = clock.now() + heartbeatMs;
+    let heartbeatAtMs = clock.elapsed() + heartbeatMs;
     while (!ending.aborted) {
       const rung = bell.next;
       const events = await this.#after(userId, sent);
@@ -127,13 +127,13 @@ export class EventStreams {
         }
         continue;
       }
-      if (clock.now() >= heartbeatAtMs) {
+      if (clock.elapsed() >= heartbeatAtMs) {
         if (!(await isStillWelcome(this.#context, caller))) return;
         yield ': alive\n\n';
-        heartbeatAtMs = clock.now() + heartbeatMs;
+        heartbeatAtMs = clock.elapsed() + heartbeatMs;
       }
       if (ending.aborted) return;
-      await orAfter(this.#context, rung, Math.min(patienceMs, heartbeatAtMs - clock.now()));
+      await orAfter(this.#context, rung, Math.min(patienceMs, heartbeatAtMs - clock.elapsed()));
     }
   }
 

@@ -34,8 +34,8 @@ export async function* watchJob(
       const present = await context.database.findOne('jobs', { id: jobId });
       if (!present) return;
       changes.push(present);
-      const looked = context.clock.now();
-      while (!signal.aborted && context.clock.now() < looked + pollMs) {
+      const looked = context.clock.elapsed();
+      while (!signal.aborted && context.clock.elapsed() < looked + pollMs) {
         const rung = bell.next;
         for (let row = changes.shift(); row; row = changes.shift()) {
           if (row.version < version) continue;
@@ -43,7 +43,7 @@ export async function* watchJob(
           yield row;
         }
         if (signal.aborted) return;
-        await orAfter(context, rung, looked + pollMs - context.clock.now());
+        await orAfter(context, rung, looked + pollMs - context.clock.elapsed());
       }
     }
   } finally {

@@ -25,8 +25,8 @@ export async function healthOf(check: (signal: AbortSignal) => Promise<Health>):
 export function askedSeldom<Answer>(clock: Clock, ask: () => Promise<Answer>): () => Promise<Answer> {
   let latest: { readonly askedAtMs: number; readonly answer: Promise<Answer> } | undefined;
   return () => {
-    if (!latest || latest.askedAtMs < clock.now() - ageMs) {
-      const asked = { askedAtMs: clock.now(), answer: ask() };
+    if (!latest || latest.askedAtMs < clock.elapsed() - ageMs) {
+      const asked = { askedAtMs: clock.elapsed(), answer: ask() };
       asked.answer.catch(() => {
         if (latest === asked) latest = undefined;
       });

@@ -57,7 +57,7 @@ export class Surveys {
 
   /** Watches a workspace for a while: its files were changed, or somebody looks at it. */
   follow(row: WorkspaceRow): void {
-    const nowMs = this.#context.clock.now();
+    const nowMs = this.#context.clock.elapsed();
     const present = this.#watched.get(row.id);
     if (present) {
       present.caredForAtMs = nowMs;
@@ -90,7 +90,7 @@ export class Surveys {
   #followById(workspaceId: number): void {
     const present = this.#watched.get(workspaceId);
     if (present) {
-      present.caredForAtMs = this.#context.clock.now();
+      present.caredForAtMs = this.#context.clock.elapsed();
       return;
     }
     this.#context.database
@@ -158,7 +158,7 @@ export class Surveys {
     const { signal } = this.#closing;
     while (!signal.aborted) {
       await clock.sleep(tidyMs, signal);
-      const due = [...this.#watched].filter(([, { caredForAtMs }]) => caredForAtMs < clock.now() - patienceMs);
+      const due = [...this.#watched].filter(([, { caredForAtMs }]) => caredForAtMs < clock.elapsed() - patienceMs);
       if (due.length === 0) continue;
       try {
         const ids = due.map(([id]) => id);

@@ -7,14 +7,17 @@ import { systemClock } from '../../src/system-clock.js';
 import { type Fixture, startFixture, until } from '../files/fixture.js';
 
 const origin = Date.now();
+let setBackMs = 0;
 const fastClock = {
-  now: () => origin + (Date.now() - origin) * 100,
+  now: () => origin + (Date.now() - origin) * 100 - setBackMs,
+  elapsed: () => systemClock.elapsed() * 100,
   sleep: (delayMs: number, signal?: AbortSignal) => systemClock.sleep(delayMs / 100, signal),
 };
 
 let server: Fixture;
 let sockets: WebSocket[] = [];
 beforeEach(async () => {
+  setBackMs = 0;
   server = await startFixture({ clock: fastClock });
 });
 afterEach(async () => {
@@ -126,6 +129,15 @@ describe('the WebSocket of a job', () => {
     const job = await server.addJob();
     const { states } = open(`/jobs/${job.id}/`);
     await until(() => states.length === 1);
+    await change(job, { status: 'running' }, new Journal(server.database, server.context.clock));
+    await until(() => states.length === 2);
+  });
+
+  it('sees what other processes write when the clock was set back', async () => {
+    const job = await server.addJob();
+    const { states } = open(`/jobs/${job.id}/`);
+    await until(() => states.length === 1);
+    setBackMs = 3_600_000;
     await change(job, { status: 'running' }, new Journal(server.database, server.context.clock));
     await until(() => states.length === 2);
   });

@@ -7,14 +7,17 @@ import { StreamReader } from './stream-reader.js';
 
 /** Time goes a hundred times faster, so that a heartbeat comes every 150 ms. */
 const origin = Date.now();
+let setBackMs = 0;
 const fastClock = {
-  now: () => origin + (Date.now() - origin) * 100,
+  now: () => origin + (Date.now() - origin) * 100 - setBackMs,
+  elapsed: () => systemClock.elapsed() * 100,
   sleep: (delayMs: number, signal?: AbortSignal) => systemClock.sleep(delayMs / 100, signal),
 };
 
 let server: Fixture;
 let readers: StreamReader[] = [];
 beforeEach(async () => {
+  setBackMs = 0;
   server = await startFixture({ clock: fastClock });
 });
 afterEach(async () => {
@@ -222,6 +225,15 @@ describe('an event stream', () => {
     const reader = open();
     await reader.until(() => reader.comments.length >= 2);
     expect(reader.comments[0]).toBe(': alive');
+    await change(new Journal(server.database, server.context.clock));
+    await reader.until(() => reader.messages.length === 2);
+  });
+
+  it('has its heartbeats, and sees what other processes write, when the clock is set back', async () => {
+    const reader = open();
+    await reader.until(() => reader.comments.length >= 1);
+    setBackMs = 3_600_000;
+    await reader.until(() => reader.comments.length >= 3);
     await change(new Journal(server.database, server.context.clock));
     await reader.until(() => reader.messages.length === 2);
   });

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/system-clock.js';
 test('what is asked seldom is asked once by many, anew when its answer is old, and anew after a failure', async () => {
   let nowMs = 0;
   const asked: number[] = [];
-  const ask = askedSeldom({ ...systemClock, now: () => nowMs }, async () => {
+  const ask = askedSeldom({ ...systemClock, elapsed: () => nowMs }, async () => {
     asked.push(nowMs);
     if (nowMs === 6_000) throw new Error('no database');
     return nowMs;
