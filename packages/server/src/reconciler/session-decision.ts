@@ -9,11 +9,14 @@ export type SessionDecision =
   | { readonly do: 'give up' }
   /** By its traffic nobody uses it: ask itself, and where it says the same, warn its user or stop it. */
   | { readonly do: 'ask'; readonly before: 'warning' | 'stop' }
-  /** Used again since the warning: the warning no longer holds. */
+  /** Used again since the warning, or warned about in error: the warning no longer holds. */
   | { readonly do: 'keep' };
 
 /** Installing an environment at the first start takes its time. */
 export const defaultReadyTimeoutMs = 30 * 60_000;
+
+/** Clocks of several servers never agree to the millisecond. */
+const disagreementMs = 5_000;
 
 /** @param attendedSinceMs Since when this process has been at work without a break. */
 export function decideSession(
@@ -26,7 +29,8 @@ export function decideSession(
     return { do: 'wait', untilMs: null };
   }
   if (row.session_host === null) {
-    const untilMs = row.started_at_ms + readyTimeoutMs;
+    // While no server was there, nobody could find it ready; and while the machine slept, it slept as well.
+    const untilMs = Math.max(row.started_at_ms, attendedSinceMs) + readyTimeoutMs;
     return nowMs >= untilMs ? { do: 'give up' } : { do: 'wait', untilMs };
   }
   if (!idle) return row.idle_stop_at_ms === null ? { do: 'wait', untilMs: null } : { do: 'keep' };
@@ -37,6 +41,8 @@ export function decideSession(
   }
   const warnedAtMs = row.idle_stop_at_ms - idle.warningMs;
   if (lastUsedMs > warnedAtMs) return { do: 'keep' };
+  // By a clock that was ahead: nothing that happens from now on would count as later than that.
+  if (warnedAtMs > nowMs + disagreementMs) return { do: 'keep' };
   if (nowMs < row.idle_stop_at_ms) return { do: 'wait', untilMs: row.idle_stop_at_ms };
   // While no server was there, its user could not follow the warning: then it is given anew.
   return { do: 'ask', before: attendedSinceMs <= warnedAtMs ? 'stop' : 'warning' };

@@ -21,15 +21,15 @@ export class SessionWatch {
   readonly #context: ServerContext;
   readonly #probe: SessionProbe;
   readonly #activity: Pick<SessionActivity, 'heardAtMs'>;
-  readonly #attendance: Attendance;
-  /** Since when nobody has listened at the ports of sessions; known from visitors' failures. */
+  readonly #attendance: Pick<Attendance, 'sinceMs'>;
+  /** Since when nobody has listened at the ports of sessions (`elapsed`); known from visitors' failures. */
   readonly #closedSince = new Map<number, number>();
 
   constructor(
     context: ServerContext,
     probe: SessionProbe,
     activity: Pick<SessionActivity, 'heardAtMs'>,
-    attendance: Attendance,
+    attendance: Pick<Attendance, 'sinceMs'>,
   ) {
     this.#context = context;
     this.#probe = probe;
@@ -39,7 +39,7 @@ export class SessionWatch {
 
   /** A visitor could not reach the session. */
   suspect(jobId: number): void {
-    if (!this.#closedSince.has(jobId)) this.#closedSince.set(jobId, this.#context.clock.now());
+    if (!this.#closedSince.has(jobId)) this.#closedSince.set(jobId, this.#context.clock.elapsed());
   }
 
   /** The job has ended. */
@@ -135,7 +135,7 @@ export class SessionWatch {
       this.#closedSince.delete(row.id);
       return null;
     }
-    if (clock.now() - since < lostAfterMs) return clock.now() + knockAgainMs;
+    if (clock.elapsed() - since < lostAfterMs) return clock.now() + knockAgainMs;
     const isSame = ({ status, session_host, session_port }: JobRow): boolean =>
       status === 'running' && session_host === host && session_port === row.session_port;
     await this.#stop(row, 'session_lost', isSame);

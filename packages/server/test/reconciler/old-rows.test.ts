@@ -1,6 +1,5 @@
 // What is decided by a row that another process has changed meanwhile.
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Attendance } from '../../src/reconciler/attendance.js';
 import { releaseFormerLeases } from '../../src/reconciler/lease.js';
 import type { SessionProbe } from '../../src/reconciler/session-probe.js';
 import { SessionWatch } from '../../src/reconciler/session-watch.js';
@@ -20,7 +19,7 @@ const unasked: SessionProbe = {
 
 test('a session that another process has found ready is not given up', async () => {
   const { context, database } = fixture;
-  const sessions = new SessionWatch(context, unasked, { heardAtMs: () => undefined }, new Attendance(context.clock));
+  const sessions = new SessionWatch(context, unasked, { heardAtMs: () => undefined }, { sinceMs: 0 });
   const started_at_ms = Date.now() - 31 * 60_000;
   const awaited = { status: 'running', launch_begun: true, session_base_path: 'keep', started_at_ms } as const;
   const [old, late] = [await fixture.addJob(awaited), await fixture.addJob(awaited)];

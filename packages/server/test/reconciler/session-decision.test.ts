@@ -31,6 +31,11 @@ describe('a session that is not ready', () => {
     expect(decide(starting, { readyTimeoutMs: minute }, minute)).toEqual({ do: 'give up' });
   });
 
+  test('is awaited as long by a process that came later, or slept', () => {
+    expect(decideSession(starting, {}, 90 * minute, 80 * minute)).toEqual({ do: 'wait', untilMs: 110 * minute });
+    expect(decideSession(starting, {}, 110 * minute, 80 * minute)).toEqual({ do: 'give up' });
+  });
+
   test('is nobody idle about', () => {
     expect(decide(starting, { idle, readyTimeoutMs: 90 * minute }, 80 * minute)).toMatchObject({ do: 'wait' });
   });
@@ -67,6 +72,13 @@ describe('an unused session', () => {
   test('is warned about anew by a process that was not there all the time since the warning', () => {
     expect(decideSession(warned, { idle }, 65 * minute, 55 * minute)).toEqual({ do: 'ask', before: 'stop' });
     expect(decideSession(warned, { idle }, 65 * minute, 55 * minute + 1)).toEqual({ do: 'ask', before: 'warning' });
+  });
+
+  test('was not warned about by a clock that was ahead', () => {
+    const early = { ...warned, idle_stop_at_ms: 200 * minute };
+    expect(decide(early, { idle }, 66 * minute)).toEqual({ do: 'keep' });
+    // Two clocks never agree to the millisecond.
+    expect(decide(warned, { idle }, 55 * minute - 500)).toEqual({ do: 'wait', untilMs: 65 * minute });
   });
 
   test('is kept when it was used since the warning', () => {
