@@ -33,7 +33,7 @@ export async function serve(loaded: LoadedConfiguration): Promise<void> {
     }
   } finally {
     await lock.release();
-    serverLog.flush();
+    await serverLog.flush();
   }
 }
 
