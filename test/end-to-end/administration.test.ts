@@ -61,7 +61,7 @@ async function json<R>(schema: { parse(value: unknown): R }, ...args: readonly s
 }
 
 const { AdminUserAnswer, AdminUsersAnswer, AdminJobsAnswer, AuditAnswer } = schemas;
-const { AdminTokensAnswer, AdminWorkspacesAnswer, ClientTokenAnswer, ClientsAnswer } = schemas;
+const { AdminTokensAnswer, AdminWorkspacesAnswer, ClientTokenAnswer, ClientsAnswer, RevokedSignInsAnswer } = schemas;
 const userAnswer = AdminUserAnswer.shape.data;
 
 async function audit(...args: readonly string[]): Promise<Schema<'AuditEntry'>[]> {
@@ -215,6 +215,13 @@ test('portals are added, get new tokens, and go, at once', async () => {
     { portal: 'second portal', token_id: expect.any(Number) },
     { portal: 'second portal', token_id: expect.any(Number) },
   ]);
+  const revoked = await json(RevokedSignInsAnswer.shape.data, 'clients', 'revoke-sign-ins', 'second portal');
+  expect(revoked).toEqual({ revoked: 2, users: 1, undetermined: 0 });
+  expect(await text('clients', 'revoke-sign-ins', 'second portal', '--since', '2026-11-23')).toBe(
+    'Revoked: 0 (of 0 users)\n',
+  );
+  // Signed in by the other portal.
+  expect((await ben.request('/me/')).status).toBe(200);
   const { clients } = await json(ClientsAnswer.shape.data, 'clients', 'list');
   expect(clients.map(({ name, is_configured }) => [name, is_configured])).toEqual([
     [expect.any(String), true],
@@ -303,6 +310,7 @@ test('the SDK does the same over HTTP, typed', async () => {
   const made = await admin.createClient('third portal');
   const rotated = await admin.rotateClient(made.client.id);
   expect(rotated.client_token).not.toBe(made.client_token);
+  expect(await admin.revokeSignIns(made.client.id)).toEqual({ revoked: 0, users: 0, undetermined: 0 });
   await admin.deleteClient(made.client.id);
   expect((await admin.clients()).items.map(({ name }) => name)).not.toContain('third portal');
   expect(await admin.setDirectory(true)).toEqual({ is_open: true, source: 'administrator' });
@@ -324,6 +332,7 @@ test('the SDK does the same over HTTP, typed', async () => {
     'administration',
     'client.create',
     'client.delete',
+    'client.revoke_sign_ins',
     'client.rotate',
     'directory.set',
     'job.stop',

@@ -26,7 +26,7 @@ export interface UserRow {
   search_text: string;
   is_active: boolean;
   deactivated_at_ms: number | null;
-  /** Raised by every deactivation: tickets and cookies of before open no session any more, also after a reactivation. */
+  /** Raised by every deactivation, and when what a portal signed in is revoked: tickets and cookies of before open no session any more, also after a reactivation. */
   session_epoch: number;
   role: 'user' | 'administrator';
   /** Number of the user's newest event. */
@@ -53,10 +53,15 @@ export interface ApiClientRow {
   created_at_ms: number;
 }
 
+/** Instead of a portal's id in tokens that were made when none was kept: no portal has it. */
+export const unknownClientId = -1;
+
 export interface TokenRow {
   id: number;
   user_id: number;
   name: string;
+  /** The portal that vouched for the sign-in, also after its removal; `null` for none, and {@link unknownClientId} where it was not kept. */
+  client_id: number | null;
   /** SHA-256 of the token, hexadecimal. */
   token_hash: string;
   created_at_ms: number;
@@ -310,13 +315,14 @@ export const tableDefinitions: { readonly [T in TableName]: TableDefinition<T> }
       id: 'id',
       user_id: 'integer',
       name: 'name',
+      client_id: nullable('integer'),
       token_hash: 'name',
       created_at_ms: 'integer',
       expires_at_ms: 'integer',
       last_used_at_ms: nullable('integer'),
     },
     unique: [['token_hash']],
-    indexes: [['user_id'], ['expires_at_ms']],
+    indexes: [['user_id'], ['expires_at_ms'], ['client_id', 'id']],
   },
   workspaces: {
     columns: {

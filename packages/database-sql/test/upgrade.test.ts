@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { unknownClientId } from '@user-workspaces/contract';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Dialect } from '../src/dialect.js';
 import { createMariadbDialect } from '../src/dialects/mariadb.js';
@@ -50,6 +51,8 @@ async function fillFirst(options: SqlDatabaseOptions): Promise<void> {
   const user = { username, email, first_name, last_name, search_text, is_active, event_seq, created_at_ms };
   await db('users').insert([user, { ...user, username: 'bob', is_active: false }]);
   await db('api_clients').insert({ name: 'portal', token_hash: 'h', created_at_ms: 1 });
+  const token = { user_id: 1, name: 'sign-in', token_hash: 'a', created_at_ms: 1, expires_at_ms: 2 };
+  await db('tokens').insert(token);
   const workspaces: [bytes: number, isListed: boolean, userId: number][] = [
     [1_000, true, 1],
     [9_007_199_254_000_000, true, 1],
@@ -116,6 +119,7 @@ function describeUpgrade(name: string, missing: string, open: () => Promise<Plac
         expect(await database.find('api_clients', {})).toMatchObject([{ name: 'portal', is_configured: true }]);
         expect(await database.count('jobs', { stop_reason: null, idle_stop_at_ms: null, gpu_hours: null })).toBe(3);
         expect(await database.find('shares', {})).toMatchObject([{ shared_workspace_id: 3, accepted_offer: null }]);
+        expect(await database.find('tokens', {})).toMatchObject([{ token_hash: 'a', client_id: unknownClientId }]);
         const done = { action: 'job.start', outcome: 'done', details: {} } as const;
         const actor = { actor_kind: 'user', actor_user_id: 1, actor_name: 'ada', address: null } as const;
         const subject = { subject_kind: 'job', subject_id: 1 } as const;

@@ -16,6 +16,7 @@ export const administrationOperations = {
   adminCreateClient: {"method":"POST","path":"/admin/clients/","authentication":true,"query":[],"idempotencyKey":false,"body":"json","answer":"json","servedBy":"handler","role":"administrator"},
   adminDeleteClient: {"method":"DELETE","path":"/admin/clients/{id}/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminRotateClient: {"method":"PUT","path":"/admin/clients/{id}/rotate/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
+  adminRevokeSignIns: {"method":"DELETE","path":"/admin/clients/{id}/sign_ins/","authentication":true,"query":["since"],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminListJobs: {"method":"GET","path":"/admin/jobs/","authentication":true,"query":["user_id","workspace_id","status","job_type","resource","limit","cursor","order"],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminStopJob: {"method":"PUT","path":"/admin/jobs/{job_id}/stop/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminListWorkspaces: {"method":"GET","path":"/admin/workspaces/","authentication":true,"query":["user_id","status","limit","cursor","order"],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},

@@ -784,6 +784,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/clients/{id}/sign_ins/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke all tokens that a portal has signed in
+         * @description After a leak of its client token, which is to be rotated first. What the tokens have opened ends at once, on other replicas within five seconds, and so do all ways into sessions (tickets, cookies) of the users whom the portal has signed in. Also for a portal that was deleted.
+         */
+        delete: operations["adminRevokeSignIns"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/jobs/": {
         parameters: {
             query?: never;
@@ -1739,6 +1761,19 @@ export interface components {
                 client_token: string;
             };
         };
+        RevokedSignInsAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                /** @description Tokens that were revoked */
+                revoked: number;
+                /** @description How many users had them */
+                users: number;
+                /** @description Sign-ins that are still good and of which was not kept which portal they are from: those of before an upgrade. The audit log may tell */
+                undetermined: number;
+            };
+        };
         /** @description A job as an administrator sees it: what it takes, not what is in it, and no way into its session. */
         AdminJob: {
             id: number;
@@ -1816,7 +1851,7 @@ export interface components {
             };
         };
         /** @enum {string} */
-        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "file.rename" | "file.delete" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "user.email" | "user.delete" | "client.create" | "client.rotate" | "client.delete" | "directory.set" | "administration";
+        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "file.rename" | "file.delete" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "user.email" | "user.delete" | "client.create" | "client.rotate" | "client.delete" | "client.revoke_sign_ins" | "directory.set" | "administration";
         /** @enum {string} */
         AuditOutcome: "done" | "refused";
         /** @enum {string} */
@@ -3357,6 +3392,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClientTokenAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminRevokeSignIns: {
+        parameters: {
+            query?: {
+                /** @description Only what was signed in not before this time, such as 2026-11-23T09:06:47Z; without a zone it is UTC */
+                since?: string;
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many there were */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedSignInsAnswer"];
                 };
             };
             default: components["responses"]["Error"];

@@ -217,6 +217,38 @@ test('deactivated and reactivated by another process before the server looks: th
   await openOfBen.goesOn();
 });
 
+test.each([
+  'by an administrator',
+  'by another process',
+])('what a portal has signed in is revoked %s: everything open of its users ends, and nothing opens it again', async (how) => {
+  const admin = administration(chief.client);
+  const { client, client_token } = await admin.createClient(`leaked ${how}`);
+  const [stolen, openOfBen] = await Promise.all([
+    signIn({ ...server, clientToken: client_token }, 'ada'),
+    startOf(ben).then((s) => openEverything(ben, s)),
+  ]);
+  const adas = await startOf(stolen);
+  const open = await openEverything(stolen, adas);
+  await Promise.all([open.goesOn(), openOfBen.goesOn()]);
+
+  const { client_token: renewed } = await admin.rotateClient(client.id);
+  const expected = { revoked: 1, users: 1, undetermined: 0 };
+  if (how === 'by an administrator') expect(await admin.revokeSignIns(client.id)).toEqual(expected);
+  else {
+    const database = openDatabase(server.dataDirectory);
+    const context = rules.administrationContext({ database, parameters: [], resources: new Map() });
+    const actor: Actor = { kind: 'terminal', userId: null, name: 'root', address: null, requestId: null };
+    expect(await rules.revokeSignIns(context, actor, client.id, undefined)).toEqual(expected);
+    await database.close();
+  }
+  await expect.poll(() => [...open.names], { timeout: 20_000 }).toEqual([]);
+
+  expect((await stolen.request('/me/')).status).toBe(401);
+  await expect(signIn({ ...server, clientToken: client_token }, 'ada')).rejects.toMatchObject({ status: 401 });
+  await expectNoWayBack(await signIn({ ...server, clientToken: renewed }, 'ada'), adas);
+  await openOfBen.goesOn();
+});
+
 test('what a token has opened to a session ends when it is revoked, here or by another process, and when it expires; what cookies opened goes on', async () => {
   const again = await signIn(server, 'ada');
   const session = await startOf(again);

@@ -177,6 +177,7 @@ const tableForAdministrators: Readonly<Record<keyof typeof administrationOperati
   adminListClients: administration(),
   adminCreateClient: administration(() => ({ body: json({ name: 'of the table' }) })),
   adminRotateClient: administration(({ clientId }) => ({ path: { id: clientId } })),
+  adminRevokeSignIns: administration(({ clientId }) => ({ path: { id: clientId } })),
   adminDeleteClient: administration(({ clientId }) => ({ path: { id: clientId } })),
   adminListJobs: administration(),
   adminStopJob: administration(({ jobToStopId }) => ({ path: { job_id: jobToStopId } })),

@@ -1,3 +1,4 @@
+import type { Schema } from '@user-workspaces/schema';
 import { Command, Option } from 'commander';
 import type { CommonOptions, Perform } from './perform.js';
 import { more, plain, renderTable, timeText } from './table.js';
@@ -44,7 +45,9 @@ export function clientsCommand(perform: Perform, begin: Perform): Command {
       ),
     );
   const rotate = new Command('rotate')
-    .description('Give a portal a new client token, printed now and never again; the former one stops working.')
+    .description(
+      'Give a portal a new client token, printed now and never again; the former one stops working. Its users stay signed in (see revoke-sign-ins).',
+    )
     .argument('<portal>', 'name of the portal')
     .action((name: string, options: CommonOptions) =>
       perform(
@@ -55,7 +58,7 @@ export function clientsCommand(perform: Perform, begin: Perform): Command {
       ),
     );
   const remove = new Command('remove')
-    .description("Refuse a portal from now on. Its users' tokens stay good.")
+    .description("Refuse a portal from now on. Its users' tokens stay good (see revoke-sign-ins).")
     .argument('<portal>', 'name of the portal')
     .action((name: string, options: CommonOptions) =>
       perform(
@@ -67,12 +70,33 @@ export function clientsCommand(perform: Perform, begin: Perform): Command {
         () => `Removed: ${plain(name)}\n`,
       ),
     );
+  const revoke = new Command('revoke-sign-ins')
+    .description(
+      'Revoke all tokens that a portal has signed in; what they have opened ends. After a leak of its client token, which is to be changed first.',
+    )
+    .argument('<portal>', 'name of the portal, or the id as client:2, also of a removed one')
+    .option('--since <time>', 'only what was signed in not before, such as "2026-11-23 09:00" (UTC)')
+    .action((name: string, { since, ...options }: CommonOptions & { readonly since?: string }) =>
+      perform(
+        options,
+        async ({ context, actor, rules }) =>
+          rules.revokeSignIns(context, actor, await rules.findClientId(context, name), since),
+        revokedText,
+      ),
+    );
   return new Command('clients')
     .description('Portals and their client tokens.')
     .addCommand(list)
     .addCommand(add)
     .addCommand(rotate)
-    .addCommand(remove);
+    .addCommand(remove)
+    .addCommand(revoke);
+}
+
+function revokedText({ revoked, users, undetermined }: Schema<'RevokedSignInsAnswer'>['data']): string {
+  const done = `Revoked: ${revoked} (of ${users} ${users === 1 ? 'user' : 'users'})\n`;
+  if (undetermined === 0) return done;
+  return `${done}Not revoked: ${undetermined} sign-ins from before the upgrade to this release, of which was not kept which portal they are from. "uws admin audit --action sign_in" tells what it knows of them; "uws admin tokens revoke" ends them.\n`;
 }
 
 /** `uws admin tokens …` */

@@ -133,9 +133,27 @@ export class Administration {
     return (await this.#transport.call('adminRotateClient', { path: { id: clientId } }, options)).data;
   }
 
-  /** Refuses a portal from now on; its users' tokens stay good. @throws NotFoundError; ConflictError for the configured portal */
+  /** Refuses a portal from now on; its users' tokens stay good (see {@link revokeSignIns}). @throws NotFoundError; ConflictError for the configured portal */
   async deleteClient(clientId: number, options?: RequestOptions): Promise<void> {
     await this.#transport.run('adminDeleteClient', { path: { id: clientId } }, options);
+  }
+
+  /**
+   * Revokes all tokens that a portal has signed in, and ends what they have opened: after a leak of its client token, which is to be given a new one first.
+   *
+   * @param since Only what was signed in not before this time, such as 2026-11-23T09:06:47Z
+   * @returns How many tokens, of how many users; and how many sign-ins there are of which is not known whether they were this portal's
+   * @throws NotFoundError
+   * @example
+   * const { client_token } = await admin.rotateClient(portal.id);
+   * const { revoked } = await admin.revokeSignIns(portal.id);
+   */
+  async revokeSignIns(
+    clientId: number,
+    { since, ...options }: RequestOptions & { readonly since?: string } = {},
+  ): Promise<Schema<'RevokedSignInsAnswer'>['data']> {
+    const input = { path: { id: clientId }, query: { ...(since !== undefined && { since }) } };
+    return (await this.#transport.call('adminRevokeSignIns', input, options)).data;
   }
 
   /** Everybody's jobs. */

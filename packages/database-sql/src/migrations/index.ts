@@ -6,6 +6,7 @@ import { idleSessions } from './0003-idle-sessions.js';
 import { gpuHours } from './0004-gpu-hours.js';
 import { sessionEpochs } from './0005-session-epochs.js';
 import { acceptedOffers } from './0006-accepted-offers.js';
+import { portalsOfTokens } from './0007-portals-of-tokens.js';
 
 /** A step from one version of the tables to the next. Once released it never changes. */
 export interface Migration {
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   gpuHours,
   sessionEpochs,
   acceptedOffers,
+  portalsOfTokens,
 ];

@@ -51,7 +51,7 @@ export class EventStreams {
 
   /** Ends the streams of a token at once: it was revoked. Otherwise they end with the next heartbeat. */
   closeToken(tokenId: number): void {
-    this.#readers.closeToken(tokenId);
+    this.#readers.closeTokens([tokenId]);
   }
 
   /** Ends all streams, for a shutdown. */

@@ -33,8 +33,8 @@ export interface JobSockets {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   /** Ends a user's sockets at once. */
   closeUser(userId: number): void;
-  /** Ends the sockets of a token at once; otherwise they end with the next ping. */
-  closeToken(tokenId: number): void;
+  /** Ends the sockets of tokens at once; otherwise they end with the next ping. */
+  closeTokens(tokenIds: readonly number[]): void;
   /** Whose sockets are open. */
   callers(): readonly { readonly userId: number; readonly tokenId: number }[];
   /** Ends all sockets, for a shutdown. */
@@ -92,7 +92,7 @@ export function createJobSockets(context: ServerContext, authenticate: Authentic
       return true;
     },
     closeUser: (userId) => readers.closeUser(userId),
-    closeToken: (tokenId) => readers.closeToken(tokenId),
+    closeTokens: (tokenIds) => readers.closeTokens(tokenIds),
     callers: () => readers.callers(),
     close() {
       readers.close();

@@ -40,8 +40,9 @@ export class Readers {
   }
 
   /** @param except The request that asks for it. */
-  closeToken(tokenId: number, except?: IncomingMessage): void {
-    this.#end((reader) => reader.tokenId === tokenId && (except === undefined || reader.request !== except));
+  closeTokens(tokenIds: readonly number[], except?: IncomingMessage): void {
+    const ids = new Set(tokenIds);
+    this.#end((reader) => ids.has(reader.tokenId) && (except === undefined || reader.request !== except));
   }
 
   /** Users and tokens of those that have been open for a while. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Database } from '@user-workspaces/contract';
 import type { Logger } from 'pino';
 import type { SessionOwners } from '../services/session-owners.js';
@@ -15,7 +16,7 @@ export class WelcomeWatch {
   readonly #database: Database;
   readonly #log: Logger;
   readonly #requests: Readers;
-  readonly #sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>;
+  readonly #sockets: Pick<JobSockets, 'closeUser' | 'closeTokens' | 'callers'>;
   readonly #owners: SessionOwners;
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
@@ -26,7 +27,7 @@ export class WelcomeWatch {
     log: Logger,
     /** Requests under way, event streams among them, and what tokens have opened to sessions. */
     requests: Readers,
-    sockets: Pick<JobSockets, 'closeUser' | 'closeToken' | 'callers'>,
+    sockets: Pick<JobSockets, 'closeUser' | 'closeTokens' | 'callers'>,
     owners: SessionOwners,
     now: () => number,
   ) {
@@ -61,12 +62,15 @@ export class WelcomeWatch {
     this.#sockets.closeUser(userId);
   }
 
-  /** Ends the requests and sockets of tokens, those to sessions too. */
-  endTokens(tokenIds: readonly number[]): void {
-    for (const tokenId of tokenIds) {
-      this.#requests.closeToken(tokenId);
-      this.#sockets.closeToken(tokenId);
-    }
+  /** Ends the requests and sockets of tokens, those to sessions too. @param except The request that asks for it. */
+  endTokens(tokenIds: readonly number[], except?: IncomingMessage): void {
+    this.#requests.closeTokens(tokenIds, except);
+    this.#sockets.closeTokens(tokenIds);
+  }
+
+  /** Ends what tickets and cookies have opened to the sessions of users whose epochs were raised; they open nothing any more. */
+  endSessions(userIds: readonly number[]): Promise<void> {
+    return this.#owners.read(userIds);
   }
 
   /** Gives a user who was reactivated the ways into their sessions again; those of before the deactivation stay closed. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Handlers } from '../http/handler.js';
 import { actorOf } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
@@ -8,7 +9,10 @@ type AdministrationOperations = Extract<keyof Handlers, `admin${string}`>;
 /** How a server ends what somebody has open, and lets them in again. */
 export interface Doors {
   endUser(userId: number): void;
-  endTokens(tokenIds: readonly number[]): void;
+  /** @param except The request that asks for it. */
+  endTokens(tokenIds: readonly number[], except?: IncomingMessage): void;
+  /** Ends what tickets and cookies of before have opened to the sessions of these users. */
+  endSessions(userIds: readonly number[]): Promise<void>;
   admitUser(userId: number): Promise<void>;
 }
 
@@ -66,6 +70,14 @@ export function administrationHandlers(context: ServerContext, doors: Doors): Pi
     async adminDeleteClient({ caller, path }) {
       await administration.deleteClient(context, actorOf(caller), path.id);
       return { ...done, message: 'Portal deleted.' };
+    },
+    async adminRevokeSignIns({ caller, path, query, request }) {
+      const end = async ({ tokenIds, userIds }: administration.EndedSignIns): Promise<void> => {
+        doors.endTokens(tokenIds, request);
+        await doors.endSessions(userIds);
+      };
+      const data = await administration.revokeSignIns(context, actorOf(caller), path.id, query.since, end);
+      return { ...done, data };
     },
     adminListJobs: async ({ query }) => ({ ...done, data: await administration.listAllJobs(context, query) }),
     adminStopJob: async ({ caller, path }) => ({

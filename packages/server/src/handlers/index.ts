@@ -31,8 +31,7 @@ export function createHandlers(
 ): Handlers {
   return {
     ...accountHandlers(context, (tokenId, except) => {
-      parts.requests.closeToken(tokenId, except);
-      parts.sockets.closeToken(tokenId);
+      parts.doors.endTokens([tokenId], except);
     }),
     ...workspaceHandlers(context, parts.surveys),
     ...fileHandlers(context, (row) => parts.surveys.follow(row)),

@@ -8,7 +8,7 @@ export interface SessionRoute {
   readonly jobId: number;
   /** The job's owner: the only one who gets in. */
   readonly userId: number;
-  /** The owner's `session_epoch`, raised by every deactivation: tickets and cookies of another one do not count. */
+  /** The owner's `session_epoch`, raised by every deactivation and when sign-ins are revoked: tickets and cookies of another one do not count. */
   readonly epoch: number;
   readonly host: string;
   readonly port: number;

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { JsonObject } from '@user-workspaces/contract';
+import type { ApiClient, JsonObject } from '@user-workspaces/contract';
 import type { Answer } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
-import { actorOf, nobody, type Origin } from '../records/audit.js';
+import { actorOf, nobody, type Origin, serverActor } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 import { isoTime } from '../views/time.js';
 import { findApiClient, issueToken, signInFailed } from './tokens.js';
@@ -17,15 +17,18 @@ export async function callerSignIn(
   signal: AbortSignal,
 ): Promise<Answer<'createToken'>> {
   /** Who vouched for the user: after a leak of its client token this tells what was done with it. */
-  let portal: JsonObject = {};
+  let portal: (ApiClient & { readonly clientToken: string }) | undefined;
   const refused = async (details: JsonObject): Promise<void> => {
     context.metrics.signInRefused();
-    await context.refusals.record(nobody(origin), { action: 'sign_in', details: { ...details, ...portal } });
+    await context.refusals.record(nobody(origin), {
+      action: 'sign_in',
+      details: { ...details, ...(portal && { portal: portal.name }) },
+    });
   };
   const result = await context.authentication.signIn(body, {
     findApiClient: async (clientToken) => {
       const client = await findApiClient(context, clientToken);
-      if (client) portal = { portal: client.name };
+      if (client) portal = { ...client, clientToken };
       return client;
     },
     headers,
@@ -37,7 +40,12 @@ export async function callerSignIn(
       try {
         const user = await userOfIdentity(context, result.identity);
         const actor = actorOf({ user, origin });
-        const { token, expiresAtMs } = await issueToken(context, user.id, 'sign-in', actor, portal);
+        const { id, token, expiresAtMs } = await issueToken(context, user.id, 'sign-in', actor, portal);
+        // Refused meanwhile: whoever then revoked what the portal had signed in may have done so before this token was there.
+        if (portal && (await findApiClient(context, portal.clientToken))?.id !== portal.id) {
+          await withdraw(context, id);
+          throw signInFailed();
+        }
         return {
           success: true,
           message: 'Successful authentication.',
@@ -59,4 +67,12 @@ export async function callerSignIn(
       await refused({ reason: result.message });
       throw signInFailed();
   }
+}
+
+/** Takes back a token that nobody was told. */
+async function withdraw(context: ServerContext, tokenId: number): Promise<void> {
+  await context.journal.transaction(async (transaction) => {
+    if ((await transaction.rows.remove('tokens', { id: tokenId })) === 0) return;
+    await transaction.audit(serverActor, { action: 'token.revoke', subject: { kind: 'token', id: tokenId } });
+  });
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { AdapterError, type ApiClient, type JsonObject, type TokenRow } from '@user-workspaces/contract';
+import { AdapterError, type ApiClient, type TokenRow } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
@@ -65,7 +65,7 @@ export function notAuthenticated(): ApiError {
 /**
  * Makes a token; its value is known only to the caller.
  *
- * @param details For the audit log.
+ * @param portal The one that vouches for the user, where one does.
  * @throws ApiError `sign_in_failed` when the user was deactivated meanwhile.
  */
 export async function issueToken(
@@ -73,17 +73,18 @@ export async function issueToken(
   userId: number,
   name: string,
   actor: Actor,
-  details: JsonObject = {},
-): Promise<{ token: string; expiresAtMs: number }> {
+  portal?: ApiClient,
+): Promise<{ id: number; token: string; expiresAtMs: number }> {
   const nowMs = context.clock.now();
   const token = `uws_${Buffer.from(context.clock.random(32)).toString('base64url')}`;
   const expiresAtMs = nowMs + context.settings.tokenLifetimeMs;
-  await context.journal.transaction(async (transaction) => {
+  const id = await context.journal.transaction(async (transaction) => {
     const user = await transaction.rows.lock('users', userId);
     if (!user?.is_active) throw signInFailed();
     const row = await transaction.rows.insert('tokens', {
       user_id: userId,
       name,
+      client_id: portal?.id ?? null,
       token_hash: hashToken(token),
       created_at_ms: nowMs,
       expires_at_ms: expiresAtMs,
@@ -93,10 +94,16 @@ export async function issueToken(
     await transaction.audit(actor, {
       action,
       subject: { kind: 'user', id: userId },
-      details: { username: user.username, token_id: row.id, name, ...details },
+      details: {
+        username: user.username,
+        token_id: row.id,
+        name,
+        ...(portal && { portal: portal.name, client_id: portal.id }),
+      },
     });
+    return row.id;
   });
-  return { token, expiresAtMs };
+  return { id, token, expiresAtMs };
 }
 
 /** The error of every sign-in that is refused: it does not tell why. */

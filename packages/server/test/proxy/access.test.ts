@@ -248,7 +248,7 @@ test('a request that a token opened ends with it, those of other tokens, cookie 
     reader?.read().catch(() => broken.push(name));
   }
   expect(front.readers.size).toBe(3);
-  front.readers.closeToken(1);
+  front.readers.closeTokens([1]);
   await eventually('both have ended', () => ended.length === 2 && broken.length === 2);
   expect([...ended].sort()).toEqual(['Authorization', 'own header']);
   expect([...broken].sort()).toEqual(['Authorization', 'own header']);

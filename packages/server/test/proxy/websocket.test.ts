@@ -153,7 +153,7 @@ test('a WebSocket that a token opened ends with it, open or not yet; those of ti
   const refused = expect(begun).rejects.toThrow('socket hang up');
   await eventually('all are known', () => front.readers.size === 4);
   const codes = Promise.all(revoked.map(closed));
-  front.readers.closeToken(1);
+  front.readers.closeTokens([1]);
   expect(await codes).toEqual([1001, 1001]);
   await refused;
   await eventually('none is kept', () => front.readers.size === 1 && front.proxy.metrics().openSockets === 3);

@@ -1,4 +1,4 @@
-import type { Identity } from '@user-workspaces/contract';
+import { type Identity, type SignInContext, type SignInResult, unknownClientId } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cleanUp } from '../../src/reconciler/clean-up.js';
@@ -298,6 +298,114 @@ describe('tokens and portals', () => {
     });
     expect([await knows(third), await knows('other')]).toEqual([true, false]);
     for (const secret of [client_token, rotated, 'configured']) expect(text).not.toContain(secret);
+  });
+});
+
+describe('what a portal has signed in', () => {
+  const signInBy = async (clientToken: string, username: string): Promise<string> => {
+    const identity = { username, email: `${username}@example.org`, firstName: '', lastName: '' };
+    Object.assign(fixture.context.authentication, {
+      signIn: async (_: object, { findApiClient }: SignInContext): Promise<SignInResult> =>
+        (await findApiClient(clientToken)) ? { kind: 'identity', identity } : { kind: 'refused', message: 'no portal' },
+    });
+    const response = await fetch(`${fixture.url}/tokens/`, { method: 'POST', body: '{}' });
+    const { token }: { token?: string } = await response.json();
+    return token ?? `${response.status}`;
+  };
+  const works = async (token: string) => (await call('/me/', 'GET', undefined, token)).status === 200;
+  const revoke = (id: number, query = '') => call(`/admin/clients/${id}/sign_ins/${query}`, 'DELETE');
+  const epochOf = async (username: string) =>
+    (await fixture.database.findOne('users', { username }))?.session_epoch ?? Number.NaN;
+  const make = async (name: string): Promise<{ id: number; token: string }> => {
+    const { client, client_token } = (await call('/admin/clients/', 'POST', { name })).answer.data;
+    return { id: client.id, token: client_token };
+  };
+
+  it('ends in one go, with the sessions of its users, and nothing else does', async () => {
+    const [leaked, other] = [await make('leaked'), await make('other')];
+    const stolen = [await signInBy(leaked.token, 'bob'), await signInBy(leaked.token, 'carol')];
+    const kept = await signInBy(other.token, 'dave');
+    const idOf = async (username: string) => (await fixture.database.findOne('users', { username }))?.id ?? 0;
+    for (const [index, name] of ['bob', 'dave'].entries()) {
+      const launch_key = String(index).repeat(32);
+      await fixture.addJob({ user_id: await idOf(name), status: 'running', launch_key });
+    }
+    const stream = await fetch(`${fixture.url}/events/`, { headers: { Authorization: `Token ${stolen[0]}` } });
+    const ended = stream.text().catch(() => 'cut');
+    const { answer } = await revoke(leaked.id);
+    expect(answer.data).toEqual({ revoked: 2, users: 2, undetermined: 0 });
+    await ended;
+    expect(await Promise.all([...stolen, kept, admin.token, fixture.token].map(works))).toEqual([
+      ...[false, false],
+      ...[true, true, true],
+    ]);
+    // Who has no job has no session to be let into.
+    expect([await epochOf('bob'), await epochOf('carol'), await epochOf('dave')]).toEqual([1, 0, 0]);
+    const { name, subject_id } = { name: 'leaked', subject_id: leaked.id };
+    expect(await audit('?action=client.revoke_sign_ins')).toMatchObject([
+      { subject_id, details: { name, sessions_of: [await idOf('bob')] } },
+      { subject_id, actor: { name: 'root' }, details: { name, revoked: 2 } },
+    ]);
+    expect((await revoke(leaked.id)).answer.data).toEqual({ revoked: 0, users: 0, undetermined: 0 });
+    expect((await revoke(9_999)).status).toBe(404);
+    expect((await revoke(leaked.id, '?since=yesterday')).answer.error).toMatchObject({ field: 'since' });
+    // Users sign in again, also through this portal.
+    expect(await works(await signInBy(leaked.token, 'bob'))).toBe(true);
+  });
+
+  it('ends only from a time on where one is given', async () => {
+    const leaked = await make('leaked');
+    const before = await signInBy(leaked.token, 'bob');
+    await fixture.database.transaction((rows) => rows.update('tokens', { client_id: leaked.id }, { created_at_ms: 1 }));
+    const after = await signInBy(leaked.token, 'bob');
+    const { answer } = await revoke(leaked.id, '?since=2026-01-01');
+    expect(answer.data).toEqual({ revoked: 1, users: 1, undetermined: 0 });
+    expect([await works(before), await works(after)]).toEqual([true, false]);
+  });
+
+  it('leaves no way into a session to who has signed out meanwhile, also of a portal that was removed', async () => {
+    const leaked = await make('leaked');
+    const token = await signInBy(leaked.token, 'bob');
+    const { id: user_id = 0 } = (await fixture.database.findOne('users', { username: 'bob' })) ?? {};
+    await fixture.addJob({ user_id, status: 'running' });
+    await fixture.addJob({ status: 'running', launch_key: 'a'.repeat(32) });
+    expect((await call('/me/tokens/current/', 'DELETE', undefined, token)).status).toBe(200);
+    expect((await call(`/admin/clients/${leaked.id}/`, 'DELETE')).status).toBe(200);
+    expect((await revoke(leaked.id)).answer.data).toMatchObject({ revoked: 0 });
+    expect([await epochOf('bob'), await epochOf('alice')]).toEqual([1, 0]);
+  });
+
+  it('has no gap for a sign-in that is under way while the client token is changed', async () => {
+    const leaked = await make('leaked');
+    const { signIn } = { signIn: () => signInBy(leaked.token, 'bob') };
+    const { transaction } = fixture.context.journal;
+    vi.spyOn(fixture.context.journal, 'transaction').mockImplementationOnce(async (...args) => {
+      const { answer } = await call(`/admin/clients/${leaked.id}/rotate/`, 'PUT');
+      expect(answer.data.client_token).toBeDefined();
+      expect((await revoke(leaked.id)).answer.data.revoked).toBe(0);
+      return transaction.apply(fixture.context.journal, args);
+    });
+    expect(await signIn()).toBe('401');
+    expect(await fixture.database.count('tokens', { client_id: leaked.id })).toBe(0);
+  });
+
+  it('is more than fits into one batch, and sign-ins of before an upgrade are counted', async () => {
+    const leaked = await make('leaked');
+    const ofToken = { user_id: fixture.user.id, name: 'sign-in', created_at_ms: Date.now(), last_used_at_ms: null };
+    await fixture.database.transaction(async (rows) => {
+      const add = (client_id: number | null, token_hash: string, expires_at_ms = Date.now() + 60_000) =>
+        rows.insert('tokens', { ...ofToken, client_id, token_hash, expires_at_ms });
+      for (let index = 0; index < 1_001; index += 1) await add(leaked.id, `h${index}`);
+      await add(unknownClientId, 'old');
+      await add(unknownClientId, 'old and over', 1);
+      await add(null, 'by no portal');
+    });
+    expect((await revoke(leaked.id)).answer.data).toEqual({ revoked: 1_001, users: 1, undetermined: 1 });
+    const revoked = (await audit('?action=client.revoke_sign_ins')).map(
+      (entry: Schema<'AuditEntry'>) => entry.details.revoked,
+    );
+    expect(revoked).toEqual([1, 500, 500]);
+    expect(await fixture.database.count('tokens', { name: 'sign-in' })).toBe(3);
   });
 });
 

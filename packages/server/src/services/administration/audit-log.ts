@@ -33,8 +33,8 @@ export async function listAudit(
 
 const writtenTime = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+-]\d{2}:\d{2})?)?$/i;
 
-/** As the lists show times: without a zone it is UTC, and a day alone is its beginning. */
-function timeOf(text: string | undefined, field: string): number | undefined {
+/** As the lists show times: without a zone it is UTC, and a day alone is its beginning. @throws ApiError `invalid_field` */
+export function timeOf(text: string | undefined, field: string): number | undefined {
   if (text === undefined) return undefined;
   const [, day = '', time = '00:00', zone = 'Z'] = writtenTime.exec(text) ?? [];
   const timeMs = Date.parse(`${day}T${time}${zone.toUpperCase()}`);

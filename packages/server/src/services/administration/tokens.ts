@@ -55,11 +55,13 @@ export async function listClients(
   return { clients: rows.map(viewClient), ...next };
 }
 
-/** The portal of this name. @throws ApiError `not_found` */
+/** The portal of this name, or of an id as the audit log shows it, such as `client:2`, also of one that was removed. @throws ApiError `not_found` */
 export async function findClientId(context: AdministrationContext, name: string): Promise<number> {
   const row = await context.database.findOne('api_clients', { name });
-  if (!row) throw notFound('Portal', name);
-  return row.id;
+  if (row) return row.id;
+  const id = /^client:([1-9]\d{0,14})$/.exec(name)?.[1];
+  if (id === undefined) throw notFound('Portal', name);
+  return Number(id);
 }
 
 /** Lets a portal sign its users in. Its token is in the answer and nowhere else. @throws ApiError `conflict` when the name is taken. */
