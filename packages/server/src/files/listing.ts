@@ -3,11 +3,11 @@ import { ApiError } from '../http/api-error.js';
 import type { OpenWorkspace } from '../services/workspace-access.js';
 import { nameOf } from './view-file.js';
 
-/** One page of a directory. */
+/** A directory, or one page of it. */
 export interface Listing {
-  readonly entries: readonly Entry[];
-  /** Cursor of the next page, if there is one. */
-  readonly next?: string;
+  readonly entries: AsyncIterable<Entry>;
+  /** Cursor of the next page, if there is one; known once the first entry has come, or there is none. */
+  next(): string | undefined;
 }
 
 /** Order of the names' UTF-8 bytes; comparing the strings themselves would put some characters elsewhere. */
@@ -27,8 +27,16 @@ function afterSurrogates(unit: number): number {
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
 
+/** Strings without these characters have the order of their bytes anyway, and are compared several times as fast. */
+const fromSurrogates = /[\ud800-\uffff]/;
+
+function compareUnits(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
 /** A directory with more entries than so many is a large one. */
-const manyEntries = 1_000;
+export const manyEntries = 1_000;
 
 interface Choice {
   readonly limit?: number;
@@ -38,47 +46,44 @@ interface Choice {
 }
 
 /**
- * A directory's entries sorted by name, or a page of them. With a limit, memory holds at most two pages, however large the directory is, and only the page's entries are looked at, if
- * the storage can tell names alone.
+ * A directory's entries sorted by name, or a page of them. Where the storage can tell names alone, memory holds the names, and entries as they are asked for; with a limit, the names
+ * of two pages at most, however large the directory is, and only the page's entries are looked at.
  *
- * @throws ApiError `invalid_field` for a cursor that is none.
+ * @throws ApiError `invalid_field` for a cursor that is none, when entries are asked for.
  */
-export async function pageOfDirectory(
+export function listDirectory(
   { storage, directory }: Pick<OpenWorkspace, 'storage' | 'directory'>,
   path: string,
   choice: Choice,
   signal?: AbortSignal,
-): Promise<Listing> {
-  if (!storage.listChosen) {
-    const { page, next } = await choosePage(
-      storage.list(directory, path, signal),
-      (entry) => nameOf(entry.path),
-      choice,
-    );
-    return { entries: page, ...next };
-  }
-  let next: Pick<Listing, 'next'> = {};
-  const choose = async (names: AsyncIterable<string>): Promise<readonly string[]> => {
-    const chosen = await choosePage(names, (name) => name, choice);
+): Listing {
+  let next: string | undefined;
+  const choose = async <T>(items: AsyncIterable<T>, nameOfItem: (item: T) => string): Promise<readonly T[]> => {
+    const chosen = await choosePage(items, nameOfItem, choice);
     next = chosen.next;
     return chosen.page;
   };
-  const entries: Entry[] = [];
-  for await (const entry of storage.listChosen(directory, path, choose, signal)) entries.push(entry);
-  return { entries, ...next };
+  const entries = async function* (): AsyncGenerator<Entry, void, undefined> {
+    yield* storage.listChosen
+      ? storage.listChosen(directory, path, (names) => choose(names, (name) => name), signal)
+      : await choose(storage.list(directory, path, signal), (entry) => nameOf(entry.path));
+  };
+  return { entries: entries(), next: () => next };
 }
 
 async function choosePage<T>(
   items: AsyncIterable<T>,
   nameOfItem: (item: T) => string,
   { limit, cursor, beforeMany }: Choice,
-): Promise<{ readonly page: readonly T[]; readonly next: Pick<Listing, 'next'> }> {
+): Promise<{ readonly page: readonly T[]; readonly next: string | undefined }> {
   const after = cursor === undefined ? undefined : decodeCursor(cursor);
   // One more than the page has tells whether there is another.
   const wanted = limit === undefined ? Number.POSITIVE_INFINITY : limit + 1;
   let found: T[] = [];
   const settle = (): void => {
-    found.sort((a, b) => compareBytes(nameOfItem(a), nameOfItem(b)));
+    const isPlain = !found.some((item) => fromSurrogates.test(nameOfItem(item)));
+    const compare = isPlain ? compareUnits : compareBytes;
+    found.sort((a, b) => compare(nameOfItem(a), nameOfItem(b)));
     if (found.length > wanted) found = found.slice(0, wanted);
   };
   for await (const item of items) {
@@ -91,7 +96,7 @@ async function choosePage<T>(
   const page = limit === undefined ? found : found.slice(0, limit);
   const last = page.at(-1);
   const isMore = last !== undefined && found.length > page.length;
-  return { page, next: isMore ? { next: Buffer.from(nameOfItem(last)).toString('base64url') } : {} };
+  return { page, next: isMore ? Buffer.from(nameOfItem(last)).toString('base64url') : undefined };
 }
 
 function decodeCursor(cursor: string): string {

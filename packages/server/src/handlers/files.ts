@@ -2,7 +2,8 @@ import { withinDiskQuota } from '../files/disk-allowance.js';
 import { downloadFile } from '../files/download.js';
 import { findEntry } from '../files/find-entry.js';
 import { LargeListings } from '../files/large-listings.js';
-import { pageOfDirectory } from '../files/listing.js';
+import { listDirectory } from '../files/listing.js';
+import { answerOfListing } from '../files/listing-answer.js';
 import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
 import { type BodyBounds, bodyOf, whileReceiving } from '../files/request-body.js';
 import { viewFile } from '../files/view-file.js';
@@ -24,14 +25,7 @@ export function fileHandlers(
     async listFiles({ caller, path, query, response, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
       const beforeMany = () => largeListings.enter(caller.user.id, response, signal);
-      const { entries, next } = await withPathErrors(
-        pageOfDirectory(open, query.path ?? '', { ...query, beforeMany }, signal),
-      );
-      return {
-        message: 'Successful.',
-        success: true,
-        data: { files: entries.map(viewFile), ...(next !== undefined && { next_cursor: next }) },
-      };
+      return withPathErrors(answerOfListing(listDirectory(open, query.path ?? '', { ...query, beforeMany }, signal)));
     },
     async deleteFile({ caller, path, query, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);

@@ -21,6 +21,7 @@ import { authenticate, notAuthenticated } from '../services/tokens.js';
 import { ApiError } from './api-error.js';
 import type { Caller, HandlerContext, Handlers, RawAnswer } from './handler.js';
 import { checkLists, parseJson, readBody, textOf, validate } from './json-body.js';
+import { LargeAnswer } from './large-answer.js';
 import { sendRaw } from './raw-answer.js';
 
 /** What the middleware in front of the routes leaves for them. */
@@ -194,15 +195,16 @@ export function bindHandlers(
       })
       // Until now it was worked with, even if its sender has gone.
       .finally(() => held.release());
-    if (isRaw(result)) {
+    if (validateAnswers && !isRaw(result)) checkAnswer(id, result instanceof LargeAnswer ? result.read() : result);
+    const raw = result instanceof LargeAnswer ? result.raw() : result;
+    if (isRaw(raw)) {
       // How long a stream or a download lasts says nothing of the server.
-      onHead(result.status);
-      await sendRaw(context.req, context.res, result);
+      onHead(raw.status);
+      await sendRaw(context.req, context.res, raw);
       context.respond = false;
       return;
     }
-    if (validateAnswers) checkAnswer(id, result);
-    context.body = result;
+    context.body = raw;
   }
 }
 
@@ -240,7 +242,7 @@ async function noteQuotaRefusal(
 }
 
 /** Throws when an answer is not what the specification says. */
-function checkAnswer(id: OperationId, answer: object): void {
+function checkAnswer(id: OperationId, answer: unknown): void {
   const schema: Readonly<Record<string, z.ZodType>> = schemas.answers[id];
   const result = schema['200']?.safeParse(answer);
   if (result && !result.success) throw new Error(`${id} answered outside the specification: ${result.error.message}`);

@@ -4,6 +4,7 @@ import type { Answer, OperationId, PathParameters, QueryParameters, RequestBody 
 import type { Logger } from 'pino';
 import type { Origin } from '../records/audit.js';
 import type { Idempotency } from '../services/idempotency.js';
+import type { LargeAnswer } from './large-answer.js';
 
 /** Who calls, as the token says. */
 export interface Caller {
@@ -39,7 +40,7 @@ export interface HandlerContext<Id extends OperationId> {
   readonly signal: AbortSignal;
 }
 
-type HandlerResult<Id extends OperationId> = [Answer<Id>] extends [never] ? RawAnswer : Answer<Id>;
+type HandlerResult<Id extends OperationId> = [Answer<Id>] extends [never] ? RawAnswer : Answer<Id> | LargeAnswer;
 
 export type Handler<Id extends OperationId> = (context: HandlerContext<Id>) => Promise<HandlerResult<Id>>;
 
