@@ -24,15 +24,15 @@ export const supervisorPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
  */
 export async function inheritedDescriptors(): Promise<number[]> {
   const closedInChildren = 0o2000000;
-  const found = await Promise.all(
-    ((await unlessMissing(readdir('/proc/self/fdinfo'))) ?? []).map(async (name) => {
-      // The one by which the list was read is gone.
-      const text = (await unlessMissing(readFile(`/proc/self/fdinfo/${name}`, 'latin1'))) ?? '';
-      const flags = Number.parseInt(/^flags:\s*([0-7]+)/m.exec(text)?.[1] ?? '', 8);
-      return Number(name) > 2 && (flags & closedInChildren) === 0 && !Number.isNaN(flags) ? [Number(name)] : [];
-    }),
-  );
-  return found.flat();
+  const inherited: number[] = [];
+  // One after the other: what is open for reading them is among them, so that several resources that begin at once would make each other's lists longer and longer.
+  for (const name of (await unlessMissing(readdir('/proc/self/fdinfo'))) ?? []) {
+    // The one by which the list was read is gone.
+    const text = (await unlessMissing(readFile(`/proc/self/fdinfo/${name}`, 'latin1'))) ?? '';
+    const flags = Number.parseInt(/^flags:\s*([0-7]+)/m.exec(text)?.[1] ?? '', 8);
+    if (Number(name) > 2 && (flags & closedInChildren) === 0 && !Number.isNaN(flags)) inherited.push(Number(name));
+  }
+  return inherited;
 }
 
 /** Every program that is called, and the Debian package that has it. */
