@@ -16,8 +16,12 @@ export class Claims {
     this.directory = directory;
   }
 
-  /** The uid of a name. @throws AdapterError `misconfigured` when the files contradict each other. */
-  async uidOf(name: string): Promise<number | undefined> {
+  /** The uid of a name. @throws AdapterError `misconfigured` when the files contradict each other, `unavailable` when they cannot be read. */
+  uidOf(name: string): Promise<number | undefined> {
+    return whereReachable(() => this.findUid(name));
+  }
+
+  private async findUid(name: string): Promise<number | undefined> {
     const text = await this.read(join('by-name', name));
     if (text === undefined) return undefined;
     const uid = /^[1-9]\d{3,9}$/.test(text) ? Number(text) : undefined;
@@ -30,24 +34,26 @@ export class Claims {
 
   /** The highest uid that was ever claimed, 0 when none was. */
   async highestUid(): Promise<number> {
-    await this.prepare();
-    const names = await readdir(join(this.directory, 'by-uid'));
+    const names = await whereReachable(async () => {
+      await this.prepare();
+      return readdir(join(this.directory, 'by-uid'));
+    });
     return names.reduce((highest, name) => (/^\d+$/.test(name) ? Math.max(highest, Number(name)) : highest), 0);
   }
 
   /** False when another claim has this uid. */
   claimUid(uid: number, name: string): Promise<boolean> {
-    return this.claim(join('by-uid', String(uid)), name);
+    return whereReachable(() => this.claim(join('by-uid', String(uid)), name));
   }
 
   /** Gives a claimed uid to its name; false when the name got one meanwhile. */
   claimName(name: string, uid: number): Promise<boolean> {
-    return this.claim(join('by-name', name), String(uid));
+    return whereReachable(() => this.claim(join('by-name', name), String(uid)));
   }
 
   /** Gives back a uid that was claimed and never used. */
   async releaseUid(uid: number): Promise<void> {
-    await unlink(join(this.directory, 'by-uid', String(uid)));
+    await whereReachable(() => unlink(join(this.directory, 'by-uid', String(uid))));
   }
 
   private async claim(path: string, content: string): Promise<boolean> {
@@ -102,6 +108,17 @@ export class Claims {
       }
     }
     await syncDirectory(this.directory);
+  }
+}
+
+/** What the system says of the files is `unavailable`: who has which uid is not known then, and nobody may be given one. */
+async function whereReachable<R>(work: () => Promise<R>): Promise<R> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && 'syscall' in error)) throw error;
+    const message = `The records of reserved accounts cannot be read or written (${String(error.code)}); the operator has to look at their directory. Try again later.`;
+    throw new AdapterError('unavailable', message, { cause: error });
   }
 }
 

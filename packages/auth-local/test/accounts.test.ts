@@ -7,6 +7,8 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -217,6 +219,21 @@ describe.runIf(isRoot)('reserved accounts, as root', () => {
       { first: 100_000, count: 65_536 },
       { first: 165_536, count: 65_536 },
     ]);
+  });
+
+  it('are unavailable while their records are not where they were, and number nobody anew', async () => {
+    const store = newStore();
+    const accounts = createReservedAccounts({ directory: store });
+    const first = await accounts.resolve(person('a'));
+    renameSync(store, `${store}.away`);
+    // What is there while a file system is not mounted.
+    mkdirSync(store, { mode: 0o700 });
+    await expect(accounts.resolve(person('b'))).rejects.toMatchObject({ kind: 'unavailable' });
+    rmdirSync(store);
+    await expect(accounts.resolve(person('b'))).rejects.toMatchObject({ kind: 'unavailable' });
+    renameSync(`${store}.away`, store);
+    expect(await accounts.resolve(person('a'))).toEqual(first);
+    expect((await accounts.resolve(person('b'))).uid).toBe((first.uid ?? 0) + 1);
   });
 
   it('refuse records that others may write, or that contradict each other', async () => {

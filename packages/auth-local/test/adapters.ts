@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AccountMapping, Authentication } from '@user-workspaces/contract';
@@ -84,7 +84,23 @@ export async function openReservedAccounts(
   const root = await mkdtemp(join(tmpdir(), 'uws-kit-accounts-'));
   const directory = join(root, 'store');
   const reopen = async () => alter(createReservedAccounts({ directory }));
-  return { accounts: await reopen(), reopen, people, close: () => rm(root, { recursive: true }) };
+  return {
+    accounts: await reopen(),
+    reopen,
+    people,
+    async cutOff() {
+      const away = `${directory}.away`;
+      // It is made when it is first needed.
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await rename(directory, away);
+      await writeFile(directory, '');
+      return async () => {
+        await rm(directory);
+        await rename(away, directory);
+      };
+    },
+    close: () => rm(root, { recursive: true }),
+  };
 }
 
 let worlds = 0;
@@ -111,13 +127,11 @@ async function openSystemAccounts(createMissing: boolean): Promise<AccountMappin
 
 type Mapping = AdapterUnderTest<AccountMappingWorld, AccountMappingCapability>;
 
-const ownDirectory = 'Its records are files of the server’s own directory.';
-
 /** The mappings that this process may use: some need root, one refuses it. */
 export const localAccounts: readonly Mapping[] =
   process.geteuid?.() === 0
     ? [
-        { name: 'reserved accounts', open: () => openReservedAccounts(), differences: { cut_off: ownDirectory } },
+        { name: 'reserved accounts', open: () => openReservedAccounts() },
         {
           name: 'system accounts, made when missing',
           open: () => openSystemAccounts(true),

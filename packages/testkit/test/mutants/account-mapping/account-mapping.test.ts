@@ -1,7 +1,8 @@
-import type { AccountMapping } from '@user-workspaces/contract';
+import { type AccountMapping, AdapterError } from '@user-workspaces/contract';
 import { accountMappingSuite } from '@user-workspaces/testkit';
 import { describe } from 'vitest';
 import { localAccounts, openReservedAccounts } from '../../../../auth-local/test/adapters.js';
+import { altered } from '../altered.js';
 import { testMutants } from '../mutants.js';
 
 let servers = 0;
@@ -62,6 +63,34 @@ describe.runIf(process.geteuid?.() === 0)('mutants of reserved accounts', () => 
             accounts.resolve({ ...identity, username: identity.username.replaceAll(/[^\w.@-]/g, '_') }, signal),
         ),
         breaks: ['account.names'],
+      },
+      {
+        fault: 'gives out an account while it cannot read who has which',
+        open: opening((accounts) => async (identity, signal) => {
+          try {
+            return await accounts.resolve(identity, signal);
+          } catch (error) {
+            if (!AdapterError.is(error, 'unavailable')) throw error;
+            return { name: identity.username, uid: 1_950_000_000, gid: 1_950_000_000 };
+          }
+        }),
+        breaks: ['account.unavailable'],
+      },
+      {
+        fault: 'denies an account while it cannot read who has which',
+        open: opening((accounts) => async (identity, signal) => {
+          try {
+            return await accounts.resolve(identity, signal);
+          } catch (error) {
+            throw AdapterError.is(error, 'unavailable') ? new AdapterError('denied', error.message) : error;
+          }
+        }),
+        breaks: ['account.unavailable'],
+      },
+      {
+        fault: 'says that all share one uid, though each has one',
+        open: () => openReservedAccounts((accounts) => altered(accounts, { shared: true })),
+        breaks: ['account.own-uid'],
       },
       {
         isLong: true,

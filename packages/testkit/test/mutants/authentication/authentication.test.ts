@@ -104,6 +104,30 @@ testMutants(
       breaks: ['sign-in.at-once', 'sign-in.this-call', 'sign-in.unavailable'],
     },
     {
+      fault: 'stumbles over a list in place of a text',
+      open: opening((authentication) => async (body, context) => {
+        if (Array.isArray(body.user_info)) throw new TypeError('Cannot read properties of undefined');
+        return authentication.signIn(body, context);
+      }),
+      breaks: ['sign-in.hostile-bodies'],
+    },
+    {
+      fault: 'leaves a mark in the body that it is given',
+      open: opening((authentication) => async (body, context) => {
+        Object.assign(body, { seen: true });
+        return authentication.signIn(body, context);
+      }),
+      breaks: ['sign-in.unchanged'],
+    },
+    {
+      fault: 'says nothing of its health',
+      open: () =>
+        openLocalAuthentication((authentication) =>
+          altered(authentication, { check: async () => ({ connected: true, message: '' }) }),
+        ),
+      breaks: ['check.health'],
+    },
+    {
       fault: 'finds fault with names under which people sign in',
       open: checking((authentication, identity) =>
         identity.username?.includes('-')

@@ -137,6 +137,8 @@ export const writingMutants: readonly Mutant<DatabaseWorld>[] = [
         const ended = new Promise<never>((_, reject) => {
           signal.addEventListener('abort', () => reject(signal.reason), { once: true });
         });
+        // Where it waits for its turn nobody looks at this.
+        ended.catch(() => undefined);
         const giveUpWaiting = (): void => waiting.abort(signal.reason);
         signal.addEventListener('abort', giveUpWaiting, { once: true });
         const end = await database.transaction(async (own) => {

@@ -133,6 +133,74 @@ testMutants(
       breaks: ['configure.misconfigured'],
     },
     {
+      fault: 'is called by two words in the configuration',
+      open: web({ ...webApplicationJob, kind: 'Web Application' }),
+      breaks: ['configure.kind'],
+    },
+    {
+      fault: 'stumbles over a configuration of the wrong type',
+      open: web({
+        kind: webApplicationJob.kind,
+        configure(details, where) {
+          const { readiness_path: path } = details;
+          if (path !== undefined && typeof path !== 'string') throw new TypeError('path.startsWith is not a function');
+          return webApplicationJob.configure(details, where);
+        },
+      }),
+      breaks: ['configure.wrong-types'],
+    },
+    {
+      fault: 'leaves a mark in the details of a request',
+      open: web(
+        altered(webApplicationJob, (recipe, { jobDetails }) => {
+          Object.assign(jobDetails, { seen: true });
+          return recipe;
+        }),
+      ),
+      breaks: ['recipe.pure'],
+    },
+    {
+      fault: 'does not say which of the details is at fault',
+      open: web({
+        kind: webApplicationJob.kind,
+        configure(details, where) {
+          const type = webApplicationJob.configure(details, where);
+          return {
+            recipe(request) {
+              try {
+                return type.recipe(request);
+              } catch (error) {
+                if (!AdapterError.is(error, 'invalid')) throw error;
+                throw new AdapterError('invalid', error.message, { field: 'job_details' });
+              }
+            },
+          };
+        },
+      }),
+      breaks: ['recipe.invalid'],
+    },
+    {
+      fault: 'is ready at what is no path',
+      open: web(
+        altered(webApplicationJob, ({ session, ...recipe }) => ({
+          ...recipe,
+          ...(session && { session: { ...session, readiness: { path: 'ready', statuses: [200, 299] } } }),
+        })),
+      ),
+      breaks: ['session.well-formed'],
+    },
+    {
+      fault: 'is asked for paths of which its program hears nothing',
+      open: web(
+        altered(webApplicationJob, ({ session, ...recipe }) => ({
+          ...recipe,
+          environment: { COLOUR: 'red' },
+          ...(session && { session: { ...session, basePath: 'keep' } }),
+        })),
+      ),
+      breaks: ['session.base-path'],
+    },
+    {
       fault: 'lets a shell read a field of its own',
       open: jobType(
         '',
