@@ -83,7 +83,9 @@ export class SqlDatabase implements Database {
             if (failed) throw failed.error;
             return result;
           } catch (error) {
-            throw transaction.end()?.failure.kind === 'transient' ? new Transient(error) : error;
+            const failure = transaction.end()?.failure.kind;
+            if (failure === 'read_only') this.dialect.writerAge?.renew();
+            throw failure === 'transient' ? new Transient(error) : error;
           }
         }, signal),
       this.dialect.pauses,
@@ -97,12 +99,11 @@ export class SqlDatabase implements Database {
     const limit = AbortSignal.timeout(CHECK_LIMIT_MS);
     const either = signal ? AbortSignal.any([signal, limit]) : limit;
     try {
-      await orAborted(
-        this.read(this.dialect.reader.select(this.dialect.reader.raw('1 as alive'))),
-        either,
-        () => undefined,
-      );
-      return { connected: true, message: `${this.dialect.product} answers.` };
+      const isWritable = await orAborted(this.tryOut(), either, () => undefined);
+      const { product } = this.dialect;
+      return isWritable
+        ? { connected: true, message: `${product} answers.` }
+        : { connected: false, message: `${product} answers, but takes no writes.` };
     } catch (error) {
       signal?.throwIfAborted();
       const reason = AdapterError.is(error, 'misconfigured')
@@ -114,6 +115,32 @@ export class SqlDatabase implements Database {
 
   close(): Promise<void> {
     return this.dialect.close();
+  }
+
+  /** Fails where it does not answer. @returns whether it takes writes. */
+  private async tryOut(): Promise<boolean> {
+    const { reader, writerAge } = this.dialect;
+    if (!this.dialect.takesWrites) {
+      await this.read(reader.select(reader.raw('1 as alive')));
+      return true;
+    }
+    if (await this.mayWrite()) return true;
+    // A connection of before may still say so when that is long over.
+    writerAge?.renew();
+    return this.mayWrite();
+  }
+
+  private async mayWrite(): Promise<boolean> {
+    const session = await Session.open(this.dialect);
+    try {
+      return (await this.dialect.takesWrites?.(session)) ?? true;
+    } catch (cause) {
+      const { failure, error } = translated(this.dialect, cause);
+      session.discardAfter(failure, cause);
+      throw error;
+    } finally {
+      await session.release();
+    }
   }
 
   /** One statement outside a transaction: run again when another process was in the way. */

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import type { EncodedRow } from './codec.js';
+import type { PoolAge } from './dialects/server-connection.js';
 import type { Failure } from './failure.js';
 import type { Pauses } from './retry.js';
 import type { Column } from './schema.js';
@@ -23,6 +24,8 @@ export interface Dialect {
   /** Connections for transactions, and for reads outside them. They may be the same. */
   readonly writer: Knex;
   readonly reader: Knex;
+  /** Of a server, which may take writes again. */
+  readonly writerAge?: PoolAge;
   readonly beginStatement: string;
   /** Pauses before work is run again. */
   readonly pauses: Pauses;
@@ -32,6 +35,8 @@ export interface Dialect {
   classify(error: unknown): Failure;
   /** Runs one of BEGIN, COMMIT, ROLLBACK on a connection; COMMIT fails if the server rolled back instead. */
   control(session: Session, statement: string): Promise<void>;
+  /** Whether a connection may write, by a statement that writes nothing. Absent where whoever can read can write. @throws the driver's errors */
+  takesWrites?(session: Session): Promise<boolean>;
   whereContains(statement: Knex.QueryBuilder, column: string, text: string): void;
   /** NULL comes before all values in ascending order, after them in descending. */
   orderBy(statement: Knex.QueryBuilder, column: Column, direction: 'asc' | 'desc'): void;

@@ -7,6 +7,8 @@ export type Failure =
   /** Another transaction is in the way: the same work may well succeed when it is run again. */
   | { readonly kind: 'transient' }
   | { readonly kind: 'unreachable' }
+  /** It answers, and takes no writes. */
+  | { readonly kind: 'read_only' }
   | { readonly kind: 'no_space' }
   | { readonly kind: 'misconfigured'; readonly advice: string }
   /** A defect, of this package or of its caller. */
@@ -74,6 +76,14 @@ export function asAdapterError(failure: Failure, cause: unknown, product: string
     case 'unreachable': {
       const located = new Located(`${product} at ${place} cannot be reached; try again later.`, { cause });
       return new AdapterError('unavailable', `${product} cannot be reached; try again later.`, { cause: located });
+    }
+    case 'read_only': {
+      const reasons =
+        'it is a standby, or somebody (at times its host, when its disk is nearly full) made it read-only';
+      const located = new Located(`${product} at ${place} takes no writes: ${reasons}.`, { cause });
+      return new AdapterError('unavailable', `${product} takes no writes at present; try again later.`, {
+        cause: located,
+      });
     }
     case 'no_space': {
       const located = new Located(`${product} at ${place} has no space left; free some and try again.`, { cause });

@@ -18,7 +18,12 @@ export class Session {
   static async open(dialect: Dialect): Promise<Session> {
     const client: Knex.Client = dialect.writer.client;
     try {
-      return new Session(dialect, await client.acquireConnection());
+      for (;;) {
+        const session = new Session(dialect, await client.acquireConnection());
+        if (!dialect.writerAge?.isOutdated(session.connection)) return session;
+        session.discard('The server was found to take no writes after it was opened.');
+        await session.release();
+      }
     } catch (cause) {
       const { failure, error } = translated(dialect, cause);
       throw failure.kind === 'transient' ? new Transient(error) : error;

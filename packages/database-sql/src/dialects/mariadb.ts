@@ -5,7 +5,7 @@ import type { ServerDatabaseOptions } from '../options.js';
 import { fieldOfUniqueKey } from '../schema.js';
 import { rowsOf, type Session } from '../session.js';
 import { quietLog } from './quiet-log.js';
-import { placeOf, withDriver } from './server-connection.js';
+import { PoolAge, placeOf, withDriver } from './server-connection.js';
 
 const CONNECT_LIMIT_MS = 10_000;
 const ACQUIRE_LIMIT_MS = 30_000;
@@ -17,19 +17,31 @@ const SESSION_SETTINGS = `set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SU
 const ISOLATION = 'set session transaction isolation level read committed';
 
 export function createMariadbDialect(options: ServerDatabaseOptions): Dialect {
-  const pool = open(options);
+  const writerAge = new PoolAge();
+  const pool = open(options, writerAge);
   return {
     product: 'MariaDB',
     place: placeOf(options),
     replicas: true,
     writer: pool,
     reader: pool,
+    writerAge,
     beginStatement: 'BEGIN',
     pauses: { firstMs: 25, longestMs: 1_000 },
     transactionalSchema: false,
     classify,
     async control(session, statement) {
       await session.runText(statement);
+    },
+    async takesWrites(session) {
+      // Who may write to a server that is read_only is for the server to say.
+      try {
+        await session.runText('update user_workspaces_migrations set version = version where 1 = 0');
+      } catch (error) {
+        if (classify(error).kind === 'read_only') return false;
+        if (codeOf(error) !== 'ER_NO_SUCH_TABLE') throw error;
+      }
+      return true;
     },
     whereContains(statement, column, text) {
       statement.whereRaw('locate(?, ??) > 0', [text, column]);
@@ -89,7 +101,7 @@ async function schemaFlavour(session: Session): Promise<SchemaFlavour> {
   };
 }
 
-function open(options: ServerDatabaseOptions): Knex {
+function open(options: ServerDatabaseOptions, age: PoolAge): Knex {
   const given = typeof options.connection === 'string' ? { uri: options.connection } : options.connection;
   const connection = {
     connectTimeout: CONNECT_LIMIT_MS,
@@ -99,10 +111,12 @@ function open(options: ServerDatabaseOptions): Knex {
     multipleStatements: false,
   };
   type Raw = { query(sql: string, done: (error: unknown) => void): void };
-  const afterCreate = (raw: Raw, done: (error: unknown, raw: Raw) => void): void =>
+  const afterCreate = (raw: Raw, done: (error: unknown, raw: Raw) => void): void => {
+    age.opened(raw);
     raw.query(SESSION_SETTINGS, (error) =>
       error ? done(error, raw) : raw.query(ISOLATION, (failed) => done(failed, raw)),
     );
+  };
   return withDriver('mysql2', () =>
     knex({
       client: 'mysql2',
@@ -114,7 +128,15 @@ function open(options: ServerDatabaseOptions): Knex {
   );
 }
 
-const TRANSIENT = new Set(['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_CHECKREAD']);
+const TRANSIENT = new Set([
+  'ER_LOCK_DEADLOCK',
+  'ER_LOCK_WAIT_TIMEOUT',
+  'ER_CHECKREAD',
+  // Cancelled by somebody, or by a limit of the server; the connection is as good as before.
+  'ER_QUERY_INTERRUPTED',
+  'ER_STATEMENT_TIMEOUT',
+]);
+const READ_ONLY = new Set(['ER_OPTION_PREVENTS_STATEMENT', 'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION']);
 const NO_SPACE = new Set(['ER_DISK_FULL', 'ER_RECORD_FILE_FULL']);
 const REFUSED = new Set([
   'ER_ACCESS_DENIED_ERROR',
@@ -128,8 +150,6 @@ const UNREACHABLE = new Set([
   'ER_SERVER_SHUTDOWN',
   'ER_CON_COUNT_ERROR',
   'ER_CONNECTION_KILLED',
-  'ER_QUERY_INTERRUPTED',
-  'ER_OPTION_PREVENTS_STATEMENT',
   'ER_NORMAL_SHUTDOWN',
 ]);
 
@@ -142,6 +162,7 @@ function classify(error: unknown): Failure {
     return { kind: 'unique', field: key === undefined ? undefined : fieldOfUniqueKey(key) };
   }
   if (TRANSIENT.has(code)) return { kind: 'transient' };
+  if (READ_ONLY.has(code)) return { kind: 'read_only' };
   if (NO_SPACE.has(code)) return { kind: 'no_space' };
   if (code === 'ER_NO_SUCH_TABLE') return MISSING_TABLES;
   if (REFUSED.has(code)) return REFUSED_ACCESS;

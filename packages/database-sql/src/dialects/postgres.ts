@@ -6,7 +6,7 @@ import type { ServerDatabaseOptions } from '../options.js';
 import { schemaOf } from '../schema.js';
 import { rowsOf, type Session } from '../session.js';
 import { quietLog } from './quiet-log.js';
-import { placeOf, withDriver } from './server-connection.js';
+import { PoolAge, placeOf, withDriver } from './server-connection.js';
 
 const BIGINT_OID = 20;
 /** Names this product's migrations among the advisory locks of a database. */
@@ -22,13 +22,15 @@ const SESSION_SETTINGS = `
   set idle_in_transaction_session_timeout = '60s'`;
 
 export function createPostgresDialect(options: ServerDatabaseOptions): Dialect {
-  const pool = open(options);
+  const writerAge = new PoolAge();
+  const pool = open(options, writerAge);
   return {
     product: 'PostgreSQL',
     place: placeOf(options),
     replicas: true,
     writer: pool,
     reader: pool,
+    writerAge,
     // Every statement sees what was committed before it, and a conditional update waits for, and then sees, the other one.
     beginStatement: 'BEGIN ISOLATION LEVEL READ COMMITTED',
     // A deadlock takes a second to be found; works that met in one had better not meet again.
@@ -41,6 +43,10 @@ export function createPostgresDialect(options: ServerDatabaseOptions): Dialect {
       if (statement === 'COMMIT' && command !== 'COMMIT') {
         throw new Error('PostgreSQL rolled the transaction back because one of its statements had failed.');
       }
+    },
+    async takesWrites(session) {
+      const query = session.knex.select(session.knex.raw("current_setting('transaction_read_only') as read_only"));
+      return rowsOf(await session.run(query))[0]?.read_only !== 'on';
     },
     whereContains(statement, column, text) {
       statement.whereRaw('position(?::text in ??) > 0', [text, column]);
@@ -85,7 +91,7 @@ const flavour: SchemaFlavour = {
   table() {},
 };
 
-function open(options: ServerDatabaseOptions): Knex {
+function open(options: ServerDatabaseOptions, age: PoolAge): Knex {
   const given = typeof options.connection === 'string' ? { connectionString: options.connection } : options.connection;
   const connection = {
     connectionTimeoutMillis: CONNECT_LIMIT_MS,
@@ -96,7 +102,10 @@ function open(options: ServerDatabaseOptions): Knex {
   const afterCreate = (
     raw: { query(sql: string, done: (error: unknown) => void): void },
     done: (error: unknown, raw: unknown) => void,
-  ): void => raw.query(SESSION_SETTINGS, (error) => done(error, raw));
+  ): void => {
+    age.opened(raw);
+    raw.query(SESSION_SETTINGS, (error) => done(error, raw));
+  };
   return withDriver('pg', () =>
     knex({
       client: 'pg',
@@ -138,6 +147,7 @@ function classify(error: unknown): Failure {
     case '40001': // serialization_failure
     case '40P01': // deadlock_detected
     case '55P03': // lock_not_available
+    case '57014': // query_canceled: by statement_timeout, or by somebody
       return { kind: 'transient' };
     case '53100': // disk_full
       return { kind: 'no_space' };
@@ -148,12 +158,12 @@ function classify(error: unknown): Failure {
     case '3D000':
     case '42501':
       return REFUSED_ACCESS;
-    case '25006': // read_only_sql_transaction: a standby
-    case '53300': // too_many_connections
-      return { kind: 'unreachable' };
+    case '25006': // read_only_sql_transaction
+      return { kind: 'read_only' };
   }
-  // 08: connection exceptions; 57P0x: the server stops, crashed or starts; 58: trouble of its operating system.
-  if (/^(?:08...|57P0.|58...)$/.test(code) || isConnectionFailure(error)) return { kind: 'unreachable' };
+  // 08: connection exceptions; 25P03 and 25P04: it ended one that rested, or took, too long; 53: it has no memory or connections left;
+  // 57P0x: the server stops, crashed or starts; 58: trouble of its operating system.
+  if (/^(?:08...|25P0[34]|53...|57P0.|58...)$/.test(code) || isConnectionFailure(error)) return { kind: 'unreachable' };
   if (/connection terminated|connection error|not queryable|connection ended|timeout expired/i.test(message)) {
     return { kind: 'unreachable' };
   }

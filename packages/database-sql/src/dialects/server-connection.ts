@@ -1,6 +1,28 @@
 import { AdapterError } from '@user-workspaces/contract';
 import type { ServerDatabaseOptions } from '../options.js';
 
+/**
+ * Knows the connections of a pool that were opened before the server was last found to take no writes. Each keeps what it was told when it was opened, so that all of
+ * them are to be replaced.
+ */
+export class PoolAge {
+  readonly #opened = new WeakMap<object, number>();
+  #age = 0;
+
+  opened(connection: object): void {
+    this.#opened.set(connection, this.#age);
+  }
+
+  /** All that are open are to be replaced. */
+  renew(): void {
+    this.#age += 1;
+  }
+
+  isOutdated(connection: object): boolean {
+    return this.#opened.get(connection) !== this.#age;
+  }
+}
+
 /** Host and database of a connection, for messages: no user, no password. */
 export function placeOf({ connection }: ServerDatabaseOptions): string {
   if (typeof connection === 'string') {

@@ -168,11 +168,8 @@ function classify(error: unknown): Failure {
     return { kind: 'misconfigured', advice: 'the file is damaged or no SQLite database. Restore it from a backup.' };
   }
   if (message.includes('no such table')) return MISSING_TABLES;
-  if (
-    /^SQLITE_(?:IOERR|CANTOPEN|READONLY)/.test(code) ||
-    message.includes('ConnectionFailed') ||
-    isConnectionFailure(error)
-  ) {
+  if (code.startsWith('SQLITE_READONLY')) return { kind: 'read_only' };
+  if (/^SQLITE_(?:IOERR|CANTOPEN)/.test(code) || message.includes('ConnectionFailed') || isConnectionFailure(error)) {
     return { kind: 'unreachable' };
   }
   return { kind: 'unexpected' };

@@ -77,6 +77,39 @@ export function describeServer(name: string, kind: ServerKind): void {
       }, 60_000);
     });
 
+    it('a server that takes no writes is told as such, and used again as soon as it does', async () => {
+      const server = await kind.create();
+      await server.start();
+      const other = connect(server.options);
+      const before = createSqlDatabase(server.options);
+      const database = createSqlDatabase(server.options);
+      const write = (username: string) => database.transaction((t) => t.insert('users', newUser(username)));
+      const setting = kind.client === 'pg' ? 'alter database postgres set default_transaction_' : 'set global tx_';
+      try {
+        await before.migrate();
+        await other.raw(`${setting}read_only = on`);
+        // Connections of that time, which keep what they were told.
+        await Promise.all(Array.from({ length: 5 }, () => database.count('users', {})));
+        await expect(write('refused')).rejects.toMatchObject({
+          kind: 'unavailable',
+          message: expect.stringMatching(/takes no writes/),
+        });
+        expect(await database.check()).toMatchObject({
+          connected: false,
+          message: expect.stringMatching(/takes no writes/),
+        });
+        expect(await database.count('users', {})).toBe(0);
+        await Promise.all(Array.from({ length: 5 }, () => database.count('users', {})));
+        await other.raw(`${setting}read_only = off`);
+        expect(await database.check()).toMatchObject({ connected: true });
+        await Promise.all(Array.from({ length: 5 }, (_, number) => write(`user ${number}`)));
+        expect(await before.check()).toMatchObject({ connected: true });
+      } finally {
+        await Promise.all([other.destroy(), before.close(), database.close()]);
+        await server.remove();
+      }
+    }, 60_000);
+
     it('a refused user or database is a matter of configuration, named without the password', async () => {
       const server = await kind.create();
       await server.start();

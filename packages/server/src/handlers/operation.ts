@@ -50,7 +50,7 @@ export function operationHandlers(context: ServerContext, metrics: Metrics): Pic
     async getReadiness() {
       const database = await healthOf((signal) => context.database.check(signal));
       if (!database.connected) {
-        throw new ApiError('unavailable', `The database is not reachable: ${database.message}`, {
+        throw new ApiError('unavailable', `The database cannot be used: ${database.message}`, {
           headers: { 'Retry-After': '5' },
         });
       }
