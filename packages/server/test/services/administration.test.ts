@@ -314,8 +314,11 @@ describe('what a portal has signed in', () => {
   };
   const works = async (token: string) => (await call('/me/', 'GET', undefined, token)).status === 200;
   const revoke = (id: number, query = '') => call(`/admin/clients/${id}/sign_ins/${query}`, 'DELETE');
-  const epochOf = async (username: string) =>
-    (await fixture.database.findOne('users', { username }))?.session_epoch ?? Number.NaN;
+  /** Whether the ways into the user's sessions of before are closed: users begin with the time of their first sign-in. */
+  const isShutOut = async (username: string): Promise<boolean> => {
+    const user = await fixture.database.findOne('users', { username });
+    return user !== undefined && user.session_epoch !== (username === 'alice' ? 0 : user.created_at_ms);
+  };
   const make = async (name: string): Promise<{ id: number; token: string }> => {
     const { client, client_token } = (await call('/admin/clients/', 'POST', { name })).answer.data;
     return { id: client.id, token: client_token };
@@ -340,7 +343,7 @@ describe('what a portal has signed in', () => {
       ...[true, true, true],
     ]);
     // Who has no job has no session to be let into.
-    expect([await epochOf('bob'), await epochOf('carol'), await epochOf('dave')]).toEqual([1, 0, 0]);
+    expect(await Promise.all(['bob', 'carol', 'dave'].map(isShutOut))).toEqual([true, false, false]);
     const { name, subject_id } = { name: 'leaked', subject_id: leaked.id };
     expect(await audit('?action=client.revoke_sign_ins')).toMatchObject([
       { subject_id, details: { name, sessions_of: [await idOf('bob')] } },
@@ -372,7 +375,7 @@ describe('what a portal has signed in', () => {
     expect((await call('/me/tokens/current/', 'DELETE', undefined, token)).status).toBe(200);
     expect((await call(`/admin/clients/${leaked.id}/`, 'DELETE')).status).toBe(200);
     expect((await revoke(leaked.id)).answer.data).toMatchObject({ revoked: 0 });
-    expect([await epochOf('bob'), await epochOf('alice')]).toEqual([1, 0]);
+    expect(await Promise.all(['bob', 'alice'].map(isShutOut))).toEqual([true, false]);
   });
 
   it('has no gap for a sign-in that is under way while the client token is changed', async () => {
