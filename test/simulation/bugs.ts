@@ -8,6 +8,8 @@ export const bugs = [
   'launch-before-key',
   /** A resource that does not know is taken for one that is sure that there is nothing. */
   'unknown-is-gone',
+  /** An unused session is stopped by what was read before it was asked, without a look at what others have heard meanwhile. */
+  'use-unseen',
 ] as const;
 
 export type Bug = (typeof bugs)[number];
@@ -33,6 +35,8 @@ export function databaseWith(bug: Bug | undefined, database: Database): Database
         transaction: (work, signal) => database.transaction((rows) => work({ ...rows, update: update(rows) }), signal),
       };
     }
+    case 'use-unseen':
+      return usesUnseen(database);
     default:
       return database;
   }
@@ -49,6 +53,33 @@ export function resourceWith(bug: Bug | undefined, resource: Resource): Resource
         [...observed].map(([key, seen]) => [key, seen.kind === 'unknown' ? { kind: 'absent' } : seen] as const),
       );
     },
+  };
+}
+
+/** Whoever locks a job's row sees the last use of its session as this process read it some looks ago. */
+function usesUnseen(database: Database): Database {
+  const looks = new Map<number, (number | null)[]>();
+  return {
+    ...database,
+    find: async (table, query) => {
+      const rows = await database.find(table, query);
+      for (const row of rows) {
+        if ('last_activity_at_ms' in row) {
+          looks.set(row.id, [...(looks.get(row.id) ?? []).slice(-3), row.last_activity_at_ms]);
+        }
+      }
+      return rows;
+    },
+    transaction: (work, signal) =>
+      database.transaction((rows) => {
+        const lock: DatabaseTransaction['lock'] = async (table, id) => {
+          const row = await rows.lock(table, id);
+          const [last_activity_at_ms] = looks.get(id) ?? [];
+          const isKnown = row && 'last_activity_at_ms' in row && last_activity_at_ms !== undefined;
+          return isKnown ? Object.assign({}, row, { last_activity_at_ms }) : row;
+        };
+        return work({ ...rows, lock });
+      }, signal),
   };
 }
 

@@ -4,6 +4,7 @@ import { viewWorkspace } from '../../packages/server/src/views/workspace.js';
 import type { Change } from './model-database.js';
 import type { Launch, ResourceEvents } from './model-resource.js';
 import type { Models } from './models.js';
+import { idle } from './replica.js';
 import type { Actor, World } from './world.js';
 
 /** What was found to be wrong, each with the step at which it was. */
@@ -35,6 +36,8 @@ export function watchCommits(models: Models, world: World): (changes: readonly C
   /** The last event of each subject, for each user. */
   const lastEvents = new Map<string, Told>();
   const made = new Map<string, string>();
+  /** When the user of a job was warned last. */
+  const warnedAtMs = new Map<number, number>();
   const { violations } = models;
   const nameOf = (userId: number, kind: string, subjectId: number): string => `${userId} ${kind} ${subjectId}`;
 
@@ -45,6 +48,7 @@ export function watchCommits(models: Models, world: World): (changes: readonly C
     const told: Told = JSON.parse(row.payload);
     if (told.id !== row.seq || told.type !== row.type)
       violations.add(`event ${row.seq} of user ${row.user_id} says it is another`);
+    if (row.type === 'job.idle_warning') warnedAtMs.set(row.subject_id, world.nowMs);
     const [kind = ''] = row.type.split('.');
     lastEvents.set(nameOf(row.user_id, kind, row.subject_id), told);
   };
@@ -123,9 +127,24 @@ export function watchCommits(models: Models, world: World): (changes: readonly C
     if (before.resource_handle !== null && after.resource_handle !== before.resource_handle) {
       violations.add(`job ${after.id} has another handle`);
     }
+    if (before.stop_reason !== 'idle' && after.stop_reason === 'idle') checkIdleStop(before);
     if (after.version < before.version) violations.add(`the version of job ${after.id} went back`);
     if (!isActive(before) && (before.ended_at_ms !== after.ended_at_ms || before.exit_code !== after.exit_code)) {
       violations.add(`job ${after.id} ended twice`);
+    }
+  };
+
+  /** Who was warned and has used the session since, as far as that is stored, keeps it; who was not warned keeps it, too. */
+  const checkIdleStop = (before: JobRow): void => {
+    const { id, idle_stop_at_ms, last_activity_at_ms, started_at_ms } = before;
+    if (idle_stop_at_ms === null) violations.add(`job ${id} was stopped as idle without a warning`);
+    else if (Math.max(last_activity_at_ms ?? 0, started_at_ms ?? 0) > idle_stop_at_ms - idle.warningMs) {
+      violations.add(`job ${id} was stopped as idle and has been used since the warning`);
+    }
+    const warned = warnedAtMs.get(id);
+    if (warned === undefined) violations.add(`nobody was told that job ${id} is idle before it was stopped`);
+    else if (warned > world.clocksWrongUntilMs && world.nowMs < (idle_stop_at_ms ?? 0)) {
+      violations.add(`job ${id} was stopped as idle before the time that its user was told`);
     }
   };
 
@@ -258,7 +277,8 @@ function isSame(left: unknown, right: unknown): boolean {
   return JSON.stringify(left) === JSON.stringify(right);
 }
 
-/** A job as shown, without what passes by itself. */
+/** A job as shown, without what passes by itself, and without the last use of its session, which sends no event. */
 function withoutTime(job: unknown): unknown {
-  return JSON.parse(JSON.stringify(job ?? null, (name, value) => (name === 'time_left' ? undefined : value)));
+  const untold = ['time_left', 'datetime_last_activity'];
+  return JSON.parse(JSON.stringify(job ?? null, (name, value) => (untold.includes(name) ? undefined : value)));
 }

@@ -1,3 +1,4 @@
+import type { JobRow } from '@user-workspaces/contract';
 import type { Mailer } from '../../packages/server/src/options.js';
 import { call } from './calls.js';
 import { Violations, watchCommits, watchLaunches } from './invariants.js';
@@ -24,6 +25,14 @@ export class ModelMailer {
   }
 }
 
+/** What others want to know at once. */
+export interface Happenings {
+  /** A process has just taken a lease. */
+  leased(owner: string): void;
+  /** The user of a job has just been warned that its session will be stopped. */
+  warned(row: JobRow): void;
+}
+
 /** Everything outside the server processes, and the invariants that watch it. */
 export class Models {
   readonly violations: Violations;
@@ -32,13 +41,17 @@ export class Models {
   readonly storage: ModelStorage;
   readonly mailer: ModelMailer;
 
-  /** @param leased Told of each process that has just taken a lease. */
-  constructor(world: World, leased: (owner: string) => void) {
+  constructor(world: World, { leased, warned }: Happenings) {
     this.violations = new Violations(world);
     const commits = watchCommits(this, world);
     this.database = new ModelDatabase(world, (changes) => {
       commits(changes);
-      for (const { table, before, after } of changes) {
+      for (const change of changes) {
+        if (change.table === 'jobs') {
+          const { before, after } = change;
+          if (before?.idle_stop_at_ms === null && after && after.idle_stop_at_ms !== null) warned(after);
+        }
+        const { table, before, after } = change;
         if (table !== 'workspaces' && table !== 'jobs' && table !== 'shares') continue;
         if (after?.lease_owner && before?.lease_owner !== after.lease_owner) leased(after.lease_owner);
       }

@@ -1,4 +1,4 @@
-import { AdapterError, type JobType } from '@user-workspaces/contract';
+import { AdapterError, type JobRow, type JobType, type SessionUse } from '@user-workspaces/contract';
 import { pino } from 'pino';
 import { Admission } from '../../packages/server/src/limits/admission.js';
 import { defaultLimits } from '../../packages/server/src/limits/limits.js';
@@ -29,6 +29,15 @@ const plannedJob: JobType = {
   }),
 };
 
+/** One whose session says itself whether it is at work. */
+const attendedJob: JobType = {
+  ...plannedJob,
+  activity: { traffic: [], questions: [{ path: '/', read: () => ({ kind: 'idle', lastUsedAtMs: null }) }] },
+};
+
+/** Sessions of this job type are stopped when nobody uses them; short, as a run is a few minutes long. */
+export const idle = { timeoutMs: 6_000, warningMs: 3_000 };
+
 const metrics = createMetrics();
 
 /** One server process: the services, surveys and the reconciler that ship, over the models. It can die, sleep, and have a wrong clock. */
@@ -39,6 +48,7 @@ export class Replica {
   readonly #bug: Bug | undefined;
   #actor: Actor;
   #context: ServerContext;
+  #activity: SessionActivity;
 
   constructor(world: World, models: Models, name: string, bug: Bug | undefined) {
     this.#bug = bug;
@@ -47,6 +57,7 @@ export class Replica {
     this.name = name;
     this.#actor = this.#newActor();
     this.#context = this.#newContext();
+    this.#activity = new SessionActivity(this.#context);
   }
 
   get actor(): Actor {
@@ -61,6 +72,7 @@ export class Replica {
   start(): void {
     this.#actor = this.#newActor();
     this.#context = this.#newContext();
+    this.#activity = new SessionActivity(this.#context);
     const { context } = this;
     const line = { world: this.#world, rate: 0.02, isRemote: true };
     const probe: SessionProbe = {
@@ -70,17 +82,30 @@ export class Replica {
       },
       isClosed: async () => false,
       use: async () => {
-        throw new Error('The model asks no session for its use.');
+        // A notebook at work takes its time to answer.
+        await this.#world.pause(this.#world.random.below(3_000), this.actor, 'a session is about to answer');
+        return call(line, this.actor, 'ask a session for its use', (): SessionUse => {
+          const isBusy = this.#world.faults.isOn && this.#world.random.below(8) === 0;
+          return isBusy ? { kind: 'busy', reason: 'It computes.' } : { kind: 'idle', lastUsedAtMs: null };
+        });
       },
     };
     const begin = async (): Promise<void> => {
       await releaseFormerLeases(context);
       await new Surveys(context).start();
-      new Reconciler(context, metrics, probe, new SessionActivity(context)).start();
+      new Reconciler(context, metrics, probe, this.#activity).start();
     };
     begin().catch((error: unknown) => {
       this.#world.note(`${this.name} cannot start: ${String(error)}`);
       this.crash(1_000);
+    });
+  }
+
+  /** Somebody uses the session of a job through this process, which knows its row as it was then. */
+  visit(row: JobRow): void {
+    const { random } = this.#world;
+    this.#world.after(random.below(1_000), this.actor, `job ${row.id} has a visitor`, () => {
+      this.#activity.note(row, 'openings');
     });
   }
 
@@ -132,6 +157,10 @@ export class Replica {
         [
           'planned',
           { name: 'Planned', resources: new Map(entries.map(({ resource }) => [resource.name, plannedJob])) },
+        ],
+        [
+          'attended',
+          { name: 'Attended', idle, resources: new Map(entries.map(({ resource }) => [resource.name, attendedJob])) },
         ],
       ]),
       parameters: [],

@@ -16,6 +16,7 @@ export function underWay(models: Models, nowMs: number): string[] {
   for (const row of jobs.values()) {
     const { id, status, queue_reason } = row;
     if (status === 'pending' || status === 'stopping') found.push(`job ${id} is ${status} (${queue_reason})`);
+    if (status === 'running' && row.job_type === 'attended') found.push(`nobody uses job ${id}, and it runs`);
     if (status === 'running' && launchOf(models, row)?.state === 'ended')
       found.push(`job ${id} is running and has ended`);
     if (status === 'running' && row.session_base_path !== null && row.session_host === null) {

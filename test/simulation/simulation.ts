@@ -1,9 +1,10 @@
+import type { JobRow } from '@user-workspaces/contract';
 import { newUser } from '../../packages/database-sql/test/support/rows.js';
 import type { Bug } from './bugs.js';
 import { type FaultKind, faultKinds } from './faults.js';
 import { emptyLedger } from './ledger.js';
 import { Models } from './models.js';
-import { Replica } from './replica.js';
+import { idle, Replica } from './replica.js';
 import { disagreements, underWay } from './settled.js';
 import { User } from './users.js';
 import { type Actor, World } from './world.js';
@@ -38,6 +39,8 @@ export interface Outcome {
 /** How long all that was accepted may take once the faults are over: clocks were wrong by up to five minutes, attempts are a minute apart. */
 const patienceMs = 20 * 60_000;
 const skewMs = 5 * 60_000;
+/** A process is looked upon again within this time. */
+const lookMs = 8_000;
 
 export function optionsOf(seed: number, changes: Partial<Options> = {}): Options {
   return { seed, steps: 3_000, users: 1 + (seed % 3), replicas: 2 + (seed % 2), kinds: faultKinds, ...changes };
@@ -52,7 +55,7 @@ export async function simulate(options: Options, trace?: (line: string) => void)
   const { seed, steps, kinds, only } = options;
   const world = new World(seed, { kinds: new Set(kinds), only: only && new Set(only) }, trace);
   const replicas: Replica[] = [];
-  const models = new Models(world, (owner) => {
+  const leased = (owner: string): void => {
     const replica = replicas.find(({ name }) => name === owner);
     // Where it hurts most: with a lease, that others take over meanwhile.
     if (replica && world.faults.strikes('pause', 0.04)) {
@@ -60,7 +63,8 @@ export async function simulate(options: Options, trace?: (line: string) => void)
         sleep(world, replica.actor, 60_000 + world.random.below(90_000));
       });
     }
-  });
+  };
+  const models = new Models(world, { leased, warned: (row) => comeBack(world, replicas, row, idle.warningMs) });
   const { violations } = models;
   const ledger = emptyLedger();
   const ids = Array.from({ length: options.users }, (_, index) => index + 1);
@@ -111,10 +115,20 @@ export async function simulate(options: Options, trace?: (line: string) => void)
   };
 }
 
+/** Whoever is warned that a session is about to be stopped comes back to it, or not, and some in the last moments or too late. */
+function comeBack(world: World, replicas: readonly Replica[], row: JobRow, inMs: number): void {
+  const { random, outside, faults } = world;
+  if (!faults.isOn || row.id % 3 === 0 || random.next() < 0.3) return;
+  world.after(inMs + random.below(6_000) - 3_000, outside, `somebody comes back to job ${row.id}`, () => {
+    replicas[random.below(replicas.length)]?.visit(row);
+  });
+}
+
 /** What befalls a process from outside. */
 function trouble(world: World, replica: Replica): void {
   const { random, outside, faults } = world;
-  world.after(random.below(8_000), outside, `${replica.name} is looked upon`, () => {
+  if (replica.actor.skewMs !== 0) world.clocksWrongUntilMs = world.nowMs + lookMs;
+  world.after(random.below(lookMs), outside, `${replica.name} is looked upon`, () => {
     const { actor } = replica;
     if (actor.isAlive && faults.strikes('crash', 0.15))
       replica.crash(random.next() < 0.7 ? random.below(3_000) : random.below(120_000));
@@ -122,6 +136,7 @@ function trouble(world: World, replica: Replica): void {
       sleep(world, actor, random.next() < 0.5 ? random.below(5_000) : random.below(150_000));
     } else if (faults.strikes('clock', 0.05)) {
       actor.skewMs = random.next() < 0.3 ? 0 : random.below(2 * skewMs) - skewMs;
+      world.clocksWrongUntilMs = Math.max(world.clocksWrongUntilMs, world.nowMs + lookMs);
       world.note(`the clock of ${replica.name} is ${actor.skewMs} ms ahead`);
     }
     if (faults.isOn) trouble(world, replica);

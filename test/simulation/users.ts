@@ -130,7 +130,12 @@ export class User {
       isRefused: random.next() < 0.05 ? 1 : 0,
       hasSession: random.below(2),
     };
-    const body = { job_type: 'planned', resource: random.pick(['host', 'cluster']), job_details: plan };
+    const isAttended = plan.hasSession === 1 && random.next() < 0.6;
+    const body = {
+      job_type: isAttended ? 'attended' : 'planned',
+      resource: random.pick(['host', 'cluster']),
+      job_details: isAttended && random.next() < 0.7 ? { ...plan, runsMs: 1e9 } : plan,
+    };
     const answer = await this.#insist({
       userId: this.#id,
       operationId: 'startWorkspace',

@@ -30,6 +30,8 @@ export class World {
   readonly outside: Actor = { name: 'world', isAlive: true, isPaused: false, skewMs: 0 };
   nowMs = startMs;
   steps = 0;
+  /** Until then a clock may have been wrong. */
+  clocksWrongUntilMs = 0;
   /** Calls on their way to another machine, which arrive whatever becomes of their sender. */
   lateEffects = 0;
   readonly #ids: Random;
