@@ -14,8 +14,11 @@ const heartbeatMs = 15_000;
 /** How late the event of another process may be. */
 const pollMs = 5_000;
 
-/** Events that one stream holds in memory at most. */
+/** Events that one stream holds in memory at most; fewer of large ones, as a reader may take nothing for a while. */
 const batchSize = 20;
+
+/** What a batch may have, unless a single event has more. */
+const batchCharacters = 256 * 1024;
 
 /** How long a browser waits before it comes back. */
 const retryMs = 2_000;
@@ -104,9 +107,13 @@ export class EventStreams {
     } else sent = last.seq;
 
     let heartbeatAtMs = clock.elapsed() + heartbeatMs;
+    // How large the next ones are is known only from those before.
+    let limit = 1;
     while (!ending.aborted) {
       const rung = bell.next;
-      const events = await this.#after(userId, sent);
+      const asked = limit;
+      const events = await this.#after(userId, sent, asked);
+      limit = nextLimit(events, asked);
       if (ending.aborted) return;
       if (events[0] && events[0].seq !== sent + 1) {
         sent = await this.#newest(userId);
@@ -118,7 +125,7 @@ export class EventStreams {
         yield messageOf(event);
         if (ending.aborted) return;
       }
-      if (events.length === batchSize) continue;
+      if (events.length === asked) continue;
       if (events.length === 0 && sent < (await this.#newest(userId))) {
         // Stored after the last look, or all of them forgotten meanwhile.
         if (!(await this.#event(userId, sent + 1))) {
@@ -137,11 +144,11 @@ export class EventStreams {
     }
   }
 
-  #after(userId: number, seq: number): Promise<EventRow[]> {
+  #after(userId: number, seq: number, limit: number): Promise<EventRow[]> {
     return this.#context.database.find('events', {
       where: { user_id: userId, seq: { gt: seq } },
       orderBy: [['seq', 'asc']],
-      limit: batchSize,
+      limit,
     });
   }
 
@@ -173,6 +180,13 @@ export class EventStreams {
     bells?.delete(bell);
     if (bells?.size === 0) this.#bells.delete(userId);
   }
+}
+
+/** As many events of the size of these as a batch may have, but no more than twice as many as before: those that follow may be larger. */
+function nextLimit(events: readonly EventRow[], asked: number): number {
+  const characters = events.reduce((sum, { payload }) => sum + payload.length, 0);
+  const fitting = Math.floor((batchCharacters * events.length) / Math.max(characters, 1));
+  return events.length === 0 ? asked : Math.max(1, Math.min(batchSize, 2 * asked, fitting));
 }
 
 function messageOf(event: EventRow): string {

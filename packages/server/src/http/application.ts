@@ -6,6 +6,7 @@ import type { ServerContext } from '../server-context.js';
 import { bindHandlers, type RequestState } from './bind.js';
 import { boundRequest } from './bound-request.js';
 import type { Handlers } from './handler.js';
+import { endIdleReaders } from './idle-readers.js';
 import { answerErrors, methodNotAllowed, secureHeaders } from './request-log.js';
 
 const day = 24 * 60 * 60;
@@ -48,6 +49,7 @@ export function createApplication(
   application.silent = true;
   const router = bindHandlers(handlers, server, metrics, options);
   const routes = router.routes();
+  application.use(endIdleReaders(server.limits.idle_seconds));
   application.use(answerErrors(server));
   application.use(crossOrigin);
   application.use(secureHeaders);

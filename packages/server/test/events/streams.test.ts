@@ -1,5 +1,5 @@
-import type { Database, Query, Row, TableName } from '@user-workspaces/contract';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Database, EventRow, Query, Row, TableName } from '@user-workspaces/contract';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { appendEvent, Journal } from '../../src/records/journal.js';
 import { systemClock } from '../../src/system-clock.js';
 import { type Fixture, startFixture, until } from '../files/fixture.js';
@@ -219,6 +219,22 @@ describe('an event stream', () => {
     slow.resume();
     await slow.until(() => slow.messages.length === 200);
     expect(ids(slow)).toEqual(range(2, 201));
+  });
+
+  it('holds few large events at a time, and many small ones', async () => {
+    const description = '漢'.repeat(65_000);
+    for (let index = 0; index < 30; index++) await change(server.context.journal, index < 15 ? description : '');
+    const find = vi.spyOn(server.database, 'find');
+    const reader = open({ lastEventId: 1 });
+    await reader.until(() => reader.messages.length === 30);
+    const batches: EventRow[][] = [];
+    for (const [index, [table]] of find.mock.calls.entries()) {
+      const rows = find.mock.results[index]?.value;
+      if (table === 'events') batches.push(await rows);
+    }
+    const lengths = batches.map((events) => events.map(({ payload }) => payload).join('').length);
+    expect(Math.max(...lengths)).toBeLessThan(400_000);
+    expect(batches.filter(({ length }) => length > 0).length).toBeLessThan(15);
   });
 
   it('sends heartbeats, and sees what other processes write', async () => {
