@@ -2,12 +2,13 @@ import { TokenBuckets } from '../limits/token-buckets.js';
 import type { Actor, AuditAction, AuditEvent } from './audit.js';
 import type { RecordTransaction } from './record-transaction.js';
 
-/** So many entries of one user are written a minute; more are only counted. */
-const perMinute = 1_000;
+/** So many entries of one user are written at once, and get back evenly within a day; more are only counted. */
+const perDay = 20_000;
 /** So many paths are told of one request: a form may hold a thousand files. */
 const pathsTold = 10;
-/** So many characters are told of one path, which may have 4,096. */
-const charactersTold = 500;
+/** So many bytes are told of all paths of an entry, one of which may have 4,096. */
+const bytesTold = 1_000;
+const dayMs = 24 * 60 * 60_000;
 
 /** What a request did to files of a workspace. */
 export type FileChange =
@@ -22,7 +23,7 @@ export class FileAudit {
 
   /** @param leftOut Told of each change that is not written as there were too many. */
   constructor(now: () => number, leftOut: (action: AuditAction) => void) {
-    this.#entries = new TokenBuckets(perMinute, now);
+    this.#entries = new TokenBuckets(perDay, now, 10_000, dayMs);
     this.#leftOut = leftOut;
   }
 
@@ -43,11 +44,21 @@ export class FileAudit {
 }
 
 function detailsOf(change: FileChange): NonNullable<AuditEvent['details']> {
-  if (change.action === 'file.delete') return { path: told(change.path) };
-  if (change.action === 'file.rename') return { from: told(change.from), to: told(change.to) };
-  return { paths: change.paths.slice(0, pathsTold).map(told), count: change.paths.length };
+  if (change.action === 'file.delete') return { path: told(change.path, bytesTold) };
+  if (change.action === 'file.rename') {
+    return { from: told(change.from, bytesTold / 2), to: told(change.to, bytesTold / 2) };
+  }
+  const paths = change.paths.slice(0, pathsTold);
+  return { paths: paths.map((path) => told(path, bytesTold / paths.length)), count: change.paths.length };
 }
 
-function told(path: string): string {
-  return path.length > charactersTold ? `${path.slice(0, charactersTold)}…` : path;
+/** As many whole characters of a path as fit. */
+function told(path: string, maxBytes: number): string {
+  const bytes = Buffer.from(path);
+  return bytes.length > maxBytes
+    ? `${bytes
+        .subarray(0, maxBytes)
+        .toString()
+        .replace(/\uFFFD+$/, '')}…`
+    : path;
 }
