@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { plain, plainJson } from '../src/administration/table.js';
 import { renderCheck, renderCheckJson } from '../src/commands/config-check.js';
 import { effectiveSettings } from '../src/configuration/effective.js';
 import { masked } from '../src/configuration/secrets.js';
@@ -145,5 +146,20 @@ describe('the announcement', () => {
     expect(inkFor({ isTTY: true }, {}).bold('x')).toBe('\u001b[1mx\u001b[22m');
     expect(inkFor({ isTTY: true }, { NO_COLOR: '1' }).bold('x')).toBe('x');
     expect(inkFor({}, {}).bold('x')).toBe('x');
+  });
+});
+
+describe('text of users', () => {
+  const name = 'w\u009b31m\u202eevil\u007f\u001b[2J\u2066\u2028 Ünïcode 漢字 👩‍💻\n';
+
+  it('does not steer the terminal in tables', () => {
+    expect(plain(name)).toBe('w\ufffd31m\ufffdevil\ufffd\ufffd[2J\ufffd\ufffd Ünïcode 漢字 👩‍💻\ufffd');
+  });
+
+  it('does not as JSON, which says the same all the same', () => {
+    const text = plainJson({ workspaces: [{ name }] });
+    expect(JSON.parse(text)).toEqual({ workspaces: [{ name }] });
+    expect([...text].filter((character) => character !== '\n' && plain(character) !== character)).toEqual([]);
+    expect(text).toContain('漢字 👩‍💻');
   });
 });

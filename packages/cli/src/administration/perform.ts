@@ -1,5 +1,6 @@
 import type { LoadedConfiguration } from '../configuration/configuration.js';
 import type { OpenAdministration } from './open.js';
+import { plainJson } from './table.js';
 
 /** Options of every command of administration. */
 export interface CommonOptions {
@@ -23,6 +24,6 @@ export function performer(load: Load, mayBegin: boolean): Perform {
     const loaded = await load({ config, data_dir: dataDir });
     const { withAdministration } = await import('./open.js');
     const result = await withAdministration(loaded, mayBegin, work);
-    process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : text(result));
+    process.stdout.write(json ? `${plainJson(result)}\n` : text(result));
   };
 }

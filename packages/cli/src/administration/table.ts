@@ -20,9 +20,20 @@ export function renderFacts(facts: Readonly<Record<string, string>>): string {
     .join('');
 }
 
+/** What steers a terminal, or turns around or breaks the line in which it stands: controls, marks of direction, and separators. */
+const steering = /[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu;
+
 /** Text of users, which must not steer the terminal. */
 export function plain(text: string | null): string {
-  return (text ?? '').replaceAll(/\p{Cc}/gu, '\u{fffd}');
+  return (text ?? '').replaceAll(steering, '\u{fffd}');
+}
+
+/** The value as JSON, whose texts do not steer the terminal either: the same value, with escapes in place of such characters. */
+export function plainJson(value: unknown): string {
+  return JSON.stringify(value, null, 2).replaceAll(steering, (character) =>
+    // JSON itself breaks its lines, and no text in it does.
+    character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** `2026-11-23 09:06:47`, in UTC. */
