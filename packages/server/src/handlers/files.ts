@@ -49,10 +49,10 @@ export function fileHandlers(
     async writeFile({ caller, path, query, request, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
       const conditions = await withPathErrors(writeConditions(request, open, query.path, signal));
-      const entry = await withinDiskQuota(context, caller.user, async (allowance) => {
+      const entry = await withinDiskQuota(context, caller.user, signal, async (allowance) => {
         const announced = request.headers['content-length'];
         const sizeBytes = announced === undefined ? undefined : Number(announced);
-        const bound = await withPathErrors(allowance.replace(open, query.path, sizeBytes, conditions, signal));
+        const bound = await withPathErrors(allowance.replace(open, query.path, sizeBytes, conditions));
         const body = allowance.count(bodyOf(request, bounds));
         const writing = open.storage.write(open.directory, query.path, body, bound, signal);
         const written =

@@ -15,7 +15,7 @@ import { tooLarge, tooMany } from '../limits/limits.js';
 import { actorOf } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 import { changeFiles } from '../services/pending-changes.js';
-import { checkQuotas, lockUser } from '../services/quotas.js';
+import { checkQuotas, lockUser, sumOfDeclared, unfinishedUploads } from '../services/quotas.js';
 import type { OpenWorkspace } from '../services/workspace-access.js';
 
 type UploadOperations = 'createUpload' | 'getUpload' | 'appendUpload' | 'abandonUpload' | 'uploadFiles';
@@ -65,11 +65,7 @@ export function uploadHandlers(
         const user = await lockUser(rows, caller.user.id);
         await checkOpenUploads(context, rows, user);
         const wanted = if_match === null ? onlyCreate : expected && present ? present.etag : null;
-        const bound = await promiseBytes(context, rows, user, size_bytes, wanted, {
-          workspace_id: path.workspace_id,
-          path: filePath,
-          present,
-        });
+        const bound = await promiseBytes(context, rows, user, size_bytes, wanted, present);
         return rows.insert('uploads', {
           upload_id: Buffer.from(context.clock.random(16)).toString('hex'),
           user_id: caller.user.id,
@@ -94,8 +90,8 @@ export function uploadHandlers(
       const open = await openFiles(context, caller, path.workspace_id);
       const row = await find(caller, path.workspace_id, path.upload_id);
       if (row.finished_etag !== null && query.offset === row.size_bytes) return finished(open, row, signal);
-      const { offset, entry } = await withinDiskQuota(context, caller.user, async (allowance) => {
-        await withPathErrors(allowance.replaceByUpload(open, row, signal));
+      const { offset, entry } = await withinDiskQuota(context, caller.user, signal, async (allowance) => {
+        await withPathErrors(allowance.appendTo(open, row));
         const appending = appendChunk(context, open, row, query.offset, request, conditionsOf(row), signal);
         const appended = await whileReceiving(signal, withPathErrors(appending));
         if (!appended.entry) return appended;
@@ -124,7 +120,7 @@ export function uploadHandlers(
     },
     async uploadFiles({ caller, path, request, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
-      const row = await withinDiskQuota(context, caller.user, (allowance) => {
+      const row = await withinDiskQuota(context, caller.user, signal, (allowance) => {
         const files = allowance.countFiles(filesOfRequest(request, context.limits));
         const changing = changeFiles(context, actorOf(caller), open, { files, links: [] }, {}, allowance, signal);
         return whileReceiving(signal, withPathErrors(changing));
@@ -154,8 +150,8 @@ async function checkOpenUploads(context: ServerContext, rows: DatabaseTransactio
 }
 
 /**
- * Promises the bytes that an upload declares, which are kept for it from then on. Where there is no room for them beside the present file, it must replace that very file, and no
- * other upload gets its bytes promised too.
+ * Promises the bytes that an upload declares, which are kept for it from then on, in full: the present file may be renamed before it is replaced. Where there is no room for them
+ * beside it, it must replace that very file, whose bytes are taken off once, from all that is promised: so only one upload of a user has them, whatever becomes of the file meanwhile.
  *
  * @param user Locked by {@link lockUser}.
  * @param wanted The condition that its caller asks for, as `if_match` keeps it.
@@ -168,18 +164,18 @@ async function promiseBytes(
   user: UserRow,
   sizeBytes: number,
   wanted: string | null,
-  { workspace_id, path, present }: Pick<UploadRow, 'workspace_id' | 'path'> & { readonly present: Entry | undefined },
+  present: Entry | undefined,
 ): Promise<string | null> {
   if (sizeBytes === 0) return wanted;
   try {
     await checkQuotas(context, rows, user, { disk_space: sizeBytes });
     return wanted;
   } catch (error) {
-    if (!isQuotaExceeded(error) || !present || wanted === onlyCreate) throw error;
-    const others = { user_id: user.id, workspace_id, path, if_match: present.etag, finished_etag: null };
-    if ((await rows.count('uploads', others)) > 0) throw error;
-    const moreBytes = sizeBytes - present.sizeBytes;
-    if (moreBytes > 0) await checkQuotas(context, rows, user, { disk_space: moreBytes });
+    if (!isQuotaExceeded(error) || present?.kind !== 'file' || wanted === onlyCreate) throw error;
+    const unfinished = await unfinishedUploads(rows, user);
+    // Who has more than the quota may replace all the same, if that adds nothing.
+    const isNoMore = sizeBytes + sumOfDeclared(unfinished) <= present.sizeBytes;
+    if (!isNoMore) await checkQuotas(context, rows, user, { disk_space: sizeBytes - present.sizeBytes });
     return present.etag;
   }
 }

@@ -1,4 +1,4 @@
-import type { DatabaseReader, DatabaseTransaction, JobRow, UserRow, Where } from '@user-workspaces/contract';
+import type { DatabaseReader, DatabaseTransaction, JobRow, UploadRow, UserRow, Where } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { ServerContext } from '../server-context.js';
@@ -103,14 +103,23 @@ export async function checkQuotas(
   if (asked('core_hours')) check('core_hours', usedCoreHours(context, user, await activeJobs(rows, user)));
 }
 
+/** Uploads in chunks that a user began and neither finished nor gave up; and with 0 bytes what requests have staged, whose bytes are known otherwise. */
+export function unfinishedUploads(rows: DatabaseReader, { id }: UserRow): Promise<UploadRow[]> {
+  return rows.find('uploads', { where: { user_id: id, finished_etag: null } });
+}
+
+export function sumOfDeclared(uploads: readonly UploadRow[]): number {
+  return uploads.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
+}
+
 /** Bytes that a user was promised and that no workspace's row has yet: of unfinished uploads by what they have declared, and of requests under way. */
 async function bytesToCome(
   { bytesUnderWay }: Pick<ServerContext, 'bytesUnderWay'>,
   rows: DatabaseReader,
   user: UserRow,
 ): Promise<number> {
-  const unfinished = await rows.find('uploads', { where: { user_id: user.id, finished_etag: null } });
-  return unfinished.reduce((sum, { size_bytes }) => sum + size_bytes, bytesUnderWay.of(user.id));
+  const unfinished = await unfinishedUploads(rows, user);
+  return sumOfDeclared(unfinished) + bytesUnderWay.of(user.id, unfinished);
 }
 
 function checkQuota(scope: QuotaScope, limit: number, used: number, requested: number): void {

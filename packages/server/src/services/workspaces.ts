@@ -291,7 +291,7 @@ export async function updateWorkspace(
     ...(body.default_job_type !== undefined && { default_job_type: body.default_job_type }),
   };
   if (changes.files.length > 0 || changes.links.length > 0) {
-    await withinDiskQuota(context, caller.user, async (allowance) => {
+    await withinDiskQuota(context, caller.user, signal, async (allowance) => {
       await allowance.reserve(sizeOf(changes));
       const counted = { files: allowance.countFiles(changes.files), links: changes.links };
       await withPathErrors(changeFiles(context, actorOf(caller), workspace, counted, columns, allowance, signal));
