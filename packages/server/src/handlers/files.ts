@@ -1,13 +1,13 @@
 import { withinDiskQuota } from '../files/disk-allowance.js';
 import { downloadFile } from '../files/download.js';
 import { findEntry } from '../files/find-entry.js';
-import { LargeListings } from '../files/large-listings.js';
 import { listDirectory } from '../files/listing.js';
 import { answerOfListing } from '../files/listing-answer.js';
 import { type FilesChanged, noteModified, openFiles } from '../files/open-files.js';
 import { type BodyBounds, bodyOf, whileReceiving } from '../files/request-body.js';
 import { viewFile } from '../files/view-file.js';
 import { conditionally, ofPresentFile, writeConditions } from '../files/write-conditions.js';
+import { AnswerTurns } from '../http/answer-turns.js';
 import { withPathErrors } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
 import type { ServerContext } from '../server-context.js';
@@ -20,11 +20,13 @@ export function fileHandlers(
   changed: FilesChanged = () => undefined,
 ): Pick<Handlers, FileOperations> {
   const bounds: BodyBounds = { limits: context.limits, bytes: ['file_bytes', 'The file'] };
-  const largeListings = new LargeListings();
+  const turns = new AnswerTurns();
   return {
     async listFiles({ caller, path, query, response, signal }) {
       const open = await openFiles(context, caller, path.workspace_id);
-      const beforeMany = () => largeListings.enter(caller.user.id, response, signal);
+      const beforeMany = async (): Promise<void> => {
+        await turns.enter(caller.user.id, response, signal);
+      };
       return withPathErrors(answerOfListing(listDirectory(open, query.path ?? '', { ...query, beforeMany }, signal)));
     },
     async deleteFile({ caller, path, query, signal }) {

@@ -18,6 +18,7 @@ import { type AuditAction, actorOf, type Origin } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
 import { type Idempotency, idempotency } from '../services/idempotency.js';
 import { authenticate, notAuthenticated } from '../services/tokens.js';
+import { AnswerTurns } from './answer-turns.js';
 import { ApiError } from './api-error.js';
 import type { Caller, HandlerContext, Handlers, RawAnswer } from './handler.js';
 import { checkLists, parseJson, readBody, textOf, validate } from './json-body.js';
@@ -94,6 +95,7 @@ export function bindHandlers(
   metrics: Metrics,
   { validateAnswers, requests }: { readonly validateAnswers: boolean; readonly requests: Readers },
 ): Router<RequestState> {
+  const turns = new AnswerTurns();
   const router = new Router<RequestState>({ ...(server.settings.prefix && { prefix: server.settings.prefix }) });
   for (const id of handlerIds) register(id);
   // A PUT with an unknown last segment is a known mistake, not an unknown path.
@@ -162,6 +164,7 @@ export function bindHandlers(
       bytes ??= readBody(context.req, limits, held);
       return bytes;
     };
+    const signal = disconnectSignal(context);
     const handlerContext = {
       get caller(): Caller {
         if (!caller) throw notAuthenticated();
@@ -174,7 +177,7 @@ export function bindHandlers(
       requestId: context.state.requestId,
       origin,
       log: context.state.log,
-      signal: disconnectSignal(context),
+      signal,
       async body(): Promise<RequestBody<Id>> {
         const value = parseJson(textOf(await bodyBytes()), limits);
         checkLists(requestSchemas.lists, value, limits);
@@ -188,6 +191,8 @@ export function bindHandlers(
         return idempotency(server.database, request, [`${context.path}\n`, ...(await bodyBytes())], server.clock.now());
       },
     } as HandlerContext<Id>;
+    const hasBytes =
+      caller && listingOperations.has(id) ? await turns.enter(caller.user.id, context.res, signal) : undefined;
     const result: object = await handlers[id](handlerContext)
       .catch(async (error: unknown) => {
         if (caller) await noteQuotaRefusal(server, caller, id, path.data, error);
@@ -204,12 +209,29 @@ export function bindHandlers(
       context.respond = false;
       return;
     }
-    context.body = raw;
+    if (!hasBytes) {
+      context.body = raw;
+      return;
+    }
+    const json = Buffer.from(JSON.stringify(raw));
+    hasBytes(json.length);
+    context.type = 'json';
+    context.body = json;
   }
 }
 
 /** What probes and monitoring ask for. */
 const watchingOperations: ReadonlySet<OperationId> = new Set(['getHealth', 'getReadiness', 'getMetrics']);
+
+/** What answers with all rows of a user, each of which may be long. */
+const listingOperations: ReadonlySet<OperationId> = new Set([
+  'listWorkspaces',
+  'getWorkspace',
+  'listJobs',
+  'getJob',
+  'listShares',
+  'getShare',
+]);
 
 const actionsWithQuotas: Partial<Readonly<Record<OperationId, AuditAction>>> = {
   createWorkspace: 'workspace.create',
