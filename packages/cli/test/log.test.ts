@@ -1,12 +1,18 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLog } from '../src/serve/log.js';
+import { LogDestination } from '../src/serve/log-destination.js';
 import { load } from './load.js';
+
+async function messagesIn(file: string): Promise<unknown[]> {
+  const lines = (await readFile(file, 'utf8')).trim().split('\n');
+  return lines.map((line) => JSON.parse(line).msg);
+}
 
 describe('the log', () => {
   let directory: string;
@@ -91,6 +97,54 @@ describe('the log', () => {
     await flush();
   });
 
+  it('counts what is lost, and tells elsewhere why, that it goes on, and what is missing at the end', async () => {
+    const file = join(directory, 'log');
+    const said: string[] = [];
+    const full = openSync('/dev/full', constants.O_WRONLY);
+    const destination = new LogDestination(
+      full,
+      () => undefined,
+      (sentence) => said.push(sentence),
+    );
+    destination.write('first\n');
+    await vi.waitUntil(() => said.length > 0, { timeout: 20_000 });
+    expect(said).toEqual([expect.stringContaining('The log cannot be written: ENOSPC')]);
+    const line = `${'x'.repeat(1_000)}\n`;
+    for (let n = 0; n < 5_000; n++) destination.write(line);
+    expect(destination.lostLines).toBeGreaterThan(500);
+    destination.moveTo(openSync(file, constants.O_WRONLY | constants.O_CREAT));
+    const kept = (await readFile(file, 'utf8')).split('\n').length - 1;
+    expect(kept + destination.lostLines).toBe(5_001);
+    expect(said.slice(1)).toEqual([`The log is written again; ${destination.lostLines} of its lines were lost.`]);
+    destination.moveTo(openSync('/dev/full', constants.O_WRONLY));
+    for (const last of ['one\n', 'two\n']) destination.write(last);
+    await destination.flush();
+    expect(said.at(-1)).toBe('2 last lines of the log could not be written.');
+  });
+
+  it('is opened anew after its file was renamed, and goes on in the former one where that cannot be', async () => {
+    const file = join(directory, 'log');
+    const { configuration } = await load({ environment: { UWS_LOG_FILE: file } });
+    const { log, reopen } = createLog(configuration);
+    log.info('before');
+    await rename(file, `${file}.1`);
+    log.info('between');
+    reopen?.();
+    log.info('after');
+    expect(await messagesIn(`${file}.1`)).toEqual(['before', 'between']);
+    expect(await messagesIn(file)).toEqual(['the log was opened anew', 'after']);
+    await rename(file, `${file}.2`);
+    await mkdir(file);
+    reopen?.();
+    log.info('last');
+    expect(await messagesIn(`${file}.2`)).toEqual([
+      'the log was opened anew',
+      'after',
+      expect.stringContaining('cannot be opened anew: EISDIR'),
+      'last',
+    ]);
+  });
+
   it('refuses a FIFO that nobody reads, as it would wait for a reader', async () => {
     const file = join(directory, 'log');
     execFileSync('mkfifo', [file]);
@@ -102,7 +156,6 @@ describe('the log', () => {
     const file = join(directory, 'log');
     const { configuration } = await load({ environment: { UWS_LOG_FILE: file } });
     for (const text of ['first', 'second']) createLog(configuration).log.info(text);
-    const lines = (await readFile(file, 'utf8')).trim().split('\n');
-    expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['first', 'second']);
+    expect(await messagesIn(file)).toEqual(['first', 'second']);
   });
 });

@@ -121,7 +121,10 @@ export interface ServerOptions {
   /** Directory with the files of the documentation page at `/docs/`. */
   readonly docsDirectory?: string;
   readonly build?: string;
+  /** What it throws fails the request that logs: give one whose destination throws nothing, also when its disk is full. */
   readonly log?: Logger;
+  /** Lines of the log that could not be written so far, for the metrics. @default none are lost */
+  readonly lostLogLines?: () => number;
   readonly clock?: Clock;
   /** Answers that break the specification become errors: for tests. @default false */
   readonly validateAnswers?: boolean;

@@ -212,6 +212,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     sessionRequests: () => proxy.metrics().openRequests,
     sessionSockets: () => proxy.metrics().openSockets,
     eventStreams: () => streams.size,
+    lostLogLines: options.lostLogLines ?? (() => 0),
     countJobs: (status) => database.count('jobs', { status }),
     onUncounted: (error) => log.warn({ err: error }, 'the database does not answer, so the metrics tell no jobs'),
   });

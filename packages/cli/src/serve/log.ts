@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { AdapterError } from '@user-workspaces/contract';
 import { type Logger, pino } from 'pino';
 import type { Configuration } from '../configuration/configuration.js';
@@ -6,6 +7,10 @@ import { LogDestination, openLog } from './log-destination.js';
 /** The log, and how to bring out what is still buffered before the process ends. */
 export interface ServerLog {
   readonly log: Logger;
+  /** Lines that could not be written since the start. */
+  lostLines(): number;
+  /** Opens `log_file` anew, after it was renamed; absent without one. */
+  readonly reopen: (() => void) | undefined;
   flush(): Promise<void>;
 }
 
@@ -16,18 +21,50 @@ export function createLog({ log_level: level, log_file: file }: Configuration): 
   try {
     descriptor = openLog(file);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new AdapterError('misconfigured', `log_file is "${file}", which cannot be written: ${reason}.`, {
+    throw new AdapterError('misconfigured', `log_file is "${file}", which cannot be written: ${reasonOf(cause)}.`, {
       field: 'log_file',
       cause,
     });
   }
-  const destination = new LogDestination(descriptor, (lines) =>
-    log.warn(
-      { lines },
-      'lines of the log are missing here: it could not be written, as nobody read it or its disk was full',
-    ),
+  const tell = (sentence: string): void =>
+    tellElsewhere(file === undefined ? process.stdout : process.stderr, sentence);
+  const destination = new LogDestination(
+    descriptor,
+    (lines) =>
+      log.warn(
+        { lines },
+        'lines of the log are missing here: it could not be written, as nobody read it or its disk was full',
+      ),
+    tell,
   );
   const log = pino({ level: level ?? (isTerminal ? 'warn' : 'info') }, destination);
-  return { log, flush: () => destination.flush() };
+  const reopen = (): void => {
+    try {
+      destination.moveTo(openLog(file));
+      log.info('the log was opened anew');
+    } catch (error) {
+      const sentence = `log_file is "${file}", which cannot be opened anew: ${reasonOf(error)}. Lines go on to the former file.`;
+      log.error(sentence);
+      tell(sentence);
+    }
+  };
+  return {
+    log,
+    lostLines: () => destination.lostLines,
+    reopen: file === undefined ? undefined : reopen,
+    flush: () => destination.flush(),
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Says something about the log, if it can be said there: that may be full or unread, too. */
+function tellElsewhere({ fd }: { readonly fd: number }, sentence: string): void {
+  try {
+    writeSync(fd, `${sentence}\n`);
+  } catch {
+    // There is no third place.
+  }
 }

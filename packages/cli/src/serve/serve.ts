@@ -14,12 +14,14 @@ import { createLog, type ServerLog } from './log.js';
 import { closeListener, untilSignal } from './shutdown.js';
 
 /**
- * Runs the server until SIGINT or SIGTERM. Jobs are not touched by its end.
+ * Runs the server until a signal ends it. Jobs are not touched by its end.
  *
  * @throws AdapterError when it cannot start; nothing is left open then.
  */
 export async function serve(loaded: LoadedConfiguration): Promise<void> {
   const { configuration } = loaded;
+  // What is printed for people may fail, as on a full disk: that ends no server.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const layout = await prepareDataDirectory(configuration.data_dir, configuration.accounts !== 'own');
   const serverLog = createLog(configuration);
   const lock = await acquireLock(layout.locks, layout.root);
@@ -41,20 +43,20 @@ async function run(
   loaded: LoadedConfiguration,
   layout: DataLayout,
   listener: Listener,
-  { log }: ServerLog,
+  { log, lostLines, reopen }: ServerLog,
 ): Promise<void> {
   const { configuration, adapters } = loaded;
   const clientToken = await clientTokenOf(configuration.client_token, layout.clientToken);
   const assembly: Assembly = await assemble({ configuration, adapters, layout, boundUrl: listener.url, log });
   try {
     const { options } = assembly;
-    const server = await createServer(options);
+    const server = await createServer({ ...options, lostLogLines: lostLines });
     try {
       await server.setApiClient(configuredPortal, clientToken.value);
       const signIn = await makeSignInLink(server, options.accounts, configuration, options.publicUrl);
       server.attach(listener.http);
       listener.serve(server.handler);
-      const stopping = untilSignal();
+      const stopping = untilSignal(reopen);
       for (const { level, message } of loaded.notices)
         process.stdout.write(`${level === 'warn' ? 'Warning: ' : ''}${message}\n`);
       process.stdout.write(

@@ -45,6 +45,8 @@ export interface Present {
   readonly sessionRequests: () => number;
   readonly sessionSockets: () => number;
   readonly eventStreams: () => number;
+  /** Since the start. */
+  readonly lostLogLines: () => number;
   /** Of all servers on this database. */
   readonly countJobs: (status: ActiveStatus) => Promise<number>;
   /** Told why the jobs could not be counted. */
@@ -189,6 +191,15 @@ export function createMetrics(resources: readonly string[] = []): Metrics {
       gauge('uws_session_requests', 'Requests to sessions under way', present.sessionRequests);
       gauge('uws_session_sockets', 'Open WebSockets to sessions', present.sessionSockets);
       gauge('uws_event_streams', 'Open event streams', present.eventStreams);
+      new Counter({
+        name: 'uws_log_lines_lost_total',
+        help: 'Lines of the log that could not be written',
+        registers,
+        collect() {
+          this.reset();
+          this.inc(present.lostLogLines());
+        },
+      });
       const countJobs = countedTogether(async () => {
         const counting = activeJobStatuses.map(async (status) => [status, await present.countJobs(status)] as const);
         return new Map(await Promise.all(counting));

@@ -67,6 +67,7 @@ describe('while the database is away', () => {
     expect(text).toMatch(/^process_cpu_seconds_total /m);
     expect(text).toMatch(/^uws_event_streams 0$/m);
     expect(text).not.toMatch(/^uws_jobs\{/m);
+    expect(text).toMatch(/^uws_log_lines_lost_total 7$/m);
     Object.assign(fixture.database, { count });
     expect((await metrics()).text).toContain('uws_jobs{status="pending"} 1\n');
   });
@@ -110,7 +111,7 @@ test('each metric has its row in the documentation', async () => {
   const created = createMetrics();
   const none = () => 0;
   created.watch({
-    ...{ sessions: none, sessionRequests: none, sessionSockets: none, eventStreams: none },
+    ...{ sessions: none, sessionRequests: none, sessionSockets: none, eventStreams: none, lostLogLines: none },
     ...{ countJobs: async () => 0, onUncounted: () => undefined },
   });
   const { text } = await created.render();
