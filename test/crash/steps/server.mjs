@@ -78,6 +78,8 @@ const countingJob = {
 };
 
 const server = await createServer({
+  // One server is asked for hundreds of copies for one user, and keeps them.
+  limits: { open_shares: 10_000, open_shares_to_one: 10_000 },
   authentication: createLocalAuthentication({ name: 'portal' }),
   accounts: isRoot ? createReservedAccounts({ directory: join(data, 'server', 'accounts') }) : createOwnAccount(),
   database,

@@ -110,6 +110,9 @@ export async function lay(account: ServerAccount): Promise<Siege> {
       UWS_LOG_LEVEL: 'trace',
       UWS_STOP_GRACE_SECONDS: '1',
       UWS_LIMIT_JSON_BYTES: String(1024 * 1024),
+      // Each attack on a copy makes another one for the same user.
+      UWS_LIMIT_OPEN_SHARES: '100000',
+      UWS_LIMIT_OPEN_SHARES_TO_ONE: '100000',
     },
     ...(becomesPlain && {
       command: [fileURLToPath(new URL('./plain-user.mjs', import.meta.url)), String(plainUid), uws, 'serve'],
