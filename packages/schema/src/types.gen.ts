@@ -2037,7 +2037,7 @@ export interface components {
             header_seconds: number;
             /** @description Time for a JSON body */
             json_seconds: number;
-            /** @description Time without a byte of a body that is being sent, and without one taken of an answer that waits */
+            /** @description Time without a byte of a body that is being sent, or with less than 1 KiB a second of one of files, and without one taken of an answer that waits */
             idle_seconds: number;
         };
         LimitsAnswer: {

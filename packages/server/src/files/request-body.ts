@@ -39,6 +39,7 @@ export async function* bodyOf(
       if (!(value instanceof Uint8Array)) throw new TypeError('A request gave text where bytes were expected.');
       sizeBytes += value.length;
       check(sizeBytes);
+      patience.received(value.length);
       yield value;
     }
   } catch (error) {
@@ -62,18 +63,23 @@ function refuseCompressed({ headers }: IncomingMessage): void {
   });
 }
 
+/** Of a body without a time limit so much must come in a second, on the average of `idle_seconds`: who sends a byte now and then would hold for days what is kept for the request. */
+const slowestBytesPerSecond = 1024;
+
 /** Waits for what a sender sends, but not for ever: neither for the next piece, nor for all of them. */
 class Patience {
-  readonly #idle: NodeJS.Timeout;
+  readonly #idleSeconds: number;
+  /** What must come before the patience begins anew. */
+  readonly #enoughBytes: number;
   readonly #whole: NodeJS.Timeout | undefined;
+  #receivedBytes = 0;
+  #waitedMs = 0;
   #giveUp: ((reason: ApiError) => void) | undefined;
   #failure: ApiError | undefined;
 
   constructor(idleSeconds: number, wholeSeconds: number | undefined) {
-    // While the pieces are not asked for, their sender is not the one who is slow.
-    this.#idle = setTimeout(() => {
-      if (this.#giveUp) this.#exhaust(idleSeconds);
-    }, idleSeconds * 1000);
+    this.#idleSeconds = idleSeconds;
+    this.#enoughBytes = wholeSeconds === undefined ? idleSeconds * slowestBytesPerSecond : 1;
     if (wholeSeconds === undefined) return;
     this.#whole = setTimeout(() => this.#exhaust(wholeSeconds), wholeSeconds * 1000);
   }
@@ -82,21 +88,31 @@ class Patience {
     return this.#failure !== undefined;
   }
 
+  /** While the pieces are not asked for, their sender is not the one who is slow: only the time in here counts. */
   async wait<T>(piece: Promise<T>): Promise<T> {
     if (this.#failure) throw this.#failure;
-    this.#idle.refresh();
+    const beganMs = performance.now();
+    const idle = setTimeout(() => this.#exhaust(this.#idleSeconds), this.#idleSeconds * 1000 - this.#waitedMs);
     try {
       return await new Promise((resolve, reject) => {
         this.#giveUp = reject;
         piece.then(resolve, reject);
       });
     } finally {
+      clearTimeout(idle);
       this.#giveUp = undefined;
+      this.#waitedMs += performance.now() - beganMs;
     }
   }
 
+  received(sizeBytes: number): void {
+    this.#receivedBytes += sizeBytes;
+    if (this.#receivedBytes < this.#enoughBytes) return;
+    this.#receivedBytes = 0;
+    this.#waitedMs = 0;
+  }
+
   end(): void {
-    clearTimeout(this.#idle);
     clearTimeout(this.#whole);
   }
 

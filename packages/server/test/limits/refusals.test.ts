@@ -449,6 +449,26 @@ describe('who is too slow is let go', () => {
     expect((await server.call(at('/files/content/?path=slow'))).status).toBe(404);
   });
 
+  it('with a file of which a byte comes now and then, not with one of which something comes all the time', async () => {
+    await start({ idle_seconds: 1 });
+    const { socket, text } = open();
+    const headers = `Host: x\r\nAuthorization: Token ${server.token}\r\n`;
+    const route = at('/files/content/?path=slow');
+    socket.write(`PUT ${route} HTTP/1.1\r\n${headers}Content-Length: 1000\r\n\r\nabc`);
+    const trickling = setInterval(() => socket.write('x'), 200);
+    closing.push(() => clearInterval(trickling));
+    await until(() => text().includes('request_timeout'));
+    expect(text()).toMatch(/^HTTP\/1\.1 408 /);
+    clearInterval(trickling);
+    const steady = open();
+    steady.socket.write(`PUT ${route} HTTP/1.1\r\n${headers}Content-Length: 12000\r\n\r\n`);
+    for (let piece = 0; piece < 6; piece += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      steady.socket.write('x'.repeat(2_000));
+    }
+    await until(() => steady.text().startsWith('HTTP/1.1 200 '));
+  });
+
   it('with a head', async () => {
     await start({ header_seconds: 1 });
     const { socket, text } = open();
