@@ -170,7 +170,9 @@ export class ModelStorage {
   }
 
   #stat(directory: WorkspaceDirectory, path: string): Entry {
-    const file = this.#open(directory).files.get(path);
+    const { files } = this.#open(directory);
+    if (path === '') return { path, kind: 'directory', sizeBytes: 0, modifiedAtMs: 0, etag: 'directory' };
+    const file = files.get(path);
     if (!file) throw new AdapterError('not_found', `${path} does not exist.`);
     return entryOf(path, file);
   }

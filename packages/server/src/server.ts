@@ -34,6 +34,7 @@ import { SessionOwners } from './services/session-owners.js';
 import { signingKey } from './services/signing-key.js';
 import { Surveys } from './services/surveys.js';
 import { authenticate, callerOfToken, issueToken, setApiClient } from './services/tokens.js';
+import { passOverUsedNumbers } from './services/used-numbers.js';
 import { userOfIdentity } from './services/users.js';
 import { systemClock } from './system-clock.js';
 
@@ -81,6 +82,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   checkOptions(options);
   const limits = completeLimits(options.limits);
   await database.migrate();
+  await passOverUsedNumbers(database, options.storages, log);
   const metrics = createMetrics(options.resources.map(({ resource }) => resource.name));
   const journal = new Journal(database, clock);
   const [mainStorage] = options.storages;

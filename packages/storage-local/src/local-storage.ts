@@ -20,6 +20,7 @@ import type { Layout } from './layout.js';
 import { type LinkTargets, makeLink } from './links.js';
 import { KeyedLock, Turns } from './locks.js';
 import { makeDirectory } from './making.js';
+import { highestNumber } from './numbers.js';
 import { parseEntryPath, parsePath, shown, stagingName } from './paths.js';
 import { readFile } from './reading.js';
 import { removeEntry } from './removal.js';
@@ -52,6 +53,10 @@ export class LocalStorage implements Storage {
 
   locate(account: Account, workspaceId: number): string {
     return this.layout.locate(account, workspaceId);
+  }
+
+  highestId(signal?: AbortSignal): Promise<number> {
+    return translated('The directories of the storage cannot be listed', () => highestNumber(this.layout, signal));
   }
 
   async create(directory: WorkspaceDirectory, signal?: AbortSignal): Promise<void> {

@@ -173,14 +173,42 @@ export async function createWorkspace(
   });
   step('after workspace.insert');
   const open: OpenWorkspace = { row, storage, directory: { location: row.location, account } };
+  let isBegun = false;
   try {
-    return await keepLease(context, 'workspaces', row, signal, (leased) =>
-      fillWorkspace(context, open, changes, leased),
-    );
+    return await keepLease(context, 'workspaces', row, signal, async (leased) => {
+      await requireFree(context, open, leased);
+      isBegun = true;
+      return fillWorkspace(context, open, changes, leased);
+    });
   } catch (error) {
-    await undoWorkspace(context, open);
+    await undoWorkspace(context, open, isBegun);
     throw error;
   }
+}
+
+/**
+ * Nobody was ever given this number before, so whatever has its place is of a time that a restored backup of the database does not know: it must neither be shown in the
+ * new workspace nor be removed with it.
+ *
+ * @throws ApiError `unavailable`: asked for again, the workspace has the next number.
+ */
+async function requireFree(
+  { log }: ServerContext,
+  { row, storage, directory }: OpenWorkspace,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await storage.stat(directory, '', signal);
+  } catch (error) {
+    if (AdapterError.is(error, 'not_found')) return;
+    throw error;
+  }
+  log.error(
+    { workspaceId: row.id, location: row.location },
+    'the place of a new workspace is taken, as after a backup of the database was restored: what is there is left as it is',
+  );
+  const message = `The place of the new workspace ${row.id} is taken by files that no workspace knows. Try again: the next has another number.`;
+  throw new ApiError('unavailable', message, { headers: { 'Retry-After': '1' } });
 }
 
 /**
@@ -246,8 +274,16 @@ async function lockMade(transaction: RecordTransaction, made: WorkspaceRow): Pro
   throw new ApiError('conflict', `Workspace ${made.id} was deleted before it was complete.`);
 }
 
-/** The request failed: nothing of the workspace stays. If this fails too, the reconciler undoes it later. */
-async function undoWorkspace(context: ServerContext, { row, storage, directory }: OpenWorkspace): Promise<void> {
+/**
+ * The request failed: nothing of the workspace stays. If this fails too, the reconciler undoes it later.
+ *
+ * @param isBegun Its directory may have been made.
+ */
+async function undoWorkspace(
+  context: ServerContext,
+  { row, storage, directory }: OpenWorkspace,
+  isBegun: boolean,
+): Promise<void> {
   try {
     const state = await context.journal.transaction(async (transaction) => {
       const present = await transaction.rows.lock('workspaces', row.id);
@@ -260,7 +296,7 @@ async function undoWorkspace(context: ServerContext, { row, storage, directory }
     });
     if (state === 'kept') return;
     // Also of one that was undone while this process slept: no other will ever have its place, and nobody else knows what was put there since.
-    await storage.destroy(directory);
+    if (isBegun) await storage.destroy(directory);
     if (state === 'gone') return;
     await context.journal.transaction(async (transaction) => {
       const present = await lockLeased(transaction, row);
