@@ -218,6 +218,11 @@ export interface Resource {
   logs(launch: LaunchReference, range: LogRange, signal?: AbortSignal): AsyncIterable<LogChunk>;
   /** Removes what the resource keeps about an ended launch, its logs included. An unknown key is fine. */
   forget(launch: LaunchReference, signal?: AbortSignal): Promise<void>;
+  /**
+   * The keys of all launches that it keeps something of, so that those can be found which no job knows any more, as after a backup of the database was restored.
+   * All that it gives must be launches of this installation. A resource without this function does not tell.
+   */
+  launchKeys?(signal?: AbortSignal): Promise<readonly string[]>;
   check(signal?: AbortSignal): Promise<Health>;
   /** How busy it is, for `GET /resources/`: asked every few seconds at most. A resource without this function does not tell. */
   load?(signal?: AbortSignal): Promise<ResourceLoad>;

@@ -224,6 +224,10 @@ export class LocalResource implements Resource {
     return { connected: true, message: monitor.problem === undefined ? message : `${message} ${monitor.problem}` };
   }
 
+  launchKeys(): Promise<readonly string[]> {
+    return this.parts.records.keys();
+  }
+
   async load(): Promise<ResourceLoad> {
     const cpus = availableParallelism();
     // Zero or more than there is: no limit is set on the server itself.

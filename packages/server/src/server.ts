@@ -28,6 +28,7 @@ import { Openings } from './records/openings.js';
 import { Refusals } from './records/refusals.js';
 import type { ServerContext } from './server-context.js';
 import { BytesUnderWay } from './services/bytes-under-way.js';
+import { LaunchWatch } from './services/launch-watch.js';
 import { SessionActivity } from './services/session-activity.js';
 import { placeOf, SessionDirectory } from './services/session-directory.js';
 import { SessionOwners } from './services/session-owners.js';
@@ -187,7 +188,8 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   const streams = createEventStreams(context);
   const sockets = createJobSockets(context, (headers) => authenticate(context, headers));
   const doors = new WelcomeWatch(database, log, requests, sockets, owners, clock.now);
-  const handlers = createHandlers(context, { metrics, surveys, streams, sockets, requests, doors });
+  const launches = new LaunchWatch(context);
+  const handlers = createHandlers(context, { metrics, surveys, streams, sockets, requests, doors, launches });
   const application = createApplication(context, handlers, metrics, {
     validateAnswers: options.validateAnswers ?? false,
     extras: pages(options, prefix),
@@ -221,6 +223,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
   doors.start();
   await surveys.start();
   reconciler.start();
+  launches.start();
 
   const believeForwarded = forwardedOnlyWith(options.trustedProxySecret);
 
@@ -266,6 +269,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       streams.close();
       sockets.close();
       await surveys.close();
+      await launches.close();
       await doors.close();
       await reconciler.stop();
       await proxy.close();

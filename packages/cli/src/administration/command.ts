@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { auditCommand, directoryCommand } from './audit.js';
 import { clientsCommand, tokensCommand } from './clients.js';
 import { jobsCommand, workspacesCommand } from './jobs.js';
+import { launchesCommand } from './launches.js';
 import { type Load, performer } from './perform.js';
 import { usersCommand } from './users.js';
 
@@ -28,6 +29,7 @@ export function adminCommand(load: Load): Command {
     .addCommand(clientsCommand(perform, begin))
     .addCommand(tokensCommand(perform))
     .addCommand(jobsCommand(perform))
+    .addCommand(launchesCommand(perform))
     .addCommand(workspacesCommand(perform))
     .addCommand(directoryCommand(perform))
     .addCommand(auditCommand(perform));

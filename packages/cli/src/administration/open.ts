@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { createLocalAuthentication } from '@user-workspaces/auth-local';
-import { AdapterError, type Authentication } from '@user-workspaces/contract';
+import { AdapterError, type Authentication, type Resource } from '@user-workspaces/contract';
 import type { SqlDatabase } from '@user-workspaces/database-sql';
 import type { Actor } from '@user-workspaces/server';
 import * as rules from '@user-workspaces/server/administration';
+import { createBuiltInResource } from '../assembly/built-in.js';
 import { createDatabase } from '../assembly/database.js';
+import { runsElsewhere } from '../assembly/job-types.js';
 import { quotaDefaults } from '../assembly/quotas.js';
 import type { LoadedConfiguration } from '../configuration/configuration.js';
 import { accountsAuthentication } from '../configuration/references.js';
@@ -21,6 +23,9 @@ export interface OpenAdministration {
   readonly isForOneUser: boolean;
   /** Whoever sits at the terminal. */
   readonly actor: Actor;
+  /** Those of this machine, opened when they are asked for. */
+  readonly localResources: () => Promise<readonly Resource[]>;
+  readonly stopGraceMs: number;
 }
 
 /**
@@ -39,6 +44,15 @@ export async function withAdministration<R>(
   if (configuration.database_url === undefined && !mayBegin) expectDatabase(configuration.data_dir);
   const layout = await prepareDataDirectory(configuration.data_dir, configuration.accounts !== 'own');
   const database = createDatabase(configuration.database_url, layout.database);
+  const opened: Resource[] = [];
+  const localResources = async (): Promise<readonly Resource[]> => {
+    for (const [name, entry] of Object.entries(configuration.available_resources)) {
+      if (runsElsewhere(entry) || loaded.adapters.resource_types?.[entry.resource_type]) continue;
+      // Nothing on this machine is told apart by its installation: the directory of its records is that.
+      opened.push(await createBuiltInResource(name, entry, layout, async () => ''));
+    }
+    return opened;
+  };
   try {
     await expectTables(database, mayBegin);
     const mappings = Object.entries(configuration.available_resources).map(
@@ -52,8 +66,16 @@ export async function withAdministration<R>(
       parameters: configuration.parameters,
       resources: new Map(mappings),
     });
-    return await work({ context, rules, isForOneUser: isForOneUser(loaded), actor: terminalActor() });
+    return await work({
+      context,
+      rules,
+      isForOneUser: isForOneUser(loaded),
+      actor: terminalActor(),
+      localResources,
+      stopGraceMs: configuration.stop_grace_seconds * 1000,
+    });
   } finally {
+    for (const resource of opened) await resource.close();
     await database.close();
   }
 }

@@ -2,6 +2,7 @@ import type { EventStreams, JobSockets, Readers } from '../events/index.js';
 import type { Handlers } from '../http/handler.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { ServerContext } from '../server-context.js';
+import type { LaunchWatch } from '../services/launch-watch.js';
 import type { Surveys } from '../services/surveys.js';
 import { accountHandlers } from './account.js';
 import { administrationHandlers, type Doors } from './administration.js';
@@ -23,6 +24,7 @@ export function createHandlers(
   parts: {
     readonly metrics: Metrics;
     readonly surveys: Surveys;
+    readonly launches: Pick<LaunchWatch, 'noticeOf'>;
     readonly streams: EventStreams;
     readonly sockets: JobSockets;
     readonly requests: Readers;
@@ -42,7 +44,7 @@ export function createHandlers(
     ...shareHandlers(context),
     ...eventHandlers(context, parts.streams),
     ...catalogueHandlers(context),
-    ...operationHandlers(context, parts.metrics),
+    ...operationHandlers(context, parts.metrics, parts.launches),
     ...resourceHandlers(context),
     ...administrationHandlers(context, parts.doors),
   };

@@ -1,9 +1,10 @@
-import type { Health } from '@user-workspaces/contract';
+import type { Health, Resource } from '@user-workspaces/contract';
 import type { Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { ServerContext } from '../server-context.js';
+import type { LaunchWatch } from '../services/launch-watch.js';
 import { askedSeldom, healthOf } from './dependencies.js';
 
 type OperationOperations = 'getStatus' | 'getHealth' | 'getReadiness' | 'getMetrics';
@@ -20,10 +21,20 @@ async function healthOfAll(
 }
 
 /** For monitoring and operators. */
-export function operationHandlers(context: ServerContext, metrics: Metrics): Pick<Handlers, OperationOperations> {
+export function operationHandlers(
+  context: ServerContext,
+  metrics: Metrics,
+  launches: Pick<LaunchWatch, 'noticeOf'>,
+): Pick<Handlers, OperationOperations> {
+  const checkOf = (resource: Resource): { check(signal?: AbortSignal): Promise<Health> } => ({
+    async check(signal) {
+      const { connected, message } = await resource.check(signal);
+      return { connected, message: message + launches.noticeOf(resource.name) };
+    },
+  });
   const dependencies = askedSeldom(context.clock, async () => {
     const [resources, storages, authentication, database] = await Promise.all([
-      healthOfAll([...context.resources].map(([name, { resource }]) => [name, resource] as const)),
+      healthOfAll([...context.resources].map(([name, { resource }]) => [name, checkOf(resource)] as const)),
       healthOfAll(context.storages),
       healthOfAll([[context.authentication.name, context.authentication] as const]),
       healthOf((signal) => context.database.check(signal)),

@@ -169,6 +169,7 @@ export async function startFixture(
   const handlers = createHandlers(context, {
     metrics,
     surveys: new Surveys(context),
+    launches: { noticeOf: () => '' },
     streams,
     sockets,
     requests,
