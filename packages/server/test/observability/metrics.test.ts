@@ -71,6 +71,14 @@ describe('while the database is away', () => {
     Object.assign(fixture.database, { count });
     expect((await metrics()).text).toContain('uws_jobs{status="pending"} 1\n');
   });
+
+  it('nobody who watches waits for it, also with a token', async () => {
+    Object.assign(fixture.database, { findOne: () => new Promise(() => {}) });
+    for (const path of ['/healthz', '/metrics']) {
+      const init = { headers: { 'UWS-Authorization': 'Token uws_any' }, signal: AbortSignal.timeout(5_000) };
+      expect((await fetch(`${fixture.url}${path}`, init)).status).toBe(200);
+    }
+  });
 });
 
 test('counts begin with zero where the values of their labels are known', async () => {
