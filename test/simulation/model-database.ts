@@ -70,6 +70,7 @@ export class ModelDatabase {
     const read = <R>(label: string, statement: () => R): Promise<R> => this.#send(actor, label, statement);
     return {
       capabilities: { replicas: true },
+      ...(!this.#world.isOneMachine && { nowMs: () => read('select the time', () => this.#world.nowMs) }),
       find: (table, query) => read(`select ${table}`, () => this.#find(undefined, table, query)),
       findOne: (table, where) => read(`select one of ${table}`, () => this.#find(undefined, table, { where })[0]),
       count: (table, where) => read(`count ${table}`, () => this.#find(undefined, table, { where }).length),

@@ -14,6 +14,7 @@ import type { ServerContext } from '../../packages/server/src/server-context.js'
 import { BytesUnderWay } from '../../packages/server/src/services/bytes-under-way.js';
 import { SessionActivity } from '../../packages/server/src/services/session-activity.js';
 import { Surveys } from '../../packages/server/src/services/surveys.js';
+import { SharedClock } from '../../packages/server/src/shared-clock.js';
 import { type Bug, databaseWith, resourceWith } from './bugs.js';
 import { call } from './calls.js';
 import type { Models } from './models.js';
@@ -49,6 +50,7 @@ export class Replica {
   #actor: Actor;
   #context: ServerContext;
   #activity: SessionActivity;
+  #clock: SharedClock | undefined;
 
   constructor(world: World, models: Models, name: string, bug: Bug | undefined) {
     this.#bug = bug;
@@ -90,7 +92,10 @@ export class Replica {
         });
       },
     };
+    const clock = this.#clock;
     const begin = async (): Promise<void> => {
+      await clock?.ask();
+      clock?.start();
       await releaseFormerLeases(context);
       await new Surveys(context).start();
       new Reconciler(context, metrics, probe, this.#activity).start();
@@ -127,9 +132,10 @@ export class Replica {
     const actor = this.#actor;
     const { database, resources, storage, mailer } = this.#models;
     const connected = databaseWith(this.#bug, database.connect(actor));
-    const clock = this.#world.clockOf(actor);
-    const journal = new Journal(connected, clock);
     const log = this.#log();
+    const clock = new SharedClock(this.#world.clockOf(actor), connected, log);
+    this.#clock = clock;
+    const journal = new Journal(connected, clock);
     const disk = storage.connect(actor);
     const entries = resources.map((resource) => ({
       resource: resourceWith(this.#bug, resource.connect(actor)),

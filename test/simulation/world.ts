@@ -30,6 +30,8 @@ export class World {
   readonly outside: Actor = { name: 'world', isAlive: true, isPaused: false, skewMs: 0 };
   nowMs = startMs;
   steps = 0;
+  /** The database is embedded: what is wrong with a clock is no difference between clocks for long. Otherwise it tells its own time, which is right. */
+  readonly isOneMachine: boolean;
   /** Until then a clock may have been wrong. */
   clocksWrongUntilMs = 0;
   /** Calls on their way to another machine, which arrive whatever becomes of their sender. */
@@ -44,6 +46,7 @@ export class World {
     faults: { readonly kinds: ReadonlySet<FaultKind>; readonly only?: ReadonlySet<number> | undefined },
     trace?: (line: string) => void,
   ) {
+    this.isOneMachine = seed % 2 === 1;
     this.random = seededRandom(mixed(seed, 1));
     this.#ids = seededRandom(mixed(seed, 2));
     this.faults = new Faults(mixed(seed, 3), faults.kinds, faults.only, (line) => this.note(line));

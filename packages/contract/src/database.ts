@@ -78,5 +78,10 @@ export interface Database extends DatabaseReader {
   /** @throws AdapterError `unavailable` when the database cannot be reached; then nothing was written, or, if the connection broke while committing, `details.outcome` is `"unknown"`. */
   transaction<R>(work: (transaction: DatabaseTransaction) => Promise<R>, signal?: AbortSignal): Promise<R>;
   check(signal?: AbortSignal): Promise<Health>;
+  /**
+   * The time by the database's own clock, in milliseconds since the epoch: servers on several machines, whose clocks may differ, compare their times by it. Absent where
+   * all servers run on one machine, whose clock they share.
+   */
+  nowMs?(): Promise<number>;
   close(): Promise<void>;
 }

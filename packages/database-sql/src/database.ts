@@ -9,12 +9,13 @@ import {
   type Where,
 } from '@user-workspaces/contract';
 import type { Knex } from 'knex';
+import { decodeNumber } from './codec.js';
 import type { Dialect } from './dialect.js';
 import { forOperator, Transient } from './failure.js';
 import { migrate, type TableVersion, tableVersion } from './migrate.js';
 import { Reader } from './reader.js';
 import { orAborted, withRetries } from './retry.js';
-import { Session, translated } from './session.js';
+import { rowsOf, Session, translated } from './session.js';
 import { SqlTransaction } from './transaction.js';
 
 const TRANSACTION_BUDGET_MS = 30_000;
@@ -24,6 +25,7 @@ const CHECK_LIMIT_MS = 5_000;
 /** The contract's database over any of the dialects. */
 export class SqlDatabase implements Database {
   readonly capabilities: Database['capabilities'];
+  readonly nowMs?: () => Promise<number>;
   private readonly dialect: Dialect;
   private readonly reader: Reader;
 
@@ -31,6 +33,8 @@ export class SqlDatabase implements Database {
     this.dialect = dialect;
     this.capabilities = { replicas: dialect.replicas };
     this.reader = new Reader(dialect, dialect.reader, (statement) => this.read(statement));
+    const { nowExpression } = dialect;
+    if (nowExpression !== undefined) this.nowMs = () => this.readNow(nowExpression);
   }
 
   find<T extends TableName>(table: T, query: Query<T>): Promise<Row<T>[]> {
@@ -115,6 +119,12 @@ export class SqlDatabase implements Database {
 
   close(): Promise<void> {
     return this.dialect.close();
+  }
+
+  private async readNow(expression: string): Promise<number> {
+    const { reader } = this.dialect;
+    const [row] = rowsOf(await this.read(reader.select(reader.raw(`${expression} as now_ms`))));
+    return decodeNumber('The time', row?.now_ms);
   }
 
   /** Fails where it does not answer. @returns whether it takes writes. */

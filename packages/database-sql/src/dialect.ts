@@ -26,6 +26,8 @@ export interface Dialect {
   readonly reader: Knex;
   /** Of a server, which may take writes again. */
   readonly writerAge?: PoolAge;
+  /** SQL for the time by the server's clock, in milliseconds since the epoch. Absent where this machine's is the only one. */
+  readonly nowExpression?: string;
   readonly beginStatement: string;
   /** Pauses before work is run again. */
   readonly pauses: Pauses;

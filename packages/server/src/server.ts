@@ -37,6 +37,7 @@ import { Surveys } from './services/surveys.js';
 import { authenticate, callerOfToken, issueToken, setApiClient } from './services/tokens.js';
 import { passOverUsedNumbers } from './services/used-numbers.js';
 import { userOfIdentity } from './services/users.js';
+import { SharedClock } from './shared-clock.js';
 import { systemClock } from './system-clock.js';
 
 const day = 24 * 60 * 60 * 1000;
@@ -78,12 +79,14 @@ function packageVersion(): string {
  * http.listen(5050);
  */
 export async function createServer(options: ServerOptions): Promise<UserWorkspacesServer> {
-  const { database, clock = systemClock, prefix = '' } = options;
+  const { database, prefix = '' } = options;
   const log = options.log ?? pino({ level: 'silent' });
+  const clock = new SharedClock(options.clock ?? systemClock, database, log);
   checkOptions(options);
   const limits = completeLimits(options.limits);
   await database.migrate();
   await passOverUsedNumbers(database, options.storages, log);
+  await clock.ask();
   const metrics = createMetrics(options.resources.map(({ resource }) => resource.name));
   const journal = new Journal(database, clock);
   const [mainStorage] = options.storages;
@@ -217,9 +220,11 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
     sessionSockets: () => proxy.metrics().openSockets,
     eventStreams: () => streams.size,
     lostLogLines: options.lostLogLines ?? (() => 0),
+    clockAheadSeconds: () => clock.aheadMs() / 1000,
     countJobs: (status) => database.count('jobs', { status }),
     onUncounted: (error) => log.warn({ err: error }, 'the database does not answer, so the metrics tell no jobs'),
   });
+  clock.start();
   doors.start();
   await surveys.start();
   reconciler.start();
@@ -274,6 +279,7 @@ export async function createServer(options: ServerOptions): Promise<UserWorkspac
       await reconciler.stop();
       await proxy.close();
       await activity.close();
+      await clock.close();
     },
   };
 }

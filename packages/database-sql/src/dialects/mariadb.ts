@@ -26,6 +26,8 @@ export function createMariadbDialect(options: ServerDatabaseOptions): Dialect {
     writer: pool,
     reader: pool,
     writerAge,
+    // From the time of day it could not be told in the hour that comes twice in autumn.
+    nowExpression: 'unix_timestamp() * 1000 + floor(microsecond(now(6)) / 1000)',
     beginStatement: 'BEGIN',
     pauses: { firstMs: 25, longestMs: 1_000 },
     transactionalSchema: false,

@@ -31,6 +31,7 @@ export function createPostgresDialect(options: ServerDatabaseOptions): Dialect {
     writer: pool,
     reader: pool,
     writerAge,
+    nowExpression: 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint',
     // Every statement sees what was committed before it, and a conditional update waits for, and then sees, the other one.
     beginStatement: 'BEGIN ISOLATION LEVEL READ COMMITTED',
     // A deadlock takes a second to be found; works that met in one had better not meet again.

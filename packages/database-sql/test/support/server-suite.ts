@@ -77,6 +77,25 @@ export function describeServer(name: string, kind: ServerKind): void {
       }, 60_000);
     });
 
+    it('tells the time by its own clock', async () => {
+      const server = await kind.create();
+      await server.start();
+      const database = createSqlDatabase(server.options);
+      try {
+        for (let times = 0; times < 3; times += 1) {
+          const beforeMs = Date.now();
+          const nowMs = await database.nowMs?.();
+          // The server runs on this machine.
+          expect(nowMs).toBeGreaterThanOrEqual(beforeMs - 1);
+          expect(nowMs).toBeLessThanOrEqual(Date.now());
+          expect(Number.isSafeInteger(nowMs)).toBe(true);
+        }
+      } finally {
+        await database.close();
+        await server.remove();
+      }
+    }, 60_000);
+
     it('a server that takes no writes is told as such, and used again as soon as it does', async () => {
       const server = await kind.create();
       await server.start();

@@ -35,3 +35,11 @@ export function askedSeldom<Answer>(clock: Clock, ask: () => Promise<Answer>): (
     return latest.answer;
   };
 }
+
+/** What an operator must know of a machine's clock; nothing where it is right. */
+export function tellClock(clock: Pick<Clock, 'aheadMs'>): string {
+  const seconds = Math.round((clock.aheadMs?.() ?? 0) / 1000);
+  if (seconds === 0) return '';
+  const side = seconds > 0 ? 'ahead of' : 'behind';
+  return `The clock of this server's machine is ${Math.abs(seconds)} s ${side} the database's, by which all times are compared.`;
+}

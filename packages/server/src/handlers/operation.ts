@@ -5,7 +5,7 @@ import type { Handlers } from '../http/handler.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { ServerContext } from '../server-context.js';
 import type { LaunchWatch } from '../services/launch-watch.js';
-import { askedSeldom, healthOf } from './dependencies.js';
+import { askedSeldom, healthOf, tellClock } from './dependencies.js';
 
 type OperationOperations = 'getStatus' | 'getHealth' | 'getReadiness' | 'getMetrics';
 
@@ -39,6 +39,7 @@ export function operationHandlers(
       healthOfAll([[context.authentication.name, context.authentication] as const]),
       healthOf((signal) => context.database.check(signal)),
     ]);
+    const clockAhead = tellClock(context.clock);
     const missing: Dependency = { connected: false, message: 'Not configured.' };
     return {
       main_resource: resources[context.mainResource.name] ?? missing,
@@ -46,7 +47,8 @@ export function operationHandlers(
       resources,
       storage_methods: storages,
       user_authentication_methods: authentication,
-      database,
+      database:
+        clockAhead === '' ? database : { ...database, details: `${database.details ?? ''} ${clockAhead}`.trim() },
     };
   });
 

@@ -47,6 +47,8 @@ export interface Present {
   readonly eventStreams: () => number;
   /** Since the start. */
   readonly lostLogLines: () => number;
+  /** How far the machine's clock is ahead of the database's. */
+  readonly clockAheadSeconds: () => number;
   /** Of all servers on this database. */
   readonly countJobs: (status: ActiveStatus) => Promise<number>;
   /** Told why the jobs could not be counted. */
@@ -200,6 +202,11 @@ export function createMetrics(resources: readonly string[] = []): Metrics {
           this.inc(present.lostLogLines());
         },
       });
+      gauge(
+        'uws_clock_ahead_seconds',
+        "How far the machine's clock is ahead of the database's",
+        present.clockAheadSeconds,
+      );
       const countJobs = countedTogether(async () => {
         const counting = activeJobStatuses.map(async (status) => [status, await present.countJobs(status)] as const);
         return new Map(await Promise.all(counting));

@@ -12,6 +12,9 @@ export type Lease = Pick<LeaseColumns, 'lease_owner' | 'lease_until_ms' | 'lease
 
 export const leaseDurationMs = 60_000;
 
+/** No lease lasts so long, and nothing waits so long to be due: what is further ahead was written by a clock that was wrong. */
+const furthestAheadMs = 2 * leaseDurationMs;
+
 /** What a write at the end of leased work sets, so that the row is free again. */
 export const released = { lease_owner: null, lease_until_ms: 0 } as const;
 
@@ -46,13 +49,16 @@ export async function takeLease(
   row: { readonly id: number } & Lease,
 ): Promise<Lease | undefined> {
   const nowMs = context.clock.now();
-  if (row.lease_until_ms > nowMs) return undefined;
+  const isImpossible = row.lease_until_ms > nowMs + furthestAheadMs;
+  if (row.lease_until_ms > nowMs && !isImpossible) return undefined;
   const lease: Lease = {
     lease_owner: context.instance,
     lease_until_ms: nowMs + leaseDurationMs,
     lease_fence: row.lease_fence + 1,
   };
-  const taken = await context.database.transaction((rows) => updateLease(rows, table, row, lease, nowMs));
+  const taken = await context.database.transaction((rows) =>
+    updateLease(rows, table, row, lease, isImpossible ? row.lease_until_ms : nowMs),
+  );
   return taken === 1 ? lease : undefined;
 }
 
@@ -70,6 +76,26 @@ export async function releaseFormerLeases(context: ServerContext): Promise<void>
     await rows.update('jobs', where, released);
     await rows.update('shares', where, free);
   });
+}
+
+/**
+ * Makes due what was to be so at a time that cannot be true, and frees what is due from leases until such a time: the process that wrote it may be dead, and its clock was wrong.
+ * Whoever lives and works on such a row loses nothing: its writes carry the lease's fence.
+ */
+export async function correctTimes({ clock, database, log }: ServerContext): Promise<void> {
+  const nowMs = clock.now();
+  const impossible = { gt: nowMs + furthestAheadMs };
+  const due = { due_at_ms: { lte: nowMs }, lease_until_ms: impossible };
+  const corrected = await database.transaction(async (rows) => [
+    await rows.update('workspaces', { due_at_ms: impossible }, { due_at_ms: nowMs }),
+    await rows.update('jobs', { due_at_ms: impossible }, { due_at_ms: nowMs }),
+    await rows.update('shares', { due_at_ms: impossible }, { due_at_ms: nowMs }),
+    await rows.update('workspaces', due, released),
+    await rows.update('jobs', due, released),
+    await rows.update('shares', due, released),
+  ]);
+  const count = corrected.reduce((sum, each) => sum + each, 0);
+  if (count > 0) log.warn({ times: count }, 'times far ahead, written by a clock that was wrong, were corrected');
 }
 
 /** Lengthens a lease. @throws StaleRowError when another has taken it over. */

@@ -10,6 +10,7 @@ import { cleanUp } from './clean-up.js';
 import { CopyTurns, copiesAtOnce } from './copy-turns.js';
 import { type Due, DueJobs, longestDueFirst } from './due-jobs.js';
 import { JobWork } from './job-work.js';
+import { correctTimes } from './lease.js';
 import { LongWaits } from './long-waits.js';
 import type { SessionProbe } from './session-probe.js';
 import { workOnShare } from './share-work.js';
@@ -26,6 +27,7 @@ const mostAtOnce = { files: concurrency, mails: 4 } as const;
 const breathAfter = 200;
 
 const cleanUpMs = 60_000;
+const correctionMs = 60_000;
 
 /**
  * Drives the world towards the rows: launches, observes and stops jobs, deletes workspaces, copies shares.
@@ -49,7 +51,9 @@ export class Reconciler {
   readonly #busy = { files: new Set<string>(), mails: new Set<string>() };
   /** Copies are apart: what takes as long as its sender likes must not hold up deletions. */
   readonly #copyTurns = new CopyTurns();
-  #nextCleanUpMs = 0;
+  /** By the time that has passed (`elapsed`). */
+  #nextCleanUpMs = Number.NEGATIVE_INFINITY;
+  #nextCorrectionMs = Number.NEGATIVE_INFINITY;
   #wake = new AbortController();
   #waitAnew = new AbortController();
   #running: Promise<void> | undefined;
@@ -137,12 +141,17 @@ export class Reconciler {
 
   /** Begins all that is due. It goes on in the background: what takes long must hold up nothing else. */
   async #pass(signal: AbortSignal): Promise<void> {
+    const passedMs = this.#context.clock.elapsed();
+    if (passedMs >= this.#nextCorrectionMs) {
+      await correctTimes(this.#context);
+      this.#nextCorrectionMs = passedMs + correctionMs;
+    }
     const nowMs = this.#context.clock.now();
     await this.#passJobs(nowMs, signal);
     await Promise.all([this.#passWorkspaces(nowMs, signal), this.#passShares(nowMs, signal)]);
     this.#attendance.mark();
-    if (nowMs >= this.#nextCleanUpMs) {
-      this.#nextCleanUpMs = nowMs + cleanUpMs;
+    if (passedMs >= this.#nextCleanUpMs) {
+      this.#nextCleanUpMs = passedMs + cleanUpMs;
       this.#inBackground('files', 'what is out of date', () => cleanUp(this.#context, signal));
     }
   }

@@ -160,6 +160,7 @@ export async function startFixture(
   metrics.watch({
     ...{ sessions: () => 0, sessionRequests: () => 0, sessionSockets: () => 0, eventStreams: () => streams.size },
     lostLogLines: () => 7,
+    clockAheadSeconds: () => 0,
     countJobs: (status) => database.count('jobs', { status }),
     onUncounted: (error) => context.log.warn({ err: error }, 'jobs not counted'),
   });

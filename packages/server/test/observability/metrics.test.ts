@@ -120,6 +120,7 @@ test('each metric has its row in the documentation', async () => {
   const none = () => 0;
   created.watch({
     ...{ sessions: none, sessionRequests: none, sessionSockets: none, eventStreams: none, lostLogLines: none },
+    clockAheadSeconds: () => 0,
     ...{ countJobs: async () => 0, onUncounted: () => undefined },
   });
   const { text } = await created.render();
