@@ -54,7 +54,7 @@ export const confinementMutants: readonly Mutant<StorageWorld>[] = [
           return { entry: await storage.stat(directory, path), content };
         }),
     })),
-    breaks: ['confined.read'],
+    breaks: ['confined.read', 'location.own'],
   },
   {
     fault: 'follows a link when it looks at what was picked',
@@ -203,7 +203,7 @@ export const confinementMutants: readonly Mutant<StorageWorld>[] = [
         }
       },
     })),
-    breaks: ['confined.copy', 'copy.links'],
+    breaks: ['confined.copy', 'confined.race', 'copy.links'],
   },
   {
     fault: 'copies through a link that stands in the way',

@@ -158,7 +158,7 @@ export const fileMutants: readonly Mutant<StorageWorld>[] = [
       write: (directory, path, source, conditions, signal) =>
         storage.write(directory, path, source, conditions?.ifMatch === null ? conditions : {}, signal),
     })),
-    breaks: ['write.if-match', 'write.one-winner'],
+    breaks: ['handles.closed', 'write.if-match', 'write.one-winner'],
   },
   {
     fault: 'replaces a file that must not be there',
@@ -171,7 +171,7 @@ export const fileMutants: readonly Mutant<StorageWorld>[] = [
   {
     fault: 'keeps the etag of a file that is replaced by one of the same size',
     open: opening(withEtagsOfSizes),
-    breaks: ['etag.changes', 'faults.clock', 'write.if-match'],
+    breaks: ['etag.changes', 'faults.clock', 'list.chosen', 'write.if-match'],
   },
   {
     fault: 'reads a whole file into memory',
@@ -402,7 +402,7 @@ export const fileMutants: readonly Mutant<StorageWorld>[] = [
         yield* entries;
       },
     })),
-    breaks: ['walk.parents-first'],
+    breaks: ['signal.midway', 'walk.parents-first'],
   },
   {
     fault: 'replaces what has the new name when it renames',

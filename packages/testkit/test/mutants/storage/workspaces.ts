@@ -236,7 +236,7 @@ export const workspaceMutants: readonly Mutant<StorageWorld>[] = [
         await storage.uploadedBytes(directory, uploadId, signal);
       },
     })),
-    breaks: ['crash.abandonUpload', 'faults.lost-answer', 'faults.twice', 'upload.abandon'],
+    breaks: ['crash.abandonUpload', 'faults.lost-answer', 'faults.twice', 'upload.abandon', 'upload.one-winner'],
   },
   {
     fault: 'says of what is no upload that it has not begun',
