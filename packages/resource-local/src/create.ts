@@ -5,7 +5,6 @@ import { AdapterError } from '@user-workspaces/contract';
 import { Cgroups } from './cgroups.js';
 import { Launcher } from './launcher.js';
 import { Launches, type Step } from './launches.js';
-import { LogKeeper } from './log-keeper.js';
 import { Monitor } from './monitor.js';
 import { Records } from './records.js';
 import { LocalResource } from './resource.js';
@@ -84,8 +83,7 @@ export async function createLocalResource(options: LocalResourceOptions): Promis
     inherited: await inheritedDescriptors(),
   };
   const launcher = new Launcher(records, launches, sessions, step, machine);
-  const logKeeper = new LogKeeper(recordsDirectory, sh, machine.inherited);
-  const monitor = new Monitor(records, launches, (launchKey) => sessions.release(launchKey), logKeeper);
+  const monitor = new Monitor(records, launches, (launchKey) => sessions.release(launchKey));
 
   for (const launchKey of await records.keys()) {
     // One damaged record must not keep the others' jobs from being served; its observation says what is wrong with it.

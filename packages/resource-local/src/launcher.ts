@@ -12,7 +12,7 @@ import type { Records } from './records.js';
 import type { Sessions } from './sessions.js';
 import { startScript } from './start-script.js';
 import type { LaunchRecord, LaunchState } from './state.js';
-import { type Isolation, inPlaceOf, supervisorPath } from './system.js';
+import { type Isolation, supervisorPath } from './system.js';
 
 /** How long a supervisor may take to say that it is there. */
 const claimTimeoutMs = 10_000;
@@ -145,13 +145,17 @@ export class Launcher {
     const log = openSync(`${directory}/supervisor.log`, 'a', 0o600);
     const nothing = openSync('/dev/null', 'r+');
     const { sh, inherited } = this.machine;
+    // Node leaves a descriptor that is not named as it is: only another one in its place takes it from the child.
+    const others = Array.from({ length: Math.max(2, ...inherited) - 2 }, (_, index) =>
+      inherited.includes(index + 3) ? nothing : ('ignore' as const),
+    );
     try {
       const child = spawn(sh, [supervisorScript, directory], {
         cwd: '/',
         env: { PATH: supervisorPath },
         // A session of its own: neither Ctrl-C nor the end of the server reaches it.
         detached: true,
-        stdio: ['ignore', log, log, ...inPlaceOf(inherited, nothing)],
+        stdio: ['ignore', log, log, ...others],
       });
       await new Promise<void>((resolve, reject) => {
         child.once('spawn', resolve);

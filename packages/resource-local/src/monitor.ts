@@ -2,7 +2,6 @@ import { type FSWatcher, watch } from 'node:fs';
 import { hasCode, versionOfReport } from '@user-workspaces/launch';
 import { readOomKills } from './cgroups.js';
 import { type Launches, processesOf } from './launches.js';
-import type { LogKeeper } from './log-keeper.js';
 import { cutLog } from './logs.js';
 import { isAlive, memoryBytes, ProcessTable } from './processes.js';
 import type { Records } from './records.js';
@@ -37,7 +36,6 @@ export class Monitor {
     private readonly records: Records,
     private readonly launches: Launches,
     private readonly ended: (launchKey: string) => void,
-    private readonly logKeeper: LogKeeper,
   ) {
     try {
       this.watcher = watch(records.changes, { persistent: false }, (_event, name) => {
@@ -58,7 +56,6 @@ export class Monitor {
 
   /** Looks after a launch from now on. */
   add(state: LaunchState): void {
-    if (!this.closed) this.logKeeper.start();
     const known = this.living.get(state.launchKey);
     this.living.set(state.launchKey, { state, ticks: known?.ticks ?? 0 });
   }
@@ -88,7 +85,6 @@ export class Monitor {
 
   close(): void {
     this.closed = true;
-    this.logKeeper.handOver();
     this.watcher?.close();
     clearTimeout(this.tickTimer);
     clearTimeout(this.reportTimer);

@@ -50,18 +50,6 @@ const tools: Readonly<Record<string, string>> = {
   sleep: 'coreutils',
 };
 
-/**
- * What stands behind standard error among a child's descriptors, so that it gets none of the inherited ones.
- *
- * @param nothing A descriptor of /dev/null.
- */
-export function inPlaceOf(inherited: readonly number[], nothing: number): (number | 'ignore')[] {
-  // Node leaves a descriptor that is not named as it is: only another one in its place takes it from the child.
-  return Array.from({ length: Math.max(2, ...inherited) - 2 }, (_, index) =>
-    inherited.includes(index + 3) ? nothing : ('ignore' as const),
-  );
-}
-
 /** Full path of a tool in {@link supervisorPath}. */
 export async function findTool(name: string): Promise<string | undefined> {
   for (const directory of supervisorPath.split(':')) {

@@ -1,7 +1,6 @@
-import { existsSync, readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { logCap } from '../src/logs.js';
 import { bundleChild } from './bundle.js';
 import type { ChildOrder } from './child.js';
 import {
@@ -12,63 +11,16 @@ import {
   makeBench,
   observe,
   observeUntil,
-  processesNaming,
   referenceTo,
   running,
   until,
 } from './support.js';
 
 let bench: Bench;
-
-function cwdOf(pid: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`);
-  } catch {
-    return undefined;
-  }
-}
-
 beforeEach(async () => {
   bench = await makeBench();
 });
 afterEach(() => bench.end());
-
-describe('a log while no server runs', () => {
-  it('takes no more of the disk than with one, and whoever looks after it ends with the job', {
-    timeout: 60_000,
-  }, async () => {
-    const specification = bench.specification([
-      'sh',
-      '-c',
-      'until [ -e go ]; do sleep 0.1; done; yes 0123456 | head -c 100000000; printf "the end"; exec sleep 100',
-    ]);
-    await bench.resource.launch(specification);
-    await running(bench.resource, specification);
-    const keepers = () => processesNaming('keep-logs.sh').filter((pid) => cwdOf(pid) === bench.recordsDirectory);
-    await until(() => keepers().length === 1);
-    await bench.resource.close();
-    writeFileSync(`${bench.workspacePath}/go`, '');
-    const log = `${bench.recordsDirectory}/${specification.launchKey}/log`;
-    await until(() => statSync(log).size === 100_000_007, 20_000);
-    await until(() => statSync(log).blocks * 512 <= logCap.keepBytes + 1024 * 1024, 20_000);
-
-    const next = await bench.open();
-    await running(next, specification);
-    const pieces: Uint8Array[] = [];
-    const everything = { fromByte: 0, follow: false };
-    for await (const { content } of next.logs(referenceTo(specification), everything)) pieces.push(content);
-    const text = Buffer.concat(pieces).toString();
-    expect(text.length).toBeGreaterThanOrEqual(logCap.keepBytes);
-    expect(text.replaceAll('0123456\n', '')).toBe('the end');
-    // The new server has its own.
-    await until(() => keepers().length === 1);
-
-    await next.stop(referenceTo(specification), 0);
-    await ended(next, specification);
-    await next.close();
-    await until(() => keepers().length === 0);
-  });
-});
 
 describe('the server killed at each step', () => {
   let child: Awaited<ReturnType<typeof bundleChild>>;
