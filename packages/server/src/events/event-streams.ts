@@ -52,11 +52,6 @@ export class EventStreams {
     this.#readers.closeUser(userId);
   }
 
-  /** Ends the streams of a token at once: it was revoked. Otherwise they end with the next heartbeat. */
-  closeToken(tokenId: number): void {
-    this.#readers.closeTokens([tokenId]);
-  }
-
   /** Ends all streams, for a shutdown. */
   close(): void {
     this.#unsubscribe();

@@ -1,3 +1,5 @@
+import { Turns } from '../limits/turns.js';
+
 /** A response, as far as turns know it. */
 interface Closing {
   readonly closed: boolean;
@@ -11,8 +13,7 @@ const waitingBytes = 8 * 1024 * 1024;
  * Makes those answers of a user one after the other that may be large: each takes much memory until it has been read. So of each user there wait a bounded number of bytes and one answer.
  */
 export class AnswerTurns {
-  /** By user, the end of the last turn that began or waits. */
-  readonly #ends = new Map<number, Promise<unknown>>();
+  readonly #turns = new Turns();
   /** By user; those without any are not kept. */
   readonly #waiting = new Map<number, number>();
 
@@ -23,18 +24,9 @@ export class AnswerTurns {
    * @throws what the signal aborts with.
    */
   async enter(userId: number, response: Closing, signal: AbortSignal): Promise<(bytes: number) => void> {
-    const before = this.#ends.get(userId);
-    let endTurn = (): void => undefined;
-    const ended = new Promise<void>((resolve) => {
-      endTurn = resolve;
-    });
-    if (response.closed) endTurn();
-    else response.once('close', endTurn);
-    const end = Promise.all([before, ended]);
-    this.#ends.set(userId, end);
-    void end.then(() => {
-      if (this.#ends.get(userId) === end) this.#ends.delete(userId);
-    });
+    const { before, end } = this.#turns.join(userId);
+    if (response.closed) end();
+    else response.once('close', end);
     signal.throwIfAborted();
     await Promise.race([
       before,
@@ -44,7 +36,7 @@ export class AnswerTurns {
       if (response.closed || (this.#waiting.get(userId) ?? 0) + bytes > waitingBytes) return;
       this.#count(userId, bytes);
       response.once('close', () => this.#count(userId, -bytes));
-      endTurn();
+      end();
     };
   }
 

@@ -86,15 +86,14 @@ export async function correctTimes({ clock, database, log }: ServerContext): Pro
   const nowMs = clock.now();
   const impossible = { gt: nowMs + furthestAheadMs };
   const due = { due_at_ms: { lte: nowMs }, lease_until_ms: impossible };
-  const corrected = await database.transaction(async (rows) => [
-    await rows.update('workspaces', { due_at_ms: impossible }, { due_at_ms: nowMs }),
-    await rows.update('jobs', { due_at_ms: impossible }, { due_at_ms: nowMs }),
-    await rows.update('shares', { due_at_ms: impossible }, { due_at_ms: nowMs }),
-    await rows.update('workspaces', due, released),
-    await rows.update('jobs', due, released),
-    await rows.update('shares', due, released),
-  ]);
-  const count = corrected.reduce((sum, each) => sum + each, 0);
+  const count = await database.transaction(async (rows) => {
+    let corrected = 0;
+    for (const table of ['workspaces', 'jobs', 'shares'] as const) {
+      corrected += await rows.update(table, { due_at_ms: impossible }, { due_at_ms: nowMs });
+      corrected += await rows.update(table, due, released);
+    }
+    return corrected;
+  });
   if (count > 0) log.warn({ times: count }, 'times far ahead, written by a clock that was wrong, were corrected');
 }
 

@@ -1,4 +1,5 @@
 import type { UploadRow } from '@user-workspaces/contract';
+import { Turns } from '../limits/turns.js';
 
 type DeclaredBytes = Pick<UploadRow, 'upload_id' | 'size_bytes'>;
 
@@ -7,8 +8,7 @@ export class BytesUnderWay {
   readonly #byUser = new Map<number, number>();
   /** Uploads in chunks of which a chunk is written. */
   readonly #uploads = new Map<number, Set<DeclaredBytes>>();
-  /** By user, the end of the last replacement that has its turn or waits for it. */
-  readonly #lastTurns = new Map<number, Promise<unknown>>();
+  readonly #replacements = new Turns();
 
   /** @param counted Unfinished uploads that count already. One whose row went while a chunk of it is written counts here, until that has ended: until then its bytes are on disk. */
   of(userId: number, counted: readonly DeclaredBytes[] = []): number {
@@ -46,17 +46,7 @@ export class BytesUnderWay {
    * @returns Ends the turn; `undefined` when there was none in time.
    */
   async turnOf(userId: number, patience: Promise<unknown>): Promise<(() => void) | undefined> {
-    const before = this.#lastTurns.get(userId);
-    let end = (): void => undefined;
-    const own = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    // Of who no longer waits the next one must know, too, when those before have ended.
-    const last = Promise.all([before, own]);
-    this.#lastTurns.set(userId, last);
-    void last.then(() => {
-      if (this.#lastTurns.get(userId) === last) this.#lastTurns.delete(userId);
-    });
+    const { before, end } = this.#replacements.join(userId);
     const isTurn = before === undefined || (await Promise.race([before.then(() => true), patience.then(() => false)]));
     if (isTurn) return end;
     end();
