@@ -694,7 +694,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke all tokens of a user
-         * @description What they have opened ends at once, on other replicas within five seconds.
+         * @description What they have opened ends at once, on other replicas within five seconds. Of one's own tokens also the one of this request: all else that it has opened ends, and this answer arrives.
          */
         delete: operations["adminRevokeTokens"];
         options?: never;

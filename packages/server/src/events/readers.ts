@@ -11,6 +11,8 @@ interface Reader {
   readonly tokenId: number;
   readonly sinceMs: number;
   readonly request: IncomingMessage | undefined;
+  /** It has ended its own token, and is to get its answer, however long that takes. */
+  isSpared: boolean;
   readonly ending: AbortController;
 }
 
@@ -29,7 +31,8 @@ export class Readers {
   /** Takes a reader in; the signal aborts when its stream is to end. Call `leave` when it has ended by itself. */
   enter({ user, tokenId }: Holder, request?: IncomingMessage): { readonly signal: AbortSignal; leave(): void } {
     const sinceMs = performance.now();
-    const reader: Reader = { userId: user.id, tokenId, sinceMs, request, ending: new AbortController() };
+    const ending = new AbortController();
+    const reader: Reader = { userId: user.id, tokenId, sinceMs, request, isSpared: false, ending };
     if (this.#isClosed) reader.ending.abort();
     else this.#all.add(reader);
     return { signal: reader.ending.signal, leave: () => this.#all.delete(reader) };
@@ -42,13 +45,16 @@ export class Readers {
   /** @param except The request that asks for it. */
   closeTokens(tokenIds: readonly number[], except?: IncomingMessage): void {
     const ids = new Set(tokenIds);
-    this.#end((reader) => ids.has(reader.tokenId) && (except === undefined || reader.request !== except));
+    for (const reader of this.#all) {
+      if (except !== undefined && reader.request === except && ids.has(reader.tokenId)) reader.isSpared = true;
+    }
+    this.#end((reader) => ids.has(reader.tokenId) && !reader.isSpared);
   }
 
   /** Users and tokens of those that have been open for a while. */
   callers(): { readonly userId: number; readonly tokenId: number }[] {
     const nowMs = performance.now();
-    return [...this.#all].filter(({ sinceMs }) => nowMs - sinceMs >= settledMs);
+    return [...this.#all].filter(({ sinceMs, isSpared }) => nowMs - sinceMs >= settledMs && !isSpared);
   }
 
   /** Ends all, and whoever comes later. */

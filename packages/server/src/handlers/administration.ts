@@ -9,7 +9,7 @@ type AdministrationOperations = Extract<keyof Handlers, `admin${string}`>;
 /** How a server ends what somebody has open, and lets them in again. */
 export interface Doors {
   endUser(userId: number): void;
-  /** @param except The request that asks for it. */
+  /** @param except The request that asks for it: it is to get its answer, though its own token may be among them. */
   endTokens(tokenIds: readonly number[], except?: IncomingMessage): void;
   /** Ends what tickets and cookies of before have opened to the sessions of these users. */
   endSessions(userIds: readonly number[]): Promise<void>;
@@ -50,12 +50,12 @@ export function administrationHandlers(context: ServerContext, doors: Doors): Pi
       ...done,
       data: await administration.listUserTokens(context, path.user_id),
     }),
-    async adminRevokeTokens({ caller, path }) {
-      doors.endTokens(await administration.revokeUserTokens(context, actorOf(caller), path.user_id, 'all'));
+    async adminRevokeTokens({ caller, path, request }) {
+      doors.endTokens(await administration.revokeUserTokens(context, actorOf(caller), path.user_id, 'all'), request);
       return { ...done, message: 'Tokens revoked.' };
     },
-    async adminRevokeToken({ caller, path }) {
-      doors.endTokens(await administration.revokeUserTokens(context, actorOf(caller), path.user_id, path.id));
+    async adminRevokeToken({ caller, path, request }) {
+      doors.endTokens(await administration.revokeUserTokens(context, actorOf(caller), path.user_id, path.id), request);
       return { ...done, message: 'Token revoked.' };
     },
     adminListClients: async ({ query }) => ({ ...done, data: await administration.listClients(context, query) }),

@@ -5,11 +5,12 @@ import { cleanUp } from '../../src/reconciler/clean-up.js';
 import { serverActor } from '../../src/records/audit.js';
 import { removeUser } from '../../src/services/administration/index.js';
 import { requestStop } from '../../src/services/jobs.js';
+import { issueToken } from '../../src/services/tokens.js';
 import { userOfIdentity } from '../../src/services/users.js';
 import { type Fixture, startFixture, until } from '../files/fixture.js';
 
 let fixture: Fixture;
-let admin: { id: number; token: string };
+let admin: Awaited<ReturnType<Fixture['addUser']>>;
 /** Time that stands still, for what is counted by the minute. */
 let frozenMs: number | undefined;
 beforeEach(async () => {
@@ -17,7 +18,7 @@ beforeEach(async () => {
   fixture = await startFixture({ clock: { now: () => frozenMs ?? Date.now() } });
   const { user, token } = await fixture.addUser('root');
   await fixture.database.transaction((rows) => rows.update('users', { id: user.id }, { role: 'administrator' }));
-  admin = { id: user.id, token };
+  admin = { user, token };
 });
 afterEach(() => fixture.close());
 
@@ -53,7 +54,7 @@ describe('the role', () => {
   it('is needed for every operation, and trying without it is written down', async () => {
     for (const [path, method] of [
       ['/admin/users/', 'GET'],
-      [`/admin/users/${admin.id}/deactivate/`, 'PUT'],
+      [`/admin/users/${admin.user.id}/deactivate/`, 'PUT'],
       ['/admin/audit/', 'GET'],
     ] as const) {
       const { status, answer } = await call(path, method, undefined, fixture.token);
@@ -68,7 +69,7 @@ describe('the role', () => {
       address: '192.0.2.7',
       details: { operation: 'adminListAudit' },
     });
-    expect((await call(`/admin/users/${admin.id}/`)).answer.data.user.is_active).toBe(true);
+    expect((await call(`/admin/users/${admin.user.id}/`)).answer.data.user.is_active).toBe(true);
   });
 
   it('gives no way to the files, jobs and workspaces of others', async () => {
@@ -82,7 +83,7 @@ describe('the role', () => {
 
   it('is given and taken, but not from oneself', async () => {
     const role = (id: number, value: string) => call(`/admin/users/${id}/role/`, 'PUT', { role: value });
-    expect((await role(admin.id, 'user')).answer.error).toMatchObject({ code: 'conflict', field: 'role' });
+    expect((await role(admin.user.id, 'user')).answer.error).toMatchObject({ code: 'conflict', field: 'role' });
     expect((await role(fixture.user.id, 'administrator')).answer.data.user.role).toBe('administrator');
     expect((await call('/admin/users/', 'GET', undefined, fixture.token)).status).toBe(200);
     expect((await role(fixture.user.id, 'user')).status).toBe(200);
@@ -125,7 +126,7 @@ describe('users', () => {
     const written = await audit('?action=user.email');
     expect(written).toHaveLength(3);
     expect(written.at(-1)).toMatchObject({
-      actor: { user_id: admin.id },
+      actor: { user_id: admin.user.id },
       subject_id: bob.id,
       details: { username: 'bob', email: 'Bob@New.example.org', former_email: bob.email },
     });
@@ -236,7 +237,7 @@ describe('deactivation', () => {
   });
 
   it('of oneself is refused', async () => {
-    expect((await call(`/admin/users/${admin.id}/deactivate/`, 'PUT')).status).toBe(409);
+    expect((await call(`/admin/users/${admin.user.id}/deactivate/`, 'PUT')).status).toBe(409);
     expect((await call('/me/')).status).toBe(200);
   });
 });
@@ -254,10 +255,24 @@ describe('tokens and portals', () => {
     expect((await call('/admin/users/9999/tokens/', 'DELETE')).status).toBe(404);
   });
 
-  it('an administrator who revokes the token of the request gets the answer', async () => {
-    const [own] = (await call(`/admin/users/${admin.id}/tokens/`)).answer.data.tokens;
-    expect((await call(`/me/tokens/${own.id}/`, 'DELETE')).status).toBe(200);
-    expect((await call('/me/')).status).toBe(401);
+  it('an administrator who revokes the token of the request gets the answer; all else that it has opened ends', async () => {
+    const { user, token } = admin;
+    const tokensOf = `/admin/users/${user.id}/tokens/`;
+    const revoking = {
+      'of oneself': (id: number) => `/me/tokens/${id}/`,
+      one: (id: number) => `${tokensOf}${id}/`,
+      all: () => tokensOf,
+    };
+    for (const [what, path] of Object.entries(revoking)) {
+      const own = await issueToken(fixture.context, user.id, 'test', serverActor);
+      const stream = await fixture.call('/events/', { headers: { Authorization: `Token ${own.token}` } });
+      const reader = stream.body?.getReader();
+      await reader?.read();
+      expect([what, (await call(path(own.id), 'DELETE', undefined, own.token)).status]).toEqual([what, 200]);
+      await expect(reader?.read()).rejects.toThrow('terminated');
+      expect((await call('/me/', 'GET', undefined, own.token)).status).toBe(401);
+    }
+    expect((await call('/me/', 'GET', undefined, token)).status).toBe(401);
   });
 
   it('a portal is made, gets a new token, and goes; the configured one belongs to the configuration', async () => {
@@ -480,7 +495,7 @@ describe('the audit log', () => {
     });
     expect(made.request_id).toMatch(/^[\w-]{12}$/);
     expect(deleted.action).toBe('workspace.delete');
-    expect(await audit(`?actor_user_id=${admin.id}&action=workspace.create`)).toEqual([]);
+    expect(await audit(`?actor_user_id=${admin.user.id}&action=workspace.create`)).toEqual([]);
     expect(await audit(`?from=${deleted.datetime}&until=2999-01-01T00:00:00Z&subject_kind=workspace`)).toHaveLength(
       deleted.datetime === made.datetime ? 2 : 1,
     );
