@@ -8,6 +8,7 @@ import { environmentOf, quote, requireValid } from '@user-workspaces/launch';
 import type { Cgroups } from './cgroups.js';
 import { type Identity, identityOf } from './identity.js';
 import { type Launch, type Launches, marker, type Step } from './launches.js';
+import { logCap } from './logs.js';
 import type { Records } from './records.js';
 import type { Sessions } from './sessions.js';
 import { startScript } from './start-script.js';
@@ -109,6 +110,8 @@ export class Launcher {
       cgroups: plan.directories.join(' '),
       oom_file: plan.oomFile ?? '',
       pin: this.pin(launchKey, limits.cpus),
+      log_most_bytes: String(logCap.mostBytes),
+      log_kept_bytes: String(logCap.keptBytes),
     };
     const [markerName = '', markerValue = ''] = marker(launchKey).split('=');
     const environment = {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
-import { type FileHandle, open, stat, truncate } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { LogChunk, LogRange } from '@user-workspaces/contract';
 import { hasCode } from '@user-workspaces/launch';
@@ -12,7 +13,9 @@ const pollMs = 200;
 const mebibyte = 1024 * 1024;
 
 /** How much of a log may be on the disk, and how much of it stays when it is cut. */
-export const logCap = { maxBytes: 64 * mebibyte, keepBytes: 32 * mebibyte };
+export const logCap = { mostBytes: 64 * mebibyte, keptBytes: 32 * mebibyte };
+
+const cutScript = fileURLToPath(new URL('../supervisor/cut-log.sh', import.meta.url));
 
 /**
  * Reads a log that grows: from a position or the last bytes, then, with `follow`, what is appended, until `hasEnded` and all was read. Holds
@@ -63,30 +66,12 @@ export async function* readLog(
   }
 }
 
-/**
- * Gives the oldest part of a log that has outgrown {@link logCap} back to the disk. The file gets a hole there: positions stay what they are, and what the job
- * writes meanwhile is not lost.
- *
- * What the file takes on the disk counts, not its length: the job may stretch it, make it short again, and set space aside behind its end.
- */
+/** Gives the oldest part of a log that takes more than {@link logCap} of the disk back, sooner than the launch's own watch would. */
 export async function cutLog(records: Records, launchKey: string): Promise<void> {
-  const path = `${records.directory(launchKey)}/log`;
-  const { size } = await stat(path);
-  if (!(await isTooLarge(path))) return;
-  const cut = Math.max(0, Math.floor((size - logCap.keepBytes) / 4096) * 4096);
-  if (cut > 0) await punchHole(records, launchKey, path, cut);
-  // What is left is behind the end, where no output is.
-  if (await isTooLarge(path)) await truncate(path, (await stat(path)).size);
-}
-
-async function isTooLarge(path: string): Promise<boolean> {
-  return (await stat(path)).blocks * 512 > logCap.maxBytes;
-}
-
-async function punchHole(records: Records, launchKey: string, path: string, cut: number): Promise<void> {
-  // Said first, so that no reader takes the hole for output.
-  await records.replace(launchKey, 'cut', String(cut));
-  await promisify(execFile)('fallocate', ['--punch-hole', '--offset', '0', '--length', String(cut), path], {
+  const directory = records.directory(launchKey);
+  if ((await stat(`${directory}/log`)).blocks * 512 <= logCap.mostBytes) return;
+  await promisify(execFile)('sh', [cutScript, String(logCap.mostBytes), String(logCap.keptBytes)], {
+    cwd: directory,
     env: { PATH: supervisorPath },
   });
 }

@@ -41,12 +41,16 @@ const tools: Readonly<Record<string, string>> = {
   unshare: 'util-linux',
   setpriv: 'util-linux',
   fallocate: 'util-linux',
+  flock: 'util-linux',
   grep: 'grep',
   id: 'coreutils',
   mkdir: 'coreutils',
   rm: 'coreutils',
   rmdir: 'coreutils',
   chmod: 'coreutils',
+  mv: 'coreutils',
+  stat: 'coreutils',
+  truncate: 'coreutils',
   sleep: 'coreutils',
 };
 

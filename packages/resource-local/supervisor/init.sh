@@ -1,10 +1,11 @@
 #!/bin/sh
 # First process of a job's namespace (or, without namespaces, the job's parent): sh init.sh <launch key>
 #
-# Starts the time limit's watch and the job, waits for the job's main process, and records its exit code or signal. As
+# Starts the watch over time limit and log, and the job, waits for the job's main process, and records its exit code or signal. As
 # process 1 it takes in the orphans, signals from inside cannot end it, and with its end the kernel ends all the rest.
 
 umask 077
+scripts=${0%/*}
 . ./plan
 
 read -r stat < /proc/self/fd/9/self/stat
@@ -27,33 +28,44 @@ signal_all() {
   fi
 }
 
-# is_due: the deadline has passed; else `pause` is how long to sleep until the next look.
+# is_due: the deadline has passed; else `pause` is how long to sleep at most until the next look.
 is_due() {
-  pause=30
   deadline=
   { read -r deadline < deadline; } 2>/dev/null
   [ -n "$deadline" ] || return 1
   read -r now rest < /proc/uptime
   left=$((deadline - ${now%.*}))
   [ "$left" -gt 0 ] || return 0
-  [ "$left" -lt 30 ] && pause=$left
+  [ "$left" -lt "$pause" ] && pause=$left
   return 1
 }
 
-# Sleeps in pieces and reads the deadline anew after each, so that it can be moved by rewriting the file.
-watch_deadline() {
+# bound_log: for the time when no server runs. A log that has something in it is looked at sooner again.
+bound_log() {
+  blocks=$(stat -c %b log)
+  [ "$blocks" -gt "$((log_most_bytes / 512))" ] && sh "$scripts/cut-log.sh" "$log_most_bytes" "$log_kept_bytes"
+  [ "$blocks" -gt "$((log_most_bytes / 512 / 16))" ] && [ "$pause" -gt 5 ] && pause=5
+}
+
+# Sleeps in pieces, at first in short ones, and reads the deadline anew after each, so that it can be moved by rewriting the file.
+watch_launch() {
   trap '' TERM
   trap 'kill -s KILL "$sleeping" 2>/dev/null; exit 0' USR1
+  longest=1
   while :; do
+    pause=$longest
     if is_due; then
       # Whoever moves the deadline looks for this mark afterwards; here it is the other way round: one of the two sees the other.
       { printf '' > due; } 2>/dev/null
       is_due && break
       rm -f due
     fi
+    bound_log
     sleep "$pause" &
     sleeping=$!
     wait "$sleeping"
+    longest=$((longest * 2))
+    [ "$longest" -gt 30 ] && longest=30
   done
   set -C
   { echo time_limit > cause; } 2>/dev/null
@@ -74,7 +86,7 @@ write() {
 write started "$pid $start_time $uptime"
 { printf . >> "../.changed/$key"; } 2>/dev/null
 
-watch_deadline 9<&- &
+watch_launch 9<&- &
 watch=$!
 
 # From here on standard error is this shell's own: it says something when a signal ended the job, and nothing when the job

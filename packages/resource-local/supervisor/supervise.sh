@@ -38,6 +38,7 @@ finish() {
       sleep 0.05
     done
   done
+  sh "$scripts/cut-log.sh" "$log_most_bytes" "$log_kept_bytes"
   # How the job ended is known here alone: where the disk is full it waits for space, unless the record is removed.
   until put result "$1 $2 $cause" || [ -e result ] || [ ! -e plan ]; do sleep 0.5; done
   { printf . >> "../.changed/$key"; } 2>/dev/null

@@ -22,7 +22,7 @@ let log: string;
 beforeEach(async () => {
   root = await mkdtemp(`${largeFiles}/uws-logs-`);
   records = await Records.open(`${root}/records`);
-  await records.create(launchKey, { log: '' });
+  await records.create(launchKey, { log: '', plan: '' });
   log = `${records.directory(launchKey)}/log`;
 });
 
@@ -47,18 +47,18 @@ async function tail(tailBytes: number): Promise<string> {
 describe('a log that its job plays with', () => {
   test('is cut again after it was stretched, cut and made small', async () => {
     await truncate(log, 2 ** 40);
-    await append(Buffer.alloc(logCap.maxBytes + mebibyte, 'x'));
+    await append(Buffer.alloc(logCap.mostBytes + mebibyte, 'x'));
     await cutLog(records, launchKey);
     await truncate(log, 0);
-    await append(Buffer.alloc(logCap.maxBytes + mebibyte, 'y'));
+    await append(Buffer.alloc(logCap.mostBytes + mebibyte, 'y'));
     await append('the end');
     await cutLog(records, launchKey);
-    expect(await bytesOnDisk()).toBeLessThanOrEqual(logCap.keepBytes + mebibyte);
+    expect(await bytesOnDisk()).toBeLessThanOrEqual(logCap.keptBytes + mebibyte);
     expect(await tail(7)).toBe('the end');
   });
 
   test('is read after it was made smaller than what was cut off', async () => {
-    await append(Buffer.alloc(logCap.maxBytes + mebibyte, 'x'));
+    await append(Buffer.alloc(logCap.mostBytes + mebibyte, 'x'));
     await cutLog(records, launchKey);
     await truncate(log, 0);
     await append('begun anew');
@@ -67,8 +67,8 @@ describe('a log that its job plays with', () => {
 
   test('keeps no space that was set aside behind its end', async () => {
     await append('output');
-    execFileSync('fallocate', ['--keep-size', '--length', String(logCap.maxBytes + mebibyte), log]);
-    expect(await bytesOnDisk()).toBeGreaterThan(logCap.maxBytes);
+    execFileSync('fallocate', ['--keep-size', '--length', String(logCap.mostBytes + mebibyte), log]);
+    expect(await bytesOnDisk()).toBeGreaterThan(logCap.mostBytes);
     await cutLog(records, launchKey);
     expect(await bytesOnDisk()).toBeLessThan(mebibyte);
     expect(await tail(100)).toBe('output');
