@@ -346,6 +346,52 @@ test('the SDK does the same over HTTP, typed', async () => {
   ]);
 });
 
+test('users are made before their first sign-in by the SDK, and taken away', async () => {
+  const emma = { username: 'emma', email: 'Emma@Example.org', first_name: 'Emma', role: 'administrator' } as const;
+  const options = { idempotencyKey: 'emma' };
+  const { user } = await admin.createUser(emma, options);
+  expect(user).toMatchObject({ ...emma, last_name: '', is_active: true });
+  expect((await admin.createUser(emma, options)).user).toEqual(user);
+  await expect(admin.createUser({ ...emma, role: 'user' }, options)).rejects.toMatchObject({
+    code: 'idempotency_conflict',
+  });
+  await expect(admin.createUser(emma)).rejects.toMatchObject({ status: 409, code: 'conflict', field: 'username' });
+  for (const [field, value] of [
+    ['username', '../emma'],
+    ['username', 'x'.repeat(65)],
+    ['email', 'nowhere'],
+    ['first_name', 'x'.repeat(151)],
+    ['last_name', 'E\nmma'],
+  ] as const) {
+    await expect(admin.createUser({ username: 'eve', email: 'eve@example.org', [field]: value })).rejects.toMatchObject(
+      {
+        status: 400,
+        code: 'invalid_field',
+        field,
+      },
+    );
+  }
+  const signedIn = await signIn(server, 'emma');
+  expect(await signedIn.client.me()).toMatchObject({ id: user.id, role: 'administrator' });
+  const stream = await follow(signedIn);
+  await admin.deleteUser(user.id);
+  await expect.poll(() => stream.hasEnded(), soon).toBe(true);
+  expect((await signedIn.request('/me/')).status).toBe(401);
+  await expect(admin.deleteUser(user.id)).rejects.toMatchObject({ status: 404, code: 'not_found' });
+  await expect(admin.createUser(emma, options)).rejects.toMatchObject({ status: 404 });
+  // Who has things, and oneself.
+  for (const { client } of [ben, chief]) {
+    const { id } = await client.me();
+    await expect(admin.deleteUser(id)).rejects.toMatchObject({ status: 409, code: 'conflict', field: 'user_id' });
+  }
+  const told = await audit('--subject', `user:${user.id}`);
+  expect(told.map(({ action, actor }) => [action, actor.name])).toEqual([
+    ['user.delete', 'chief'],
+    ['sign_in', 'emma'],
+    ['user.create', 'chief'],
+  ]);
+});
+
 test('the audit log has all of it, and is searched', async () => {
   await expect(signIn({ ...server, clientToken: 'wrong' }, 'ada')).rejects.toMatchObject({ status: 401 });
   const { id } = await ada.client.me();

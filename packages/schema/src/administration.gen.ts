@@ -3,7 +3,9 @@
 /** Every operation that needs a role, by its operationId. */
 export const administrationOperations = {
   adminListUsers: {"method":"GET","path":"/admin/users/","authentication":true,"query":["search","is_active","role","limit","cursor","order"],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
+  adminCreateUser: {"method":"POST","path":"/admin/users/","authentication":true,"query":[],"idempotencyKey":true,"body":"json","answer":"json","servedBy":"handler","role":"administrator"},
   adminGetUser: {"method":"GET","path":"/admin/users/{user_id}/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
+  adminDeleteUser: {"method":"DELETE","path":"/admin/users/{user_id}/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminDeactivateUser: {"method":"PUT","path":"/admin/users/{user_id}/deactivate/","authentication":true,"query":["stop_jobs"],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminReactivateUser: {"method":"PUT","path":"/admin/users/{user_id}/reactivate/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminSetQuotas: {"method":"PUT","path":"/admin/users/{user_id}/quotas/","authentication":true,"query":[],"idempotencyKey":false,"body":"json","answer":"json","servedBy":"handler","role":"administrator"},

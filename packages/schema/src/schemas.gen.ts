@@ -75,6 +75,7 @@ export const OwnQuota = z.union([z.int().min(0).max(9007199254740991), z.null(),
 export const OwnHours = z.union([z.number().min(0).max(1000000000000), z.null(), z.literal("default")]);
 export const OwnQuotas = z.strictObject({ "disk_space": OwnQuota, "core_hours": OwnHours, "active_jobs": OwnQuota, "workspaces": OwnQuota });
 export const OwnQuotaChanges = z.strictObject({ "disk_space": z.exactOptional(OwnQuota), "core_hours": z.exactOptional(OwnHours), "active_jobs": z.exactOptional(OwnQuota), "workspaces": z.exactOptional(OwnQuota) }).refine((value) => Object.keys(value).length >= 1, { error: "At least one of disk_space, core_hours, active_jobs, workspaces is needed." });
+export const NewUserRequest = z.strictObject({ "username": z.string().min(1).max(255), "email": z.string().min(1).max(255), "first_name": z.exactOptional(z.string().max(255)), "last_name": z.exactOptional(z.string().max(255)), "role": z.exactOptional(Role) });
 export const RoleRequest = z.strictObject({ "role": Role });
 export const EmailRequest = z.strictObject({ "email": z.string().min(1).max(255) });
 export const AdminUser = z.strictObject({ "id": z.int(), "username": z.string(), "email": z.string(), "first_name": z.string(), "last_name": z.string(), "role": Role, "is_active": z.boolean(), "datetime_created": Time, "datetime_deactivated": NullableTime, "disk_space": z.int(), "core_hours": z.number(), "own_quotas": OwnQuotas });
@@ -151,7 +152,9 @@ export const requests = {
   acceptShare: { path: z.object({ "shared_workspace_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined(), lists: [] },
   streamEvents: { path: z.object({  }), query: z.object({ "last_event_id": z.exactOptional(z.string().regex(new RegExp("^[0-9]{1,15}(\\.[0-9]{1,9})?$"))) }), headers: z.object({ "Last-Event-ID": z.exactOptional(z.string().regex(new RegExp("^[0-9]{1,15}(\\.[0-9]{1,9})?$"))) }), body: z.undefined(), lists: [] },
   adminListUsers: { path: z.object({  }), query: z.object({ "search": z.exactOptional(z.string().max(255)), "is_active": z.exactOptional(booleanText), "role": z.exactOptional(Role), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined(), lists: [] },
+  adminCreateUser: { path: z.object({  }), query: z.object({  }), headers: z.object({ "Idempotency-Key": z.exactOptional(z.string().min(1).max(128)) }), body: NewUserRequest, lists: [] },
   adminGetUser: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined(), lists: [] },
+  adminDeleteUser: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined(), lists: [] },
   adminDeactivateUser: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({ "stop_jobs": z.exactOptional(booleanText) }), headers: z.object({  }), body: z.undefined(), lists: [] },
   adminReactivateUser: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined(), lists: [] },
   adminSetQuotas: { path: z.object({ "user_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: OwnQuotaChanges, lists: [] },
@@ -219,7 +222,9 @@ export const answers = {
   acceptShare: { "200": Answer, "default": ErrorAnswer },
   streamEvents: { "default": ErrorAnswer },
   adminListUsers: { "200": AdminUsersAnswer, "default": ErrorAnswer },
+  adminCreateUser: { "200": AdminUserAnswer, "default": ErrorAnswer },
   adminGetUser: { "200": AdminUserAnswer, "default": ErrorAnswer },
+  adminDeleteUser: { "200": AdminUserAnswer, "default": ErrorAnswer },
   adminDeactivateUser: { "200": AdminUserAnswer, "default": ErrorAnswer },
   adminReactivateUser: { "200": AdminUserAnswer, "default": ErrorAnswer },
   adminSetQuotas: { "200": AdminUserAnswer, "default": ErrorAnswer },

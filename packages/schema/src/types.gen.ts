@@ -543,7 +543,11 @@ export interface paths {
          */
         get: operations["adminListUsers"];
         put?: never;
-        post?: never;
+        /**
+         * Make a user before the first sign-in
+         * @description Name and e-mail as the sign-in will tell them, by its rules: later it is refused with another e-mail. A name that is taken is refused (409).
+         */
+        post: operations["adminCreateUser"];
         delete?: never;
         options?: never;
         head?: never;
@@ -563,7 +567,11 @@ export interface paths {
         get: operations["adminGetUser"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Remove a user who has nothing yet, such as one made by mistake
+         * @description The name is free again. Tokens, open streams and requests end at once, on other replicas within five seconds. A user who has workspaces, jobs or shares is refused (409): deactivate them. Nobody can remove themselves.
+         */
+        delete: operations["adminDeleteUser"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1675,6 +1683,18 @@ export interface components {
             core_hours?: components["schemas"]["OwnHours"];
             active_jobs?: components["schemas"]["OwnQuota"];
             workspaces?: components["schemas"]["OwnQuota"];
+        };
+        NewUserRequest: {
+            /** @description What the sign-in takes for a user name */
+            username: string;
+            /** @description What the sign-in takes for an address */
+            email: string;
+            /** @description Absent: none, until a sign-in tells it */
+            first_name?: string;
+            /** @description Likewise */
+            last_name?: string;
+            /** @description Absent: user */
+            role?: components["schemas"]["Role"];
         };
         RoleRequest: {
             role: components["schemas"]["Role"];
@@ -3075,6 +3095,34 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    adminCreateUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description For 24 hours, the same key with the same body makes nothing new and answers with what the first request made; 404 once that was deleted; with another body 409 */
+                "Idempotency-Key"?: components["parameters"]["idempotency_key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUserRequest"];
+            };
+        };
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
     adminGetUser: {
         parameters: {
             query?: never;
@@ -3087,6 +3135,29 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminDeleteUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["user_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user as they were */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -165,6 +165,7 @@ const tableForAll: Readonly<Record<keyof typeof operations, Row>> = {
 /** In an order in which each finds what it is about. */
 const tableForAdministrators: Readonly<Record<keyof typeof administrationOperations, Row>> = {
   adminListUsers: administration(),
+  adminCreateUser: administration(() => ({ body: json({ username: 'of-the-table', email: 'made@example.org' }) })),
   adminGetUser: administration(user),
   adminSetQuotas: administration((target) => ({ ...user(target), body: json({ active_jobs: null }) })),
   adminSetRole: administration((target) => ({ ...user(target), body: json({ role: 'administrator' }) })),
@@ -174,6 +175,7 @@ const tableForAdministrators: Readonly<Record<keyof typeof administrationOperati
   adminRevokeTokens: administration(user),
   adminDeactivateUser: administration(user),
   adminReactivateUser: administration(user),
+  adminDeleteUser: administration(({ userToDeleteId }) => ({ path: { user_id: userToDeleteId } })),
   adminListClients: administration(),
   adminCreateClient: administration(() => ({ body: json({ name: 'of the table' }) })),
   adminRotateClient: administration(({ clientId }) => ({ path: { id: clientId } })),

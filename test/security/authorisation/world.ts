@@ -36,6 +36,8 @@ export interface Target {
   /** What administration is about: only an administrator's requests are, by the table, carried out. */
   readonly userId: number;
   readonly userTokenId: number;
+  /** Has nothing. */
+  readonly userToDeleteId: number;
   readonly jobToStopId: number;
   readonly clientId: number;
 }
@@ -107,6 +109,7 @@ export async function makeWorld(server: RunningServer, database: Database, { use
     strangerId: strangerId ?? 0,
     userId: (await client.me()).id,
     userTokenId: (await spare.client.tokens.list())[0]?.id ?? 0,
+    userToDeleteId: (await (await signIn(server, 'nothing')).client.me()).id,
     jobToStopId: sparesJob.job.id,
     clientId,
   };

@@ -54,6 +54,7 @@ const kinds = {
   tokens: 'token_id',
   client: 'client_id',
   clients: 'client_id',
+  user: 'user_id',
   users: 'user_id',
 } as const;
 

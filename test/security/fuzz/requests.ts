@@ -117,8 +117,12 @@ function suggestions(operation: Operation, random: Random, known: Known): Sugges
       case 'path':
       case 'from':
         return known.pick('path', random);
+      case 'username':
+        return operation === 'adminCreateUser' ? `made${random.int(1, 200)}` : undefined;
       case 'email':
-        return operation === 'adminSetEmail' ? `u${random.int(0, 5)}@example.org` : undefined;
+        return operation === 'adminSetEmail' || operation === 'adminCreateUser'
+          ? `u${random.int(0, 5)}@example.org`
+          : undefined;
       case 'disk_space':
       case 'core_hours':
       case 'active_jobs':

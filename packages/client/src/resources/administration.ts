@@ -2,6 +2,7 @@ import type { QueryParameters, RequestBody, Schema } from '@user-workspaces/sche
 import { administrationOperations } from '@user-workspaces/schema/administration';
 import { transportOf, type UserWorkspaces } from '../client.js';
 import { PagePromise } from '../pages.js';
+import { type KeyedOptions, keyHeader } from '../transport/idempotency.js';
 import { learnOperations } from '../transport/operations.js';
 import type { RequestOptions, Transport } from '../transport/transport.js';
 
@@ -50,6 +51,27 @@ export class Administration {
   /** One user, with limits and use. @throws NotFoundError */
   async user(userId: number, options?: RequestOptions): Promise<UserDetails> {
     return (await this.#transport.call('adminGetUser', { path: { user_id: userId } }, options)).data;
+  }
+
+  /**
+   * Makes a user before the first sign-in, with the name and e-mail that it will tell. Retried without making a second one.
+   *
+   * @throws InvalidRequestError for what nobody could sign in as; ConflictError when the name is taken
+   * @example
+   * const { user } = await admin.createUser({ username: 'ada', email: 'ada@example.org', role: 'administrator' });
+   */
+  async createUser(request: RequestBody<'adminCreateUser'>, options?: KeyedOptions): Promise<UserDetails> {
+    const input = { json: request, headers: keyHeader(options) };
+    return (await this.#transport.call('adminCreateUser', input, options)).data;
+  }
+
+  /**
+   * Removes a user who has nothing yet, such as one made by mistake; what they have open ends at once.
+   *
+   * @throws NotFoundError; ConflictError for a user with workspaces, jobs or shares, and for the caller themselves
+   */
+  async deleteUser(userId: number, options?: RequestOptions): Promise<void> {
+    await this.#transport.run('adminDeleteUser', { path: { user_id: userId } }, options);
   }
 
   /**

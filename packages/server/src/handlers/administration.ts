@@ -23,6 +23,17 @@ export function administrationHandlers(context: ServerContext, doors: Doors): Pi
   return {
     adminListUsers: async ({ query }) => ({ ...done, data: await administration.listUsers(context, query) }),
     adminGetUser: async ({ path }) => ({ ...done, data: await administration.getUser(context, path.user_id) }),
+    async adminCreateUser({ caller, body, idempotency }) {
+      const { username, email, first_name: firstName = '', last_name: lastName = '', role = 'user' } = await body();
+      const identity = { username, email, firstName, lastName };
+      const data = await administration.addUser(context, actorOf(caller), identity, role, await idempotency());
+      return { ...done, data };
+    },
+    async adminDeleteUser({ caller, path: { user_id } }) {
+      const data = await administration.removeUser(context, actorOf(caller), user_id);
+      doors.endUser(user_id);
+      return { ...done, message: 'User removed.', data };
+    },
     async adminDeactivateUser({ caller, path: { user_id }, query }) {
       const stopJobs = query.stop_jobs ?? false;
       const data = await administration.deactivateUser(context, actorOf(caller), user_id, stopJobs);

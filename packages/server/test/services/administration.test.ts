@@ -147,19 +147,110 @@ describe('users', () => {
     expect((await names('?is_active=false'))[0]).toEqual([]);
   });
 
-  it('who have nothing can be removed, and nobody else', async () => {
+  it('are made before their first sign-in, which then finds them', async () => {
+    const ada = { username: 'ada', email: 'ada@example.org', first_name: 'Ada', last_name: 'Lovelace' };
+    const { status, answer } = await call('/admin/users/', 'POST', { ...ada, role: 'administrator' });
+    expect([status, answer.data.user]).toEqual([200, expect.objectContaining({ ...ada, role: 'administrator' })]);
+    expect(answer.data.quotas.workspaces).toEqual({ limit: null, used: 0 });
+    const identity = { username: 'ada', email: 'ada@example.org', firstName: '', lastName: '' };
+    const row = await userOfIdentity(fixture.context, identity);
+    expect(row).toMatchObject({ id: answer.data.user.id, first_name: 'Ada', role: 'administrator' });
+    const made = await call('/admin/users/', 'POST', { username: 'bob', email: 'bob@example.org' });
+    expect(made.answer.data.user).toMatchObject({ first_name: '', last_name: '', role: 'user', is_active: true });
+
+    const again = await call('/admin/users/', 'POST', { ...ada, email: 'another@example.org' });
+    expect(again).toMatchObject({ status: 409, answer: { error: { code: 'conflict', field: 'username' } } });
+    expect(again.answer.message).toBe('There is a user ada already.');
+    expect(await audit('?action=user.create')).toMatchObject([
+      { actor: { name: 'root' }, subject_id: made.answer.data.user.id, details: { username: 'bob', role: 'user' } },
+      { actor: { name: 'root' }, subject_id: row.id, details: { username: 'ada', role: 'administrator' } },
+    ]);
+  });
+
+  it('with whose name or address nobody could sign in are not made', async () => {
+    const good = { username: 'ada', email: 'ada@example.org' };
+    for (const [field, value] of [
+      ['username', ''],
+      ['username', ' ada'],
+      ['username', 'ada\u0000'],
+      ['username', undefined],
+      ['username', 7],
+      ['email', undefined],
+      ['email', `${'x'.repeat(256)}@example.org`],
+      ['first_name', 'A\u0000da'],
+      ['last_name', '\ud800'],
+      ['last_name', null],
+      ['role', 'emperor'],
+    ] as const) {
+      const { status, answer } = await call('/admin/users/', 'POST', { ...good, [field]: value });
+      const code = value === undefined ? 'missing_field' : 'invalid_field';
+      expect([field, value, status, answer.error]).toEqual([
+        field,
+        value,
+        400,
+        expect.objectContaining({ code, field }),
+      ]);
+    }
+    expect(await fixture.database.count('users', {})).toBe(2);
+  });
+
+  it('are made once for one Idempotency-Key, also by two requests at the same time', async () => {
+    const make = (body: object) =>
+      fixture.call('/admin/users/', {
+        method: 'POST',
+        headers: { Authorization: `Token ${admin.token}`, 'Idempotency-Key': 'order 7' },
+        body: JSON.stringify(body),
+      });
+    const ada = { username: 'ada', email: 'ada@example.org' };
+    const answers = await Promise.all([make(ada), make(ada)]);
+    const [first, second]: Answer[] = await Promise.all(answers.map((answer) => answer.json()));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(second).toEqual(first);
+    expect(await (await make(ada)).json()).toEqual(first);
+    const other: Answer = await (await make({ ...ada, role: 'administrator' })).json();
+    expect(other.error).toMatchObject({ code: 'idempotency_conflict' });
+    expect(await audit('?action=user.create')).toHaveLength(1);
+    expect((await call(`/admin/users/${first?.data.user.id}/`, 'DELETE')).status).toBe(200);
+    expect((await make(ada)).status).toBe(404);
+  });
+
+  it('who have nothing are removed, and what they have open ends; nobody else is, nor an administrator by themselves', async () => {
     const { user: typo, token } = await fixture.addUser('adda');
-    const remove = (id: number) => removeUser(fixture.context, serverActor, id);
-    expect((await remove(typo.id)).user.username).toBe('adda');
+    const remove = (id: number) => call(`/admin/users/${id}/`, 'DELETE');
+    const stream = await fixture.call('/events/', { headers: { Authorization: `Token ${token}` } });
+    const reader = stream.body?.getReader();
+    await reader?.read();
+    expect((await remove(typo.id)).answer.data.user.username).toBe('adda');
+    await expect(reader?.read()).rejects.toThrow('terminated');
     expect((await call('/me/', 'GET', undefined, token)).status).toBe(401);
     expect((await call(`/admin/users/${typo.id}/`)).status).toBe(404);
-    await expect(remove(typo.id)).rejects.toMatchObject({ code: 'not_found' });
+    expect((await remove(typo.id)).answer.error).toMatchObject({ code: 'not_found' });
     // Has a workspace.
-    await expect(remove(fixture.user.id)).rejects.toMatchObject({ code: 'conflict', field: 'user_id' });
+    const refused = await remove(fixture.user.id);
+    expect(refused).toMatchObject({ status: 409, answer: { error: { code: 'conflict', field: 'user_id' } } });
     expect((await fixture.call('/me/')).status).toBe(200);
+    expect(await remove(admin.user.id)).toMatchObject({ status: 409, answer: { error: { field: 'user_id' } } });
+    expect((await call('/me/')).status).toBe(200);
     expect(await audit('?action=user.delete')).toMatchObject([
-      { subject_id: typo.id, details: { username: 'adda', email: typo.email } },
+      { actor: { name: 'root' }, subject_id: typo.id, details: { username: 'adda', email: typo.email } },
     ]);
+  });
+
+  it('who were removed by another process are noticed soon', async () => {
+    const { user, token } = await fixture.addUser('adda');
+    const stream = await fixture.call('/events/', { headers: { Authorization: `Token ${token}` } });
+    const reader = stream.body?.getReader();
+    await reader?.read();
+    let hasEnded = false;
+    const ended = reader?.read().catch(() => {
+      hasEnded = true;
+    });
+    await removeUser(fixture.context, serverActor, user.id);
+    await until(async () => {
+      await fixture.doors.look();
+      return hasEnded;
+    });
+    await ended;
   });
 
   it('get quotas of their own, none, or the default again', async () => {

@@ -7,6 +7,7 @@ import type { Actor, AuditEvent } from '../../records/audit.js';
 import type { RecordTransaction } from '../../records/record-transaction.js';
 import { viewAdminUser } from '../../views/administration.js';
 import { viewQuotas } from '../../views/quotas.js';
+import type { Idempotency } from '../idempotency.js';
 import { requestStop } from '../jobs.js';
 import { noQuota, quotaLimits, quotaUse } from '../quotas.js';
 import { retryStale } from '../retry-stale.js';
@@ -58,23 +59,34 @@ export async function findUserId(context: AdministrationContext, username: strin
   return row.id;
 }
 
-/** Makes a user before the first sign-in. @throws ApiError `invalid_field` when nobody could sign in as this, `conflict` when the name is taken. */
+/**
+ * Makes a user before the first sign-in.
+ *
+ * @throws ApiError `invalid_field` when nobody could sign in as this, `conflict` when the name is taken; `not_found` when the user of this Idempotency-Key was removed.
+ */
 export async function addUser(
   context: AdministrationContext,
   actor: Actor,
   identity: Identity,
   role: UserRow['role'],
+  idempotency?: Idempotency,
 ): Promise<UserDetails> {
+  const made = await idempotency?.earlier();
+  if (made) return getUser(context, Number(made.answer.user_id));
   expectIdentity(context, identity);
   try {
     const row = await context.journal.transaction(async (transaction) => {
       const inserted = await transaction.rows.insert('users', { ...newUserRow(identity, transaction.nowMs), role });
+      await idempotency?.claim(transaction.rows, { user_id: inserted.id });
       await transaction.audit(actor, userEvent('user.create', inserted, { role }));
       return inserted;
     });
     return getUser(context, row.id);
   } catch (error) {
     if (!AdapterError.is(error, 'conflict')) throw error;
+    // By a request with the same key that was faster, perhaps.
+    const faster = await idempotency?.earlier();
+    if (faster) return getUser(context, Number(faster.answer.user_id));
     throw new ApiError('conflict', `There is a user ${identity.username} already.`, {
       field: 'username',
       cause: error,
@@ -220,9 +232,12 @@ async function expectFreeEmail(rows: DatabaseReader, userId: number, email: stri
 /**
  * Removes a user who has nothing yet, such as one whose name was mistyped: then the name is free again, and where only the first user may sign in the next one is the first.
  *
- * @throws ApiError `not_found`; `conflict` for a user with workspaces, jobs or shares.
+ * @throws ApiError `not_found`; `conflict` for a user with workspaces, jobs or shares, and for the actor themselves.
  */
 export async function removeUser(context: AdministrationContext, actor: Actor, userId: number): Promise<UserDetails> {
+  if (actor.userId === userId) {
+    throw new ApiError('conflict', 'You cannot remove yourself. Ask another administrator.', { field: 'user_id' });
+  }
   const removed = await getUser(context, userId);
   await changeUser(context, userId, async (transaction, user) => {
     const { rows } = transaction;
