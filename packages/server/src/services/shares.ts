@@ -81,9 +81,7 @@ async function findReceivers(
 ): Promise<Receiver[]> {
   const wanted = [...new Set(userIds)];
   const users = await context.database.find('users', { where: { id: { in: wanted }, is_active: true } });
-  if (users.length !== wanted.length || wanted.includes(caller.user.id)) {
-    throw new ApiError('invalid_field', 'Invalid user id provided.', { field: 'shared_user_ids' });
-  }
+  if (users.length !== wanted.length || wanted.includes(caller.user.id)) throw invalidReceiver();
   const receivers: Receiver[] = [];
   for (const user of users) {
     try {
@@ -98,6 +96,10 @@ async function findReceivers(
     }
   }
   return receivers;
+}
+
+function invalidReceiver(): ApiError {
+  return new ApiError('invalid_field', 'Invalid user id provided.', { field: 'shared_user_ids' });
 }
 
 /** @throws ApiError `conflict` */
@@ -266,7 +268,11 @@ export async function createShares(
   });
   const shares = await context.journal.transaction(async (transaction) => {
     const sender = await lockUser(transaction.rows, caller.user.id);
-    // It may have been deleted while the receivers' accounts were looked up. From here on its removal sees the shares, and waits for them.
+    // They may have been removed or deactivated while their accounts were looked up. From here on either sees the shares.
+    for (const { user } of receivers) {
+      if (!(await transaction.rows.lock('users', user.id))?.is_active) throw invalidReceiver();
+    }
+    // The workspace may have been deleted, likewise: from here on its removal sees the shares, and waits for them.
     const original = await transaction.rows.lock('workspaces', found.id);
     if (!original) throw new ApiError('not_found', `Workspace ${found.id} not found for user.`);
     checkShareable(original);

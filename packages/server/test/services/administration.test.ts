@@ -236,6 +236,21 @@ describe('users', () => {
     ]);
   });
 
+  it('who are removed while somebody offers them a copy get none', async () => {
+    const { user: typo } = await fixture.addUser('adda');
+    Object.assign(fixture.context.accounts, {
+      resolve: async ({ username }: Identity) => {
+        if (username === typo.username) await removeUser(fixture.context, serverActor, typo.id);
+        return { name: username, uid: null, gid: null };
+      },
+    });
+    const offer = { original_workspace_id: fixture.workspace.id, shared_user_ids: [typo.id] };
+    const { status, answer } = await call('/shared_workspaces/', 'POST', offer, fixture.token);
+    expect([status, answer.message]).toEqual([400, 'Invalid user id provided.']);
+    expect(await fixture.database.count('shares', {})).toBe(0);
+    expect(await fixture.database.count('workspaces', { user_id: typo.id })).toBe(0);
+  });
+
   it('who were removed by another process are noticed soon', async () => {
     const { user, token } = await fixture.addUser('adda');
     const stream = await fixture.call('/events/', { headers: { Authorization: `Token ${token}` } });
