@@ -1,5 +1,11 @@
 import { startJob, stopJob } from '../../packages/server/src/services/jobs.js';
-import { acceptShare, createShares, deleteShare, listShares } from '../../packages/server/src/services/shares.js';
+import {
+  acceptShare,
+  bySide,
+  createShares,
+  deleteShare,
+  listShares,
+} from '../../packages/server/src/services/shares.js';
 import { openWorkspace } from '../../packages/server/src/services/workspace-access.js';
 import { createWorkspace, deleteWorkspace, updateWorkspace } from '../../packages/server/src/services/workspaces.js';
 import type { Ledger } from './ledger.js';
@@ -235,7 +241,7 @@ export class User {
       bodyText: '',
       serve: ({ context, caller }) => listShares(context, caller, { where: { is_accepted: false } }),
     });
-    const share = listed.kind === 'done' ? listed.value.received[0] : undefined;
+    const share = listed.kind === 'done' ? bySide(listed.value).received[0] : undefined;
     if (!share) return;
     const id = share.shared_workspace_id.id;
     if (this.#world.random.next() < 0.3 || share.status === 'error') return this.#cancel(id);

@@ -2017,6 +2017,8 @@ export interface components {
             job_details_bytes: number;
             /** @description Names and targets of the files and links of a request, as JSON; contents are not among them */
             workspace_details_bytes: number;
+            /** @description Rows of a list of workspaces, jobs or shares. A longer list is answered in pages only, of which some may then have fewer rows than `limit` */
+            list_bytes: number;
             /** @description A file, however it is sent */
             file_bytes: number;
             /** @description A chunk of an upload */

@@ -14,6 +14,7 @@ export function limitsOf(values: SettingValues): Limits {
     all_json_bytes: values.limit_all_json_bytes,
     job_details_bytes: values.limit_job_details_bytes,
     workspace_details_bytes: values.limit_workspace_details_bytes,
+    list_bytes: values.limit_list_bytes,
     file_bytes: values.limit_file_bytes,
     chunk_bytes: values.limit_chunk_bytes,
     files_per_request: values.limit_files_per_request,

@@ -211,6 +211,7 @@ export const settingsSchema = z.strictObject({
   limit_all_json_bytes: limit('all_json_bytes'),
   limit_job_details_bytes: limit('job_details_bytes'),
   limit_workspace_details_bytes: limit('workspace_details_bytes'),
+  limit_list_bytes: limit('list_bytes'),
   limit_file_bytes: limit('file_bytes'),
   limit_chunk_bytes: limit('chunk_bytes'),
   limit_files_per_request: limit('files_per_request'),

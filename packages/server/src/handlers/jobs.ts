@@ -1,12 +1,15 @@
 import type { JobRow, Where } from '@user-workspaces/contract';
 import type { QueryParameters, Schema } from '@user-workspaces/schema';
 import type { Caller, Handlers } from '../http/handler.js';
-import { pageOf, pageOrder } from '../http/pagination.js';
+import { readPage } from '../http/pagination.js';
 import type { ServerContext } from '../server-context.js';
 import { extendJob, stopJob } from '../services/jobs.js';
 import { viewJob } from '../views/job.js';
 
 const jobStatuses = ['pending', 'running', 'stopping', 'complete', 'failed'] as const;
+
+/** Jobs of years; one has some 200 kB at most. */
+const jobsAtOnce = 400;
 
 function messageFor(jobs: readonly unknown[]): string {
   return jobs.length > 0 ? 'Successful.' : 'Job matching given parameters could not be found.';
@@ -18,7 +21,6 @@ export function jobHandlers(context: ServerContext): Pick<Handlers, 'listJobs' |
     viewJob(row, context.clock.now(), context.connectionOf(row, user));
 
   const list = async (caller: Caller, query: QueryParameters<'listJobs'>) => {
-    const order = pageOrder(query);
     const status = jobStatuses.find((known) => known === query.status);
     const isUnknown = query.status !== undefined && status === undefined;
     const where: Where<'jobs'> = {
@@ -27,10 +29,13 @@ export function jobHandlers(context: ServerContext): Pick<Handlers, 'listJobs' |
       ...(query.resource_job_id !== undefined && { resource_job_id: query.resource_job_id }),
       ...(query.job_type !== undefined && { job_type: query.job_type }),
       ...(status && { status }),
-      ...order.where,
     };
-    const found = isUnknown ? [] : await context.database.find('jobs', { ...order, where });
-    const { rows, next } = pageOf(found, query);
+    const { rows, next } = await readPage(
+      context.limits,
+      query,
+      async (part) => (isUnknown ? [] : context.database.find('jobs', { ...part, where: { ...where, ...part.where } })),
+      jobsAtOnce,
+    );
     return {
       message: messageFor(rows),
       success: true as const,

@@ -1,7 +1,8 @@
-import type { Handlers } from '../http/handler.js';
-import { pageOf, pageOrder } from '../http/pagination.js';
+import type { Where } from '@user-workspaces/contract';
+import type { Caller, Handlers } from '../http/handler.js';
+import { type PageQuery, readPage } from '../http/pagination.js';
 import type { ServerContext } from '../server-context.js';
-import { acceptShare, createShares, deleteShare, listShares } from '../services/shares.js';
+import { acceptShare, bySide, createShares, deleteShare, listShares } from '../services/shares.js';
 
 type ShareOperations = 'listShares' | 'getShare' | 'createShares' | 'acceptShare' | 'deleteShare';
 
@@ -13,38 +14,28 @@ function messageFor(...lists: readonly (readonly unknown[])[]): string {
 
 /** Copies of workspaces offered to other users. */
 export function shareHandlers(context: ServerContext): Pick<Handlers, ShareOperations> {
+  const list = async (caller: Caller, query: PageQuery, where: Where<'shares'>) => {
+    const { rows, next } = await readPage(context.limits, query, (part) =>
+      listShares(context, caller, { ...part, where: { ...where, ...part.where } }),
+    );
+    const { sent, received } = bySide(rows);
+    return {
+      message: messageFor(sent, received),
+      success: true as const,
+      data: { original_workspaces: sent, shared_workspaces: received, ...next },
+    };
+  };
+
   return {
     async listShares({ caller, query }) {
-      const order = pageOrder(query);
       const { is_accepted } = query;
-      const found = await listShares(context, caller, {
-        ...order,
-        where: {
-          ...(is_accepted !== undefined && { is_accepted: is_accepted === 'True' || is_accepted === '1' }),
-          ...order.where,
-        },
-      });
-      const { rows, next } = pageOf(found.rows, query);
-      const copies = new Set(rows.map((row) => row.shared_workspace_id));
-      const original_workspaces = found.sent.filter((share) => copies.has(share.shared_workspace_id.id));
-      const shared_workspaces = found.received.filter((share) => copies.has(share.shared_workspace_id.id));
-      return {
-        message: messageFor(original_workspaces, shared_workspaces),
-        success: true,
-        data: { original_workspaces, shared_workspaces, ...next },
+      const where = {
+        ...(is_accepted !== undefined && { is_accepted: is_accepted === 'True' || is_accepted === '1' }),
       };
+      return list(caller, query, where);
     },
-    async getShare({ caller, path }) {
-      const id = path.shared_workspace_id;
-      const { sent, received } = await listShares(context, caller, {
-        where: id === 0 ? {} : { shared_workspace_id: id },
-      });
-      return {
-        message: messageFor(sent, received),
-        success: true,
-        data: { original_workspaces: sent, shared_workspaces: received },
-      };
-    },
+    getShare: ({ caller, path: { shared_workspace_id } }) =>
+      list(caller, {}, shared_workspace_id === 0 ? {} : { shared_workspace_id }),
     async createShares({ caller, body, idempotency, signal }) {
       const shares = await createShares(context, caller, await body(), await idempotency(), signal);
       return { message: 'Successful.', success: true, data: { shared_workspaces: shares } };

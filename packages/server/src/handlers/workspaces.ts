@@ -1,7 +1,7 @@
 import type { Where } from '@user-workspaces/contract';
 import type { QueryParameters } from '@user-workspaces/schema';
 import type { Caller, Handlers } from '../http/handler.js';
-import { pageOf, pageOrder } from '../http/pagination.js';
+import { readPage } from '../http/pagination.js';
 import type { ServerContext } from '../server-context.js';
 import { startJob } from '../services/jobs.js';
 import type { Surveys } from '../services/surveys.js';
@@ -27,7 +27,6 @@ function messageFor(workspaces: readonly unknown[]): string {
 /** Workspaces of the caller. */
 export function workspaceHandlers(context: ServerContext, surveys: Surveys): Pick<Handlers, WorkspaceOperations> {
   const list = async (caller: Caller, query: QueryParameters<'listWorkspaces'>) => {
-    const order = pageOrder(query);
     const status = workspaceStatuses.find((known) => known === query.status);
     const isUnknown = query.status !== undefined && status === undefined;
     const where: Where<'workspaces'> = {
@@ -37,10 +36,10 @@ export function workspaceHandlers(context: ServerContext, surveys: Surveys): Pic
       // Descriptions are long and not indexed; the caller's own rows are few.
       ...(query.description !== undefined && { description: query.description }),
       ...(status && { status }),
-      ...order.where,
     };
-    const found = isUnknown ? [] : await context.database.find('workspaces', { ...order, where });
-    const { rows, next } = pageOf(found, query);
+    const { rows, next } = await readPage(context.limits, query, async (part) =>
+      isUnknown ? [] : context.database.find('workspaces', { ...part, where: { ...where, ...part.where } }),
+    );
     return {
       message: messageFor(rows),
       success: true as const,

@@ -1,3 +1,4 @@
+import { tooLarge } from '../limits/limits.js';
 import { ApiError } from './api-error.js';
 
 /** What a list request says about its page. */
@@ -7,33 +8,59 @@ export interface PageQuery {
   readonly order?: 'id' | '-id' | 'datetime_created' | '-datetime_created';
 }
 
-/** Ids grow with creation times, so all orders are orders of the id, which makes a cursor exact and cheap. */
-interface Order {
+/** The database's share of reading a page. Ids grow with creation times, so all orders are orders of the id, which makes a cursor exact and cheap. */
+export interface PagePart {
   readonly orderBy: readonly (readonly ['id', 'asc' | 'desc'])[];
-  readonly limit?: number;
+  readonly limit: number;
   readonly where: { readonly id?: { readonly gt: number } | { readonly lt: number } };
 }
 
-/** The database's part of a page. Asks one row more than the page has, to know whether there is another. */
-export function pageOrder({ limit, cursor, order = 'id' }: PageQuery): Order {
-  const descending = order.startsWith('-');
-  const after = cursor === undefined ? undefined : decodeCursor(cursor, order);
-  return {
-    orderBy: [['id', descending ? 'desc' : 'asc']],
-    ...(limit !== undefined && { limit: limit + 1 }),
-    where: after === undefined ? {} : { id: descending ? { lt: after } : { gt: after } },
-  };
+interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** What the answer says of the next page; nothing after the last. */
+  readonly next: { readonly next_cursor?: string };
 }
 
-/** Cuts the extra row off and makes the cursor of the next page. */
-export function pageOf<T extends { readonly id: number }>(
-  rows: readonly T[],
-  { limit, order = 'id' }: PageQuery,
-): { rows: readonly T[]; next: { next_cursor?: string } } {
-  if (limit === undefined || rows.length <= limit) return { rows, next: {} };
-  const page = rows.slice(0, limit);
-  const last = page.at(-1);
-  return { rows: page, next: last ? { next_cursor: encodeCursor(last.id, order) } : {} };
+/** So many rows are read before anything of them is counted; workspaces, the largest of all, have some 700 kB at most. */
+const usualRowsAtOnce = 100;
+
+/**
+ * Reads one page of a list, or all of it where the query has no limit, in parts, so that a list that nobody has room for is not read. A page of more than `list_bytes` ends early.
+ *
+ * @param read Gives the first rows of a part, in its order. More than its limit does no harm.
+ * @throws ApiError `too_large` for a whole list of more than `list_bytes`; `invalid_field` for a cursor that no page of this order gave.
+ */
+export async function readPage<Row extends { readonly id: number }>(
+  limits: { readonly list_bytes: number },
+  { limit, cursor, order = 'id' }: PageQuery,
+  read: (part: PagePart) => Promise<readonly Row[]>,
+  rowsAtOnce = usualRowsAtOnce,
+): Promise<Page<Row>> {
+  const descending = order.startsWith('-');
+  const rows: Row[] = [];
+  let bytes = 0;
+  let after = cursor === undefined ? undefined : decodeCursor(cursor, order);
+  for (;;) {
+    const wanted = Math.min(rowsAtOnce, (limit ?? Number.POSITIVE_INFINITY) - rows.length);
+    // One row more tells whether there is another.
+    const part = await read({
+      orderBy: [['id', descending ? 'desc' : 'asc']],
+      limit: wanted + 1,
+      where: after === undefined ? {} : { id: descending ? { lt: after } : { gt: after } },
+    });
+    const taken = part.slice(0, wanted);
+    for (const row of taken) rows.push(row);
+    const last = taken.at(-1);
+    if (part.length <= wanted || !last) return { rows, next: {} };
+    if (rows.length === limit) return { rows, next: { next_cursor: encodeCursor(last.id, order) } };
+    bytes += Buffer.byteLength(JSON.stringify(taken));
+    if (bytes > limits.list_bytes) {
+      if (limit === undefined)
+        throw tooLarge(limits, 'list_bytes', 'The list, which can be asked for in pages with `limit`,');
+      return { rows, next: { next_cursor: encodeCursor(last.id, order) } };
+    }
+    after = last.id;
+  }
 }
 
 function encodeCursor(id: number, order: string): string {

@@ -30,6 +30,7 @@ export const defaultLimits: Limits = {
   all_json_bytes: 256 * mib,
   job_details_bytes: 64 * kib,
   workspace_details_bytes: 256 * kib,
+  list_bytes: 64 * mib,
   file_bytes: 1024 * gib,
   chunk_bytes: gib,
   files_per_request: 1_000,

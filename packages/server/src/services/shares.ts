@@ -48,24 +48,37 @@ async function joinShares(context: ServerContext, shares: readonly ShareRow[]): 
   });
 }
 
-/** The caller's shares of one query, sent and received apart. */
-export async function listShares(
-  context: ServerContext,
-  caller: Caller,
-  query: Query<'shares'>,
-): Promise<{ rows: ShareRow[]; sent: Schema<'Share'>[]; received: Schema<'Share'>[] }> {
+/** A share of the caller's. */
+export interface OwnShare {
+  readonly id: number;
+  readonly isSent: boolean;
+  /** Absent while one of the rows that it joins is being removed. */
+  readonly view: Schema<'Share'> | undefined;
+}
+
+/** The caller's shares of one query, sent and received. */
+export async function listShares(context: ServerContext, caller: Caller, query: Query<'shares'>): Promise<OwnShare[]> {
   const side = (column: 'sender_user_id' | 'receiver_user_id'): Promise<ShareRow[]> =>
     context.database.find('shares', {
       ...query,
       where: { work: { in: ['copy', 'none'] }, ...query.where, [column]: caller.user.id },
     });
   const [sent, received] = await Promise.all([side('sender_user_id'), side('receiver_user_id')]);
-  const joined = await joinShares(context, [...sent, ...received]);
-  const view = (rows: readonly ShareRow[]): Schema<'Share'>[] =>
-    joined.filter(({ share }) => rows.includes(share)).map((row) => viewShare(row, caller.user.id));
   const descending = query.orderBy?.[0]?.[1] === 'desc';
-  const rows = [...sent, ...received].sort((a, b) => (descending ? b.id - a.id : a.id - b.id));
-  return { rows, sent: view(sent), received: view(received) };
+  const rows = [...sent, ...received].sort((a, b) => (descending ? b.id - a.id : a.id - b.id)).slice(0, query.limit);
+  const joined = new Map((await joinShares(context, rows)).map((all) => [all.share.id, all]));
+  return rows.map((row) => {
+    const all = joined.get(row.id);
+    const isSent = row.sender_user_id === caller.user.id;
+    return { id: row.id, isSent, view: all && viewShare(all, caller.user.id) };
+  });
+}
+
+/** The views of some shares, sent and received apart. */
+export function bySide(shares: readonly OwnShare[]): { sent: Schema<'Share'>[]; received: Schema<'Share'>[] } {
+  const of = (sent: boolean): Schema<'Share'>[] =>
+    shares.flatMap(({ isSent, view }) => (view && isSent === sent ? [view] : []));
+  return { sent: of(true), received: of(false) };
 }
 
 interface Receiver {
@@ -255,8 +268,7 @@ export async function createShares(
   const earlier = await idempotency?.earlier();
   if (earlier && Array.isArray(earlier.answer.share_ids)) {
     const ids = earlier.answer.share_ids.map(Number);
-    const { sent } = await listShares(context, caller, { where: { id: { in: ids } } });
-    return sent;
+    return bySide(await listShares(context, caller, { where: { id: { in: ids } } })).sent;
   }
   const { row: found, storage } = await openWorkspace(context, caller, Number(body.original_workspace_id));
   checkShareable(found);

@@ -1,6 +1,7 @@
+import type { Where } from '@user-workspaces/contract';
 import type { QueryParameters, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../../http/api-error.js';
-import { pageOf, pageOrder } from '../../http/pagination.js';
+import { readPage } from '../../http/pagination.js';
 import { viewAuditEntry } from '../../views/administration.js';
 import { type AdministrationContext, paged } from './context.js';
 
@@ -10,24 +11,21 @@ export async function listAudit(
   query: QueryParameters<'adminListAudit'>,
 ): Promise<Schema<'AuditAnswer'>['data']> {
   const page = paged({ ...query, order: query.order ?? ('-id' as const) });
-  const order = pageOrder(page);
   const { actor_user_id, action, outcome, subject_kind, subject_id } = query;
   const from = timeOf(query.from, 'from');
   const until = timeOf(query.until, 'until');
-  const found = await context.database.find('audit_entries', {
-    ...order,
-    where: {
-      ...(actor_user_id !== undefined && { actor_user_id }),
-      ...(action && { action }),
-      ...(outcome && { outcome }),
-      ...(subject_kind && { subject_kind }),
-      ...(subject_id !== undefined && { subject_id }),
-      ...(from !== undefined && { created_at_ms: until === undefined ? { gte: from } : { gte: from, lt: until } }),
-      ...(from === undefined && until !== undefined && { created_at_ms: { lt: until } }),
-      ...order.where,
-    },
-  });
-  const { rows, next } = pageOf(found, page);
+  const where: Where<'audit_entries'> = {
+    ...(actor_user_id !== undefined && { actor_user_id }),
+    ...(action && { action }),
+    ...(outcome && { outcome }),
+    ...(subject_kind && { subject_kind }),
+    ...(subject_id !== undefined && { subject_id }),
+    ...(from !== undefined && { created_at_ms: until === undefined ? { gte: from } : { gte: from, lt: until } }),
+    ...(from === undefined && until !== undefined && { created_at_ms: { lt: until } }),
+  };
+  const { rows, next } = await readPage(context.limits, page, (part) =>
+    context.database.find('audit_entries', { ...part, where: { ...where, ...part.where } }),
+  );
   return { entries: rows.map(viewAuditEntry), ...next };
 }
 

@@ -2,6 +2,7 @@ import type { Authentication, Database } from '@user-workspaces/contract';
 import type { Clock } from '../../clock.js';
 import { ApiError } from '../../http/api-error.js';
 import type { PageQuery } from '../../http/pagination.js';
+import { defaultLimits } from '../../limits/limits.js';
 import type { ParameterEntry, QuotaDefaults } from '../../options.js';
 import { Journal } from '../../records/journal.js';
 import type { ServerContext } from '../../server-context.js';
@@ -13,6 +14,7 @@ export interface AdministrationContext extends QuotaContext {
   readonly database: Database;
   readonly journal: Journal;
   readonly clock: Clock;
+  readonly limits: Pick<ServerContext['limits'], 'list_bytes'>;
   readonly settings: Pick<ServerContext['settings'], 'quotas' | 'openDirectory'>;
   readonly authentication: Pick<Authentication, 'checkIdentity'>;
 }
@@ -41,7 +43,8 @@ export function administrationContext({
 }: AdministrationOptions): AdministrationContext {
   const clock = systemClock;
   const settings = { quotas, openDirectory };
-  return { database, journal: new Journal(database, clock), clock, authentication, parameters, resources, settings };
+  const journal = new Journal(database, clock);
+  return { database, journal, clock, limits: defaultLimits, authentication, parameters, resources, settings };
 }
 
 const rowsPerPage = 100;

@@ -1,6 +1,7 @@
+import type { Where } from '@user-workspaces/contract';
 import type { QueryParameters, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../../http/api-error.js';
-import { pageOf, pageOrder } from '../../http/pagination.js';
+import { readPage } from '../../http/pagination.js';
 import type { Actor } from '../../records/audit.js';
 import { viewAdminJob, viewAdminWorkspace } from '../../views/administration.js';
 import { requestStop } from '../jobs.js';
@@ -12,21 +13,17 @@ export async function listAllJobs(
   context: AdministrationContext,
   query: QueryParameters<'adminListJobs'>,
 ): Promise<Schema<'AdminJobsAnswer'>['data']> {
-  const page = paged(query);
-  const order = pageOrder(page);
   const { user_id, workspace_id, status, job_type, resource } = query;
-  const found = await context.database.find('jobs', {
-    ...order,
-    where: {
-      ...(user_id !== undefined && { user_id }),
-      ...(workspace_id !== undefined && { workspace_id }),
-      ...(status && { status }),
-      ...(job_type !== undefined && { job_type }),
-      ...(resource !== undefined && { resource }),
-      ...order.where,
-    },
-  });
-  const { rows, next } = pageOf(found, page);
+  const where: Where<'jobs'> = {
+    ...(user_id !== undefined && { user_id }),
+    ...(workspace_id !== undefined && { workspace_id }),
+    ...(status && { status }),
+    ...(job_type !== undefined && { job_type }),
+    ...(resource !== undefined && { resource }),
+  };
+  const { rows, next } = await readPage(context.limits, paged(query), (part) =>
+    context.database.find('jobs', { ...part, where: { ...where, ...part.where } }),
+  );
   const names = await usernames(context, rows);
   return { jobs: rows.map((row) => viewAdminJob(row, names.get(row.user_id) ?? null)), ...next };
 }
@@ -54,11 +51,11 @@ export async function listAllWorkspaces(
   context: AdministrationContext,
   query: QueryParameters<'adminListWorkspaces'>,
 ): Promise<Schema<'AdminWorkspacesAnswer'>['data']> {
-  const page = paged(query);
-  const order = pageOrder(page);
   const { user_id, status } = query;
-  const where = { ...(user_id !== undefined && { user_id }), ...(status && { status }), ...order.where };
-  const { rows, next } = pageOf(await context.database.find('workspaces', { ...order, where }), page);
+  const where = { ...(user_id !== undefined && { user_id }), ...(status && { status }) };
+  const { rows, next } = await readPage(context.limits, paged(query), (part) =>
+    context.database.find('workspaces', { ...part, where: { ...where, ...part.where } }),
+  );
   const names = await usernames(context, rows);
   return { workspaces: rows.map((row) => viewAdminWorkspace(row, names.get(row.user_id) ?? null)), ...next };
 }

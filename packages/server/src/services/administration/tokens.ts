@@ -1,7 +1,7 @@
 import { AdapterError } from '@user-workspaces/contract';
 import type { QueryParameters, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../../http/api-error.js';
-import { pageOf, pageOrder } from '../../http/pagination.js';
+import { readPage } from '../../http/pagination.js';
 import type { Actor } from '../../records/audit.js';
 import { viewClient, viewUserToken } from '../../views/administration.js';
 import { hashToken } from '../tokens.js';
@@ -50,8 +50,9 @@ export async function listClients(
   context: AdministrationContext,
   query: QueryParameters<'adminListClients'>,
 ): Promise<Schema<'ClientsAnswer'>['data']> {
-  const page = paged(query);
-  const { rows, next } = pageOf(await context.database.find('api_clients', pageOrder(page)), page);
+  const { rows, next } = await readPage(context.limits, paged(query), (part) =>
+    context.database.find('api_clients', part),
+  );
   return { clients: rows.map(viewClient), ...next };
 }
 

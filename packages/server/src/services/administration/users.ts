@@ -2,7 +2,7 @@ import type { DatabaseReader, Identity, UserRow, Where } from '@user-workspaces/
 import { AdapterError } from '@user-workspaces/contract';
 import type { QueryParameters, RequestBody, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../../http/api-error.js';
-import { pageOf, pageOrder } from '../../http/pagination.js';
+import { readPage } from '../../http/pagination.js';
 import type { Actor, AuditEvent } from '../../records/audit.js';
 import type { RecordTransaction } from '../../records/record-transaction.js';
 import { viewAdminUser } from '../../views/administration.js';
@@ -23,22 +23,19 @@ export async function listUsers(
   context: AdministrationContext,
   query: QueryParameters<'adminListUsers'>,
 ): Promise<Schema<'AdminUsersAnswer'>['data']> {
-  const page = paged(query);
-  const order = pageOrder(page);
   const { search = '', is_active, role } = query;
-  const find = (where: Where<'users'>): Promise<UserRow[]> =>
-    context.database.find('users', {
-      ...order,
-      where: { ...(is_active !== undefined && { is_active }), ...(role && { role }), ...where, ...order.where },
-    });
-  const found = await find(search === '' ? {} : { search_text: { contains: search.toLowerCase() } });
-  const named = search === '' ? [] : await find({ username: search });
-  const all = [...found, ...named.filter(({ id }) => !found.some((row) => row.id === id))];
   const descending = query.order?.startsWith('-') ?? false;
-  const { rows, next } = pageOf(
-    all.sort((a, b) => (descending ? b.id - a.id : a.id - b.id)),
-    page,
-  );
+  const { rows, next } = await readPage(context.limits, paged(query), async (part) => {
+    const find = (where: Where<'users'>): Promise<UserRow[]> =>
+      context.database.find('users', {
+        ...part,
+        where: { ...(is_active !== undefined && { is_active }), ...(role && { role }), ...where, ...part.where },
+      });
+    const found = await find(search === '' ? {} : { search_text: { contains: search.toLowerCase() } });
+    const named = search === '' ? [] : await find({ username: search });
+    const all = [...found, ...named.filter(({ id }) => !found.some((row) => row.id === id))];
+    return all.sort((a, b) => (descending ? b.id - a.id : a.id - b.id));
+  });
   return { users: rows.map(viewAdminUser), ...next };
 }
 
