@@ -54,7 +54,7 @@ describe.runIf(process.geteuid?.() === 0)('mutants of reserved accounts', () => 
             return { ...account, uid, gid: uid };
           };
         }),
-        breaks: ['account.same', 'account.at-once', 'account.apart', 'account.apart-at-once'],
+        breaks: ['account.same', 'account.at-once', 'account.apart', 'account.apart-at-once', 'account.unavailable'],
       },
       {
         fault: 'makes something else of unsafe names',

@@ -525,7 +525,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
       const { sessionProblem: _none, ...rest } = observation;
       return { ...rest, session: { host: '127.0.0.1', port: Number(reportOf(launch)[1]), path: '/' } };
     }),
-    breaks: ['session.own-port'],
+    breaks: ['session.own-port', 'session.taken'],
   },
   {
     fault: 'does not say that somebody else listens where a session did',
