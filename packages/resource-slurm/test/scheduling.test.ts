@@ -126,8 +126,9 @@ describeUnless(missingForSlurm(), 'the scheduler of a real cluster', () => {
     const specification = specificationOf(world, 'sleep 600', { limits: { timeLimitMinutes: 5 } });
     onTestFinished(async () => {
       for (const each of [...full, specification]) await resource.stop(referenceTo(each), 0);
-      await vi.waitFor(async () => expect(await cluster.run('squeue', '--noheader')).toBe(''), 30_000);
-    });
+      // The next test needs the nodes empty, however long a busy machine takes.
+      await vi.waitFor(async () => expect(await cluster.run('squeue', '--noheader')).toBe(''), 110_000);
+    }, 120_000);
     for (const each of full) await resource.launch(each);
     const ends: (number | null)[] = [];
     for (const each of full) ends.push((await until(resource, each, 'running')).endsAtMs);
