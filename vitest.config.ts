@@ -29,6 +29,7 @@ const longest = [
   'test/crash/storm.test.ts',
   'test/crash/kill.test.ts',
   'packages/resource-slurm/test/suite.test.ts',
+  'packages/testkit/test/mutants/storage/storage.test.ts',
   'packages/resource-docker/test/suite.test.ts',
   'packages/storage-local/test/races.test.ts',
   'test/specification/drift.test.ts',
