@@ -264,7 +264,7 @@ export const workspaceMutants: readonly Mutant<StorageWorld>[] = [
         },
       };
     }),
-    breaks: ['check.connected'],
+    breaks: ['check.connected', 'check.cut-off'],
   },
 ];
 
