@@ -188,7 +188,7 @@ export const confinementMutants: readonly Mutant<StorageWorld>[] = [
         await storage.destroy(directory, signal);
       },
     })),
-    breaks: ['destroy.link'],
+    breaks: ['destroy.link', 'location.own'],
   },
   {
     fault: 'copies what links lead to',
