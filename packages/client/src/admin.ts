@@ -5,6 +5,7 @@ export type {
   AdminWorkspace,
   AuditEntry,
   Client,
+  UnknownLaunch,
   UserDetails,
 } from './resources/administration.js';
 export { Administration, administration } from './resources/administration.js';

@@ -21,6 +21,8 @@ export const administrationOperations = {
   adminRevokeSignIns: {"method":"DELETE","path":"/admin/clients/{id}/sign_ins/","authentication":true,"query":["since"],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminListJobs: {"method":"GET","path":"/admin/jobs/","authentication":true,"query":["user_id","workspace_id","status","job_type","resource","limit","cursor","order"],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminStopJob: {"method":"PUT","path":"/admin/jobs/{job_id}/stop/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
+  adminListLaunches: {"method":"GET","path":"/admin/launches/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
+  adminEndLaunch: {"method":"DELETE","path":"/admin/launches/{launch_key}/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminListWorkspaces: {"method":"GET","path":"/admin/workspaces/","authentication":true,"query":["user_id","status","limit","cursor","order"],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminGetDirectory: {"method":"GET","path":"/admin/directory/","authentication":true,"query":[],"idempotencyKey":false,"body":"none","answer":"json","servedBy":"handler","role":"administrator"},
   adminSetDirectory: {"method":"PUT","path":"/admin/directory/","authentication":true,"query":[],"idempotencyKey":false,"body":"json","answer":"json","servedBy":"handler","role":"administrator"},

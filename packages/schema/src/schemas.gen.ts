@@ -90,12 +90,14 @@ export const ClientTokenAnswer = z.strictObject({ "success": z.literal(true), "m
 export const RevokedSignInsAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "revoked": z.int(), "users": z.int(), "undetermined": z.int() }) });
 export const AdminJob = z.strictObject({ "id": z.int(), "user_id": z.int(), "username": z.union([z.string(), z.null()]), "workspace_id": z.int(), "job_type": z.string(), "resource": z.string(), "resource_handle": z.union([z.string(), z.null()]), "status": JobStatus, "status_reason": z.union([JobStatusReason, z.null()]), "status_message": z.union([z.string(), z.null()]), "queue_reason": z.union([z.string(), z.null()]), "phase": JobPhase, "exit_code": z.union([z.int(), z.null()]), "signal": z.union([z.string(), z.null()]), "datetime_created": Time, "datetime_start": NullableTime, "datetime_end": NullableTime, "datetime_time_limit": NullableTime, "core_hours": z.number(), "gpu_hours": z.union([z.number(), z.null()]), "resource_options": z.record(z.string(), z.unknown()) });
 export const AdminJobsAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "jobs": z.array(AdminJob), "next_cursor": z.exactOptional(z.string()) }) });
+export const UnknownLaunch = z.strictObject({ "launch_key": z.string(), "resource": z.string(), "state": z.enum(["pending","running","ended","absent","unknown"]), "resource_job_id": z.union([z.int(), z.null()]), "datetime_started": NullableTime });
+export const UnknownLaunchesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "launches": z.array(UnknownLaunch) }) });
 export const AdminWorkspace = z.strictObject({ "id": z.int(), "user_id": z.int(), "username": z.union([z.string(), z.null()]), "name": z.string(), "status": WorkspaceStatus, "disk_space": z.int(), "storage": z.string(), "is_accepted": z.boolean(), "datetime_created": Time, "datetime_last_modified": NullableTime, "datetime_last_job_launch": NullableTime });
 export const AdminWorkspacesAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "workspaces": z.array(AdminWorkspace), "next_cursor": z.exactOptional(z.string()) }) });
 export const Directory = z.strictObject({ "is_open": z.boolean(), "source": z.enum(["configuration","administrator"]) });
 export const DirectoryRequest = z.strictObject({ "is_open": z.union([z.boolean(), z.null()]) });
 export const DirectoryAnswer = z.strictObject({ "success": z.literal(true), "message": z.string(), "data": z.strictObject({ "directory": Directory }) });
-export const AuditAction = z.enum(["sign_in","token.create","token.revoke","workspace.create","workspace.delete","file.write","file.rename","file.delete","job.start","job.stop","job.extend","share.create","share.accept","share.delete","session.open","user.create","user.deactivate","user.reactivate","user.quotas","user.role","user.email","user.delete","client.create","client.rotate","client.delete","client.revoke_sign_ins","directory.set","administration"]);
+export const AuditAction = z.enum(["sign_in","token.create","token.revoke","workspace.create","workspace.delete","file.write","file.rename","file.delete","job.start","job.stop","job.extend","share.create","share.accept","share.delete","session.open","user.create","user.deactivate","user.reactivate","user.quotas","user.role","user.email","user.delete","client.create","client.rotate","client.delete","client.revoke_sign_ins","launch.end","directory.set","administration"]);
 export const AuditOutcome = z.enum(["done","refused"]);
 export const AuditActorKind = z.enum(["user","terminal","server","nobody"]);
 export const AuditSubjectKind = z.enum(["user","token","client","workspace","job","share","directory"]);
@@ -170,6 +172,8 @@ export const requests = {
   adminRevokeSignIns: { path: z.object({ "id": integerText.pipe(z.int().min(0)) }), query: z.object({ "since": z.exactOptional(z.string().max(64)) }), headers: z.object({  }), body: z.undefined(), lists: [] },
   adminListJobs: { path: z.object({  }), query: z.object({ "user_id": z.exactOptional(integerText.pipe(z.int().min(0))), "workspace_id": z.exactOptional(integerText.pipe(z.int().min(0))), "status": z.exactOptional(JobStatus), "job_type": z.exactOptional(z.string()), "resource": z.exactOptional(z.string()), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined(), lists: [] },
   adminStopJob: { path: z.object({ "job_id": integerText.pipe(z.int().min(0)) }), query: z.object({  }), headers: z.object({  }), body: z.undefined(), lists: [] },
+  adminListLaunches: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined(), lists: [] },
+  adminEndLaunch: { path: z.object({ "launch_key": z.string().regex(new RegExp("^[A-Za-z0-9_-]{1,128}$")) }), query: z.object({  }), headers: z.object({  }), body: z.undefined(), lists: [] },
   adminListWorkspaces: { path: z.object({  }), query: z.object({ "user_id": z.exactOptional(integerText.pipe(z.int().min(0))), "status": z.exactOptional(WorkspaceStatus), "limit": z.exactOptional(integerText.pipe(z.int().min(1).max(1000))), "cursor": z.exactOptional(z.string().max(1024)), "order": z.exactOptional(z.enum(["id","-id","datetime_created","-datetime_created"])) }), headers: z.object({  }), body: z.undefined(), lists: [] },
   adminGetDirectory: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: z.undefined(), lists: [] },
   adminSetDirectory: { path: z.object({  }), query: z.object({  }), headers: z.object({  }), body: DirectoryRequest, lists: [] },
@@ -240,6 +244,8 @@ export const answers = {
   adminRevokeSignIns: { "200": RevokedSignInsAnswer, "default": ErrorAnswer },
   adminListJobs: { "200": AdminJobsAnswer, "default": ErrorAnswer },
   adminStopJob: { "200": Answer, "default": ErrorAnswer },
+  adminListLaunches: { "200": UnknownLaunchesAnswer, "default": ErrorAnswer },
+  adminEndLaunch: { "200": Answer, "default": ErrorAnswer },
   adminListWorkspaces: { "200": AdminWorkspacesAnswer, "default": ErrorAnswer },
   adminGetDirectory: { "200": DirectoryAnswer, "default": ErrorAnswer },
   adminSetDirectory: { "200": DirectoryAnswer, "default": ErrorAnswer },

@@ -850,6 +850,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/launches/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Launches that no job knows
+         * @description As after a backup of the database was restored. Only those on the machine of the server that answers: on a cluster or in an engine its own tools show them. No server ends one by itself: it might be the database that is wrong.
+         */
+        get: operations["adminListLaunches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/launches/{launch_key}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                launch_key: components["parameters"]["launch_key"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a launch that no job knows, and remove what is kept of it, its output included
+         * @description Answers once it has ended: it gets the time that jobs get to end by themselves. 503 when that was not enough: ask again. The launch of a job is not found (404): the job is to be stopped.
+         */
+        delete: operations["adminEndLaunch"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/workspaces/": {
         parameters: {
             query?: never;
@@ -1829,6 +1871,27 @@ export interface components {
                 next_cursor?: string;
             };
         };
+        UnknownLaunch: {
+            /** @description The resource's name for it, by which it is ended */
+            launch_key: string;
+            resource: string;
+            /**
+             * @description As the resource says; `absent`: something is kept of it, but it never ran; `unknown`: the resource could not tell
+             * @enum {string}
+             */
+            state: "pending" | "running" | "ended" | "absent" | "unknown";
+            /** @description The process id */
+            resource_job_id: number | null;
+            datetime_started: components["schemas"]["NullableTime"];
+        };
+        UnknownLaunchesAnswer: {
+            /** @constant */
+            success: true;
+            message: string;
+            data: {
+                launches: components["schemas"]["UnknownLaunch"][];
+            };
+        };
         AdminWorkspace: {
             id: number;
             user_id: number;
@@ -1871,7 +1934,7 @@ export interface components {
             };
         };
         /** @enum {string} */
-        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "file.rename" | "file.delete" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "user.email" | "user.delete" | "client.create" | "client.rotate" | "client.delete" | "client.revoke_sign_ins" | "directory.set" | "administration";
+        AuditAction: "sign_in" | "token.create" | "token.revoke" | "workspace.create" | "workspace.delete" | "file.write" | "file.rename" | "file.delete" | "job.start" | "job.stop" | "job.extend" | "share.create" | "share.accept" | "share.delete" | "session.open" | "user.create" | "user.deactivate" | "user.reactivate" | "user.quotas" | "user.role" | "user.email" | "user.delete" | "client.create" | "client.rotate" | "client.delete" | "client.revoke_sign_ins" | "launch.end" | "directory.set" | "administration";
         /** @enum {string} */
         AuditOutcome: "done" | "refused";
         /** @enum {string} */
@@ -2112,6 +2175,7 @@ export interface components {
     parameters: {
         workspace_id: number;
         job_id: number;
+        launch_key: string;
         /** @description Id of the copy */
         shared_workspace_id: number;
         user_id: number;
@@ -3535,6 +3599,50 @@ export interface operations {
             header?: never;
             path: {
                 job_id: components["parameters"]["job_id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminListLaunches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The launches */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnknownLaunchesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    adminEndLaunch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                launch_key: components["parameters"]["launch_key"];
             };
             cookie?: never;
         };

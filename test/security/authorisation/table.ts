@@ -183,6 +183,8 @@ const tableForAdministrators: Readonly<Record<keyof typeof administrationOperati
   adminDeleteClient: administration(({ clientId }) => ({ path: { id: clientId } })),
   adminListJobs: administration(),
   adminStopJob: administration(({ jobToStopId }) => ({ path: { job_id: jobToStopId } })),
+  adminListLaunches: administration(),
+  adminEndLaunch: administration(({ launchKey }) => ({ path: { launch_key: launchKey } })),
   adminListWorkspaces: administration(),
   adminGetDirectory: administration(),
   adminSetDirectory: administration(() => ({ body: json({ is_open: true }) })),

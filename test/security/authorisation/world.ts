@@ -1,5 +1,6 @@
 import type { Database } from '@user-workspaces/contract';
 import type { RunningServer } from '../../support/server.js';
+import { makeUnknownLaunches } from '../../support/unknown-launches.js';
 import { signIn, startSession } from '../../support/users.js';
 import type { CallerKind, Callers } from './callers.js';
 
@@ -39,6 +40,8 @@ export interface Target {
   /** Has nothing. */
   readonly userToDeleteId: number;
   readonly jobToStopId: number;
+  /** Of a launch that no job knows. */
+  readonly launchKey: string;
   readonly clientId: number;
 }
 
@@ -83,6 +86,7 @@ export async function makeWorld(server: RunningServer, database: Database, { use
   await until(async () => (await database.count('shares', { work: 'copy' })) === 0);
   const spare = await signIn(server, 'spare');
   const sparesJob = await startSession(spare, { job_type: 'web_app' }, files.slice(0, 1));
+  const [launchKey = ''] = await makeUnknownLaunches(spare, database, 1);
   const clientId = await database.transaction(async (rows) => {
     const row = { name: 'spare', token_hash: 'of no token', is_configured: false, created_at_ms: Date.now() };
     return (await rows.insert('api_clients', row)).id;
@@ -111,6 +115,7 @@ export async function makeWorld(server: RunningServer, database: Database, { use
     userTokenId: (await spare.client.tokens.list())[0]?.id ?? 0,
     userToDeleteId: (await (await signIn(server, 'nothing')).client.me()).id,
     jobToStopId: sparesJob.job.id,
+    launchKey,
     clientId,
   };
   const ofCopy = { copyToSee: accepted, copyToAccept: accepted, copyToDelete: accepted };

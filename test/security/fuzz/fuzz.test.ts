@@ -58,7 +58,7 @@ beforeAll(async () => {
   secrets = new Secrets([mailPassword, server.clientToken], [server.dataDirectory, process.cwd()]);
   users = await Promise.all(names.map((name) => signIn(server, name)));
   await database.transaction((rows) => rows.update('users', { username: administrator }, { role: 'administrator' }));
-  world = await makeWorld(server, users, datasets);
+  world = await makeWorld(server, users, datasets, database);
 }, 120_000);
 
 afterAll(async () => {

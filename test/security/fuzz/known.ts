@@ -62,10 +62,14 @@ const kinds = {
 export function kindOf(operation: Operation, parameter: string): string {
   // What belongs together is only found where there is not much else.
   if (uploading.includes(operation) && parameter === 'workspace_id') return 'upload_workspace_id';
+  // Jobs that are at work for long, among many that have ended.
+  if (ofSessions.includes(operation) && parameter === 'job_id') return 'session_job_id';
+  if (operation === 'adminStopJob') return 'job_to_stop_id';
   if (operation === 'adminRevokeToken') return parameter === 'id' ? 'spare_token_id' : 'own_user_id';
   return parameter === 'id' ? 'client_id' : parameter;
 }
 
+const ofSessions: readonly Operation[] = ['openSession', 'extendJob'];
 const uploading: readonly Operation[] = ['createUpload', 'getUpload', 'appendUpload', 'abandonUpload'];
 
 function memberOf(value: unknown, name: string): unknown {

@@ -45,7 +45,7 @@ const oddCredentials: readonly (readonly [string, string])[] = [
 ];
 
 /** Rare ones, so that there is something left to ask about. */
-const destructive: readonly Operation[] = ['deleteWorkspace', 'revokeToken', 'adminRevokeTokens'];
+const destructive: readonly Operation[] = ['deleteWorkspace', 'revokeToken', 'stopJob', 'adminRevokeTokens'];
 const constructive: readonly Operation[] = ['createWorkspace', 'startWorkspace', 'createUpload', 'createShares'];
 
 /** What every operation is asked in turn, so that none is left out by chance; each round begins one later, so that every sender comes to each. */

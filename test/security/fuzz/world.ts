@@ -1,6 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Database } from '@user-workspaces/contract';
 import type { RunningServer } from '../../support/server.js';
+import { makeUnknownLaunches } from '../../support/unknown-launches.js';
 import { signIn, startJob, startSession, type User } from '../../support/users.js';
 import { visit } from '../../support/visit.js';
 
@@ -31,7 +33,12 @@ export async function makeDatasets(root: string): Promise<string> {
 }
 
 /** A workspace, a session, a share and an upload of everybody, one after the other. */
-export async function makeWorld(server: RunningServer, users: readonly User[], datasets: string): Promise<World> {
+export async function makeWorld(
+  server: RunningServer,
+  users: readonly User[],
+  datasets: string,
+  database: Database,
+): Promise<World> {
   const fixed: Record<string, Record<string, (string | number)[]>> = {};
   const passes: Record<string, { ticket: string; cookie: string }> = {};
   const userIds: number[] = [];
@@ -58,6 +65,7 @@ export async function makeWorld(server: RunningServer, users: readonly User[], d
     fixed[user.username] = {
       workspace_id: [workspace.id, short.workspace.id, copied.id, 0],
       job_id: [job.id, short.job.id, 0],
+      session_job_id: [job.id],
       token_id: ['current'],
       spare_token_id: spare.map(({ id }) => id),
       user_id: userIds,
@@ -69,7 +77,13 @@ export async function makeWorld(server: RunningServer, users: readonly User[], d
       offset: [0],
     };
   }
-  // Who offers and who receives know the same copy.
-  for (const own of Object.values(fixed)) own.shared_workspace_id = offered;
+  const [first] = users;
+  if (!first) throw new Error('There are no users.');
+  const launch_key = await makeUnknownLaunches(first, database, 3);
+  const waiting = await startJob(first, { job_type: 'web_app', job_details: { command: ['/bin/sleep', '3600'] } });
+  // Who offers and who receives know the same copy, and administrators the job that is theirs to stop.
+  for (const own of Object.values(fixed)) {
+    Object.assign(own, { shared_workspace_id: offered, launch_key, job_to_stop_id: [waiting.job.id] });
+  }
   return { fixed, passes };
 }

@@ -1,17 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { AdapterError, type Resource } from '@user-workspaces/contract';
+import { AdapterError } from '@user-workspaces/contract';
 import type { UnknownLaunch } from '@user-workspaces/server/administration';
 import { Command } from 'commander';
-import type { OpenAdministration } from './open.js';
 import type { CommonOptions, Perform } from './perform.js';
 import { renderTable, timeText } from './table.js';
-
-/** Beyond the time between TERM and KILL. */
-const patienceMs = 20_000;
-
-interface FoundLaunch extends UnknownLaunch {
-  readonly resource: Resource;
-}
 
 /** `uws admin launches …` */
 export function launchesCommand(perform: Perform): Command {
@@ -20,7 +11,7 @@ export function launchesCommand(perform: Perform): Command {
     .action((options: CommonOptions) =>
       perform(
         options,
-        async (open) => ({ launches: (await findAll(open)).map(describe) }),
+        async ({ context, rules, localResources }) => rules.listLaunches(context, await localResources()),
         ({ launches }) =>
           renderTable(
             ['LAUNCH KEY', 'RESOURCE', 'STATE', 'PROCESS', 'BEGAN (UTC)'],
@@ -41,9 +32,10 @@ export function launchesCommand(perform: Perform): Command {
     .action((keys: readonly string[], options: CommonOptions & { readonly all?: true }) =>
       perform(
         options,
-        async (open) => {
-          const chosen = choose(await findAll(open), keys, options.all === true);
-          for (const launch of chosen) await endLaunch(launch, open.stopGraceMs);
+        async ({ context, actor, rules, localResources, stopGraceMs }) => {
+          const found = await rules.findLaunches(context, await localResources());
+          const chosen = choose(found, keys, options.all === true);
+          for (const launch of chosen) await rules.endLaunch(context, actor, launch, stopGraceMs);
           return { ended: chosen.map(({ reference }) => reference.launchKey) };
         },
         ({ ended }) => `Ended and removed: ${ended.length}.\n`,
@@ -55,17 +47,8 @@ export function launchesCommand(perform: Perform): Command {
     .addCommand(end);
 }
 
-async function findAll({ context, rules, localResources }: OpenAdministration): Promise<FoundLaunch[]> {
-  const found: FoundLaunch[] = [];
-  for (const resource of await localResources()) {
-    const unknown = await rules.findUnknownLaunches(context.database, resource);
-    found.push(...unknown.map((launch) => ({ ...launch, resource })));
-  }
-  return found;
-}
-
 /** @throws AdapterError `invalid` */
-function choose(found: readonly FoundLaunch[], keys: readonly string[], all: boolean): readonly FoundLaunch[] {
+function choose(found: readonly UnknownLaunch[], keys: readonly string[], all: boolean): readonly UnknownLaunch[] {
   if (all === keys.length > 0) {
     throw new AdapterError('invalid', 'Name the keys of the launches that are to end, or say --all.');
   }
@@ -78,30 +61,4 @@ function choose(found: readonly FoundLaunch[], keys: readonly string[], all: boo
       `There is no launch ${key} that no job knows: "uws admin launches list" shows them, and jobs are stopped with "uws admin jobs stop".`,
     );
   });
-}
-
-async function endLaunch({ resource, reference }: FoundLaunch, graceMs: number): Promise<void> {
-  const deadline = performance.now() + graceMs + patienceMs;
-  for (;;) {
-    await resource.stop(reference, graceMs);
-    const kind = (await resource.observe([reference])).get(reference.launchKey)?.kind;
-    if (kind === 'ended' || kind === 'absent') break;
-    if (performance.now() > deadline) {
-      throw new AdapterError('unavailable', `The launch ${reference.launchKey} has not ended. Try again.`);
-    }
-    await delay(250);
-  }
-  await resource.forget(reference);
-}
-
-function describe({ resource, reference, observation }: FoundLaunch) {
-  const { kind } = observation;
-  const startedAtMs = kind === 'running' || kind === 'ended' ? observation.startedAtMs : null;
-  return {
-    launch_key: reference.launchKey,
-    resource: resource.name,
-    state: kind,
-    resource_job_id: kind === 'absent' || kind === 'unknown' ? null : observation.resourceJobId,
-    datetime_started: startedAtMs === null ? null : new Date(startedAtMs).toISOString(),
-  };
 }

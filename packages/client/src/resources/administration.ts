@@ -14,6 +14,8 @@ export type UserDetails = Schema<'AdminUserAnswer'>['data'];
 export type AdminJob = Schema<'AdminJob'>;
 export type AdminWorkspace = Schema<'AdminWorkspace'>;
 export type AdminToken = Schema<'AdminToken'>;
+/** What a resource runs, or keeps, for no job. */
+export type UnknownLaunch = Schema<'UnknownLaunch'>;
 /** A portal that may sign its users in. */
 export type Client = Schema<'Client'>;
 export type AuditEntry = Schema<'AuditEntry'>;
@@ -189,6 +191,22 @@ export class Administration {
   /** Stops anybody's job. @throws NotFoundError; InvalidRequestError (`job_not_active`) */
   async stopJob(jobId: number, options?: RequestOptions): Promise<void> {
     await this.#transport.run('adminStopJob', { path: { job_id: jobId } }, options);
+  }
+
+  /** Launches that no job knows, as after a backup of the database was restored: those on the machine of the server that answers. */
+  async launches(options?: RequestOptions): Promise<UnknownLaunch[]> {
+    return (await this.#transport.call('adminListLaunches', {}, options)).data.launches;
+  }
+
+  /**
+   * Ends a launch that no job knows, and removes what is kept of it, its output included; returns once it has ended. Make sure first that the server's database is the right one.
+   *
+   * @throws NotFoundError, also for the launch of a job; ServerError (`unavailable`) when it does not end
+   * @example
+   * for (const { launch_key } of await admin.launches()) await admin.endLaunch(launch_key);
+   */
+  async endLaunch(launchKey: string, options?: RequestOptions): Promise<void> {
+    await this.#transport.run('adminEndLaunch', { path: { launch_key: launchKey } }, options);
   }
 
   /** Everybody's workspaces and their sizes. */

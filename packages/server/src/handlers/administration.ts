@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import type { Resource } from '@user-workspaces/contract';
+import { ApiError } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
 import { actorOf } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
@@ -17,6 +19,10 @@ export interface Doors {
 }
 
 const done = { message: 'Successful.', success: true } as const;
+
+function resourcesOf({ resources }: ServerContext): Resource[] {
+  return [...resources.values()].map(({ resource }) => resource);
+}
 
 /** For administrators: who may call is decided before, by the operation's role. */
 export function administrationHandlers(context: ServerContext, doors: Doors): Pick<Handlers, AdministrationOperations> {
@@ -95,6 +101,18 @@ export function administrationHandlers(context: ServerContext, doors: Doors): Pi
       success: true,
       message: await administration.stopAnyJob(context, actorOf(caller), path.job_id),
     }),
+    adminListLaunches: async ({ signal }) => ({
+      ...done,
+      data: await administration.listLaunches(context, resourcesOf(context), signal),
+    }),
+    async adminEndLaunch({ caller, path: { launch_key: key }, signal }) {
+      const launches = await administration.findLaunches(context, resourcesOf(context), signal);
+      const launch = launches.find(({ reference }) => reference.launchKey === key);
+      if (!launch)
+        throw new ApiError('not_found', `There is no launch ${key} that no job knows. A job is stopped as a job.`);
+      await administration.endLaunch(context, actorOf(caller), launch, context.settings.stopGraceMs, signal);
+      return { ...done, message: 'Launch ended and removed.' };
+    },
     adminListWorkspaces: async ({ query }) => ({
       ...done,
       data: await administration.listAllWorkspaces(context, query),

@@ -2,6 +2,7 @@ import type { Account, DatabaseReader, LaunchReference, Observation, Resource } 
 
 /** A launch that a resource keeps and no job knows, as after a backup of the database was restored. */
 export interface UnknownLaunch {
+  readonly resource: Resource;
   readonly reference: LaunchReference;
   readonly observation: Observation;
 }
@@ -34,7 +35,7 @@ export async function findUnknownLaunches(
   const observations = await resource.observe(references, signal);
   return references.flatMap((reference) => {
     const observation = observations.get(reference.launchKey);
-    return observation ? [{ reference, observation }] : [];
+    return observation ? [{ resource, reference, observation }] : [];
   });
 }
 

@@ -1,6 +1,7 @@
 import type { ApiClientRow, AuditEntryRow, JobRow, TokenRow, UserRow, WorkspaceRow } from '@user-workspaces/contract';
 import { type Schema, schemas } from '@user-workspaces/schema';
 import { noQuota } from '../services/quotas.js';
+import type { UnknownLaunch } from '../services/unknown-launches.js';
 import { phaseOf } from './job.js';
 import { isoTime, isoTimeOrNull } from './time.js';
 
@@ -57,6 +58,17 @@ export function viewAdminJob(row: JobRow, username: string | null): Schema<'Admi
     core_hours: row.core_hours,
     gpu_hours: row.gpu_hours,
     resource_options: row.resource_options,
+  };
+}
+
+export function viewUnknownLaunch({ resource, reference, observation }: UnknownLaunch): Schema<'UnknownLaunch'> {
+  const { kind } = observation;
+  return {
+    launch_key: reference.launchKey,
+    resource: resource.name,
+    state: kind,
+    resource_job_id: kind === 'absent' || kind === 'unknown' ? null : observation.resourceJobId,
+    datetime_started: isoTimeOrNull(kind === 'running' || kind === 'ended' ? observation.startedAtMs : null),
   };
 }
 

@@ -147,6 +147,7 @@ export async function startFixture(
       publicUrl: 'http://127.0.0.1',
       prefix: '',
       tokenLifetimeMs: 3_600_000,
+      stopGraceMs: 1_000,
       quotas: options.quotas ?? {},
       openDirectory: false,
       auditRetentionMs: 1_000,

@@ -1,10 +1,11 @@
 // What administrators may do, as functions on the database: the rules behind `/admin/`, for programs on the server's host too.
 
-export { findUnknownLaunches, mayRun, type UnknownLaunch } from '../unknown-launches.js';
+export type { UnknownLaunch } from '../unknown-launches.js';
 export { listAudit } from './audit-log.js';
 export { type AdministrationContext, type AdministrationOptions, administrationContext } from './context.js';
 export { readDirectory, setDirectory } from './directory.js';
 export { listAllJobs, listAllWorkspaces, stopAnyJob } from './everything.js';
+export { endLaunch, findLaunches, listLaunches } from './launches.js';
 export { type EndedSignIns, revokeSignIns } from './sign-ins.js';
 export {
   createClient,
