@@ -17,6 +17,11 @@ const triesBeforeRefusal = 4;
 /** How often a copy that is being made is asked whether anybody wants it. */
 const wantedCheckMs = 2_000;
 
+/** What is to be worked with is on its way: a wait, and no failure of anything. */
+class NotYet extends Error {
+  override readonly name = 'NotYet';
+}
+
 /** Copies the files of shares, tells their receivers, removes what was cancelled. */
 export async function workOnShare(context: ServerContext, found: ShareRow, signal: AbortSignal): Promise<void> {
   const lease = await takeLease(context, 'shares', found);
@@ -69,7 +74,7 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
     );
   }
   if (original.status === 'initializing') {
-    throw new AdapterError('unavailable', 'The workspace that is to be copied is still being made.');
+    throw new NotYet('The workspace that is to be copied is still being made.');
   }
   const from = storageOf(context, original);
   const to = storageOf(context, copy);
@@ -268,7 +273,9 @@ async function lookAgain({ clock, database }: ServerContext, row: ShareRow, leas
 
 async function retryLater(context: ServerContext, row: ShareRow, lease: Lease, error: unknown): Promise<void> {
   const { clock, journal, log } = context;
-  log.error({ err: error, shareId: row.id, work: row.work }, 'work on a share failed, will be tried again');
+  const { id: shareId, work } = row;
+  if (error instanceof NotYet) log.info({ shareId, work, reason: error.message }, 'work on a share waits');
+  else log.error({ err: error, shareId, work }, 'work on a share failed, will be tried again');
   const isGivenUp = row.work === 'none' && clock.now() - row.created_at_ms > patienceMs;
   const due_at_ms = isGivenUp ? null : retryAtMs(clock, row.attempts);
   await journal.transaction(async (transaction) => {
@@ -284,5 +291,5 @@ async function retryLater(context: ServerContext, row: ShareRow, lease: Lease, e
 
 /** What people may read of an error. */
 function reasonOf(error: unknown): string | undefined {
-  return AdapterError.is(error) ? error.message : undefined;
+  return AdapterError.is(error) || error instanceof NotYet ? error.message : undefined;
 }

@@ -89,7 +89,9 @@ async function startFailing(kind: AdapterErrorKind) {
       },
     });
   };
-  fixture = await startFixture({ storage: failing, clock: { now: () => nowMs }, quotas: { workspaces: 1 } });
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(line) });
+  fixture = await startFixture({ storage: failing, clock: { now: () => nowMs }, quotas: { workspaces: 1 }, log });
   const { database, context, directory, workspace, call } = fixture;
   await writeFile(`${directory}/notes.txt`, 'notes');
   const bob = await fixture.addUser('bob');
@@ -116,6 +118,8 @@ async function startFailing(kind: AdapterErrorKind) {
     share,
     asBob,
     tryFor,
+    /** What the operator's log has of failures. */
+    failures: () => lines.filter((line) => line.includes('failed')),
     pass: (ms: number) => {
       nowMs += ms;
     },
@@ -209,8 +213,8 @@ it.each<[AdapterErrorKind, boolean]>([
   );
 });
 
-it('a copy of what has gone, or never came to be, ends at once; of what is still being made it waits', async () => {
-  const { copy, share, tryFor, shown } = await startFailing('denied');
+it('a copy of what has gone, or never came to be, ends at once; of what is still being made it waits, which is no failure', async () => {
+  const { copy, share, tryFor, shown, failures } = await startFailing('denied');
   const { database, workspace } = fixture;
   const set = async (status: 'initializing' | 'error'): Promise<void> => {
     await database.transaction((rows) =>
@@ -219,7 +223,11 @@ it('a copy of what has gone, or never came to be, ends at once; of what is still
   };
   await set('initializing');
   expect(await tryFor(10)).toBe(10);
-  expect(await shown(fixture.call)).toMatchObject({ status: 'copying' });
+  expect(await shown(fixture.call)).toMatchObject({
+    status: 'copying',
+    status_reason: 'The workspace that is to be copied is still being made.',
+  });
+  expect(failures()).toEqual([]);
   await set('error');
   await tryFor(1);
   expect(await shown(fixture.call)).toMatchObject({
