@@ -163,6 +163,7 @@ export class ModelDatabase {
       increment: (table, id, column, by) =>
         run(`increment ${table} ${id}`, () => this.#increment(own, table, id, column, by)),
       remove: (table, where) => run(`remove ${table}`, () => this.#change(own, table, where, () => undefined)),
+      passOverIds: (table, upTo) => run(`pass over ids of ${table}`, () => this.#passOverIds(table, upTo)),
     };
   }
 
@@ -385,6 +386,13 @@ export class ModelDatabase {
     const value = Number(Reflect.get(row, column)) + by;
     this.#write(own, table, id, Object.assign({ ...row }, { [column]: value }));
     return value;
+  }
+
+  /** As ids that were given, what is passed over stays so, whatever becomes of the transaction. */
+  #passOverIds(table: TableName, upTo: number): boolean {
+    const isNew = upTo > (this.#lastIds.get(table) ?? 0);
+    if (isNew) this.#lastIds.set(table, upTo);
+    return isNew;
   }
 
   #write<T extends TableName>(own: OpenTransaction, table: T, id: number, row: Row<T> | undefined): void {

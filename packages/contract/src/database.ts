@@ -56,6 +56,13 @@ export interface DatabaseTransaction extends DatabaseReader {
   ): Promise<number | undefined>;
   /** An empty `where` is refused. */
   remove<T extends TableName>(table: T, where: Where<T>): Promise<number>;
+  /**
+   * Gives no id up to this one any more: rows that are inserted into the table later in this transaction, or by anybody once it is committed, get higher ones. Where the
+   * next id is higher anyhow nothing changes: it never goes back. When the transaction is rolled back they may be passed over all the same, or not.
+   *
+   * @returns whether one of them might have been given.
+   */
+  passOverIds(table: TableName, upTo: number): Promise<boolean>;
 }
 
 /**
@@ -79,8 +86,11 @@ export interface Database extends DatabaseReader {
   transaction<R>(work: (transaction: DatabaseTransaction) => Promise<R>, signal?: AbortSignal): Promise<R>;
   check(signal?: AbortSignal): Promise<Health>;
   /**
-   * The time by the database's own clock, in milliseconds since the epoch: servers on several machines, whose clocks may differ, compare their times by it. Absent where
-   * all servers run on one machine, whose clock they share.
+   * The time by the database's own clock at the moment when it is asked, in whole milliseconds since the epoch: servers on several machines, whose clocks may differ,
+   * compare their times by it. So it is one clock for all of them, goes on with real time, and does not follow the clock of who asks. Absent where all servers run on one
+   * machine, whose clock they share.
+   *
+   * @throws AdapterError `unavailable` when the database cannot be reached: never another clock's time instead.
    */
   nowMs?(): Promise<number>;
   close(): Promise<void>;

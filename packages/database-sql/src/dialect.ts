@@ -46,6 +46,8 @@ export interface Dialect {
   forUpdate(statement: Knex.QueryBuilder): void;
   /** Returns the new id, or the failure `unique`, after which the transaction can go on. */
   insert(session: Session, table: string, row: EncodedRow): Promise<number | Failure>;
+  /** Gives no id up to this one, above 0, any more; says whether one might have been given. */
+  passOverIds(session: Session, table: string, upTo: number): Promise<boolean>;
   /** Adds to a column of one row and returns the new value as the driver gives it, `undefined` without such a row. */
   increment(session: Session, table: string, id: number, column: string, by: number): Promise<unknown>;
   /** Keeps other processes from migrating until the transaction ends (or {@link releaseMigrationLock}); false when one already does. */

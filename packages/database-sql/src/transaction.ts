@@ -72,6 +72,12 @@ export class SqlTransaction extends Reader implements DatabaseTransaction {
     return changesOf(await this.run(applyRequiredWhere(this.table(table), this.dialect, table, where).delete()));
   }
 
+  async passOverIds(table: TableName, upTo: number): Promise<boolean> {
+    encodeValue(table, columnOf(table, 'id'), upTo);
+    if (upTo <= 0) return false;
+    return this.guarded(() => this.dialect.passOverIds(this.session, table, upTo));
+  }
+
   private byId(table: TableName, id: number) {
     return this.table(table).where('id', encodeValue(table, columnOf(table, 'id'), id));
   }

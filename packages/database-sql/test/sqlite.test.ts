@@ -30,6 +30,7 @@ testAdapter(
   databaseSuite,
   databaseUnderTest('SQLite', sqlitePlace, {
     lostCommits: 'SQLite is a part of this process: no connection can be lost between a commit and its answer.',
+    clock: 'All servers of a SQLite file run on one machine.',
     ...(obstacle !== undefined && { fullDisk: obstacle }),
   }),
 );

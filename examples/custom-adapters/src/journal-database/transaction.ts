@@ -27,7 +27,7 @@ export class JournalTransaction extends Reader implements DatabaseTransaction {
   /** Ends its use. @returns what it has changed; `undefined` when that is nothing. */
   end(): Changes | undefined {
     this.#hasEnded = true;
-    if (this.#changed.size === 0) return undefined;
+    if (this.#changed.size === 0 && this.#lastIds.size === 0) return undefined;
     return {
       rows: Object.fromEntries([...this.#changed].map(([table, rows]) => [table, Object.fromEntries(rows)])),
       lastIds: Object.fromEntries(this.#lastIds),
@@ -47,7 +47,7 @@ export class JournalTransaction extends Reader implements DatabaseTransaction {
   }
 
   async insert<T extends TableName>(table: T, row: NewRow<T>): Promise<Row<T>> {
-    const id = (this.#lastIds.get(table) ?? this.#tables.lastIdOf(table)) + 1;
+    const id = this.#lastIdOf(table) + 1;
     const stored = checkedRow(table, id, row);
     this.#put(table, [stored]);
     this.#lastIds.set(table, id);
@@ -83,6 +83,17 @@ export class JournalTransaction extends Reader implements DatabaseTransaction {
     const rows = [...this.rowsOf(table)].filter(matchingSome(table, where));
     for (const { id } of rows) this.#changedOf(table).set(id, null);
     return rows.length;
+  }
+
+  async passOverIds(table: TableName, upTo: number): Promise<boolean> {
+    if (!Number.isSafeInteger(upTo)) throw new TypeError(`${upTo} is no id.`);
+    const isNew = upTo > this.#lastIdOf(table);
+    if (isNew) this.#lastIds.set(table, upTo);
+    return isNew;
+  }
+
+  #lastIdOf(table: TableName): number {
+    return this.#lastIds.get(table) ?? this.#tables.lastIdOf(table);
   }
 
   #rowAt(table: TableName, id: number): StoredRow | undefined {

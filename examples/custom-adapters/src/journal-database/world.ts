@@ -48,6 +48,7 @@ export const journalDatabase: AdapterUnderTest<DatabaseWorld, DatabaseCapability
   differences: {
     replicas: 'The rows are in the memory of one process.',
     lostCommits: 'The journal is a file of this process: there is no connection that could be lost.',
+    clock: 'Its only server shares the clock of its machine.',
     programs: 'A second process is refused; journal-database.test.ts kills one.',
     ...(noSmallDisk !== undefined && { fullDisk: noSmallDisk }),
   },

@@ -1,8 +1,10 @@
+import { randomInt, randomUUID } from 'node:crypto';
 import knex, { type Knex } from 'knex';
+import type { EncodedRow, StoredValue } from '../codec.js';
 import type { Dialect, SchemaFlavour } from '../dialect.js';
 import { codeOf, type Failure, isConnectionFailure, MISSING_TABLES, REFUSED_ACCESS } from '../failure.js';
 import type { ServerDatabaseOptions } from '../options.js';
-import { fieldOfUniqueKey } from '../schema.js';
+import { fieldOfUniqueKey, schemaOf } from '../schema.js';
 import { rowsOf, type Session } from '../session.js';
 import { quietLog } from './quiet-log.js';
 import { PoolAge, placeOf, withDriver } from './server-connection.js';
@@ -54,17 +56,19 @@ export function createMariadbDialect(options: ServerDatabaseOptions): Dialect {
     forUpdate(statement) {
       statement.forUpdate();
     },
-    async insert(session, table, row) {
-      try {
-        const ids = await session.run(session.knex(table).insert(row));
-        const id: unknown = Array.isArray(ids) ? ids[0] : undefined;
-        if (typeof id !== 'number') throw new TypeError('MariaDB returned no id.');
-        return id;
-      } catch (error) {
-        const failure = classify(error);
-        if (failure.kind === 'unique') return failure;
-        throw error;
+    insert,
+    async passOverIds(session, table, upTo) {
+      // A row that brings a higher id raises the counter, and nothing lowers it. To set it would commit the transaction, and could lower it.
+      const next = await insert(session, table, rowLikeNoOther(table));
+      if (typeof next !== 'number') throw new TypeError(`A row like no other is in ${table} already.`);
+      const made = [next];
+      if (next < upTo) {
+        // Where somebody else has got this id meanwhile, the counter is beyond it.
+        const last = await insert(session, table, { ...rowLikeNoOther(table), id: upTo });
+        if (typeof last === 'number') made.push(upTo);
       }
+      await session.run(session.knex(table).whereIn('id', made).delete());
+      return next <= upTo;
     },
     async increment(session, table, id, column, by) {
       // The update locks the row, so the select reads what the update wrote.
@@ -81,6 +85,31 @@ export function createMariadbDialect(options: ServerDatabaseOptions): Dialect {
     schemaFlavour,
     close: () => pool.destroy(),
   };
+}
+
+async function insert(session: Session, table: string, row: EncodedRow): Promise<number | Failure> {
+  try {
+    const ids = await session.run(session.knex(table).insert(row));
+    const id: unknown = Array.isArray(ids) ? ids[0] : undefined;
+    if (typeof id !== 'number') throw new TypeError('MariaDB returned no id.');
+    return id;
+  } catch (error) {
+    const failure = classify(error);
+    if (failure.kind === 'unique') return failure;
+    throw error;
+  }
+}
+
+/** A row that no unique key refuses, for the one transaction that makes and removes it. */
+function rowLikeNoOther(table: string): EncodedRow {
+  const row: Record<string, StoredValue> = {};
+  for (const { name, type, nullable } of schemaOf(table).columns.values()) {
+    if (type === 'id') continue;
+    if (nullable) row[name] = null;
+    else if (type === 'integer') row[name] = randomInt(2 ** 47);
+    else row[name] = type === 'boolean' ? false : type === 'number' ? 0 : randomUUID();
+  }
+  return row;
 }
 
 const LOCK_NAME = "concat('user-workspaces:', left(sha1(database()), 32))";

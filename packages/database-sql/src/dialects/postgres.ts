@@ -67,6 +67,18 @@ export function createPostgresDialect(options: ServerDatabaseOptions): Dialect {
       if (inserted) return decodeNumber('An id', inserted.id);
       return { kind: 'unique', field: await fieldInConflict(session, table, row) };
     },
+    async passOverIds(session, table, upTo) {
+      // Sequences belong to no transaction: between the look at one and its setting others could come further, and be set back. This lock keeps inserts waiting.
+      await session.run(session.knex.raw('lock table ?? in share row exclusive mode', [table]));
+      const named = session.knex.select(session.knex.raw("pg_get_serial_sequence(?, 'id') as sequence", [table]));
+      // As PostgreSQL itself writes it, with its schema and in quotes where it needs them.
+      const sequence = String(rowsOf(await session.run(named))[0]?.sequence);
+      const set = session.knex
+        .select(session.knex.raw('setval(?, ?)', [sequence, upTo]))
+        .from(session.knex.raw(sequence))
+        .whereRaw('last_value < ? or (last_value = ? and not is_called)', [upTo, upTo]);
+      return rowsOf(await session.run(set)).length > 0;
+    },
     async increment(session, table, id, column, by) {
       const sum = session.knex.raw('?? + ?', [column, by]);
       const updated = await session.run(session.knex(table).where('id', id).update(column, sum).returning(column));

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { AdapterError } from '@user-workspaces/contract';
 import knex, { type Knex } from 'knex';
 import type Libsql from 'libsql';
+import { decodeNumber } from '../codec.js';
 import type { Dialect, SchemaFlavour } from '../dialect.js';
 import { codeOf, type Failure, isConnectionFailure, MISSING_TABLES } from '../failure.js';
 import type { SqliteDatabaseOptions } from '../options.js';
@@ -64,6 +65,15 @@ export function createSqliteDialect({ file }: SqliteDatabaseOptions): Dialect {
         if (failure.kind === 'unique') return failure;
         throw error;
       }
+    },
+    async passOverIds(session, table, upTo) {
+      // The table of AUTOINCREMENT, which has a row from the first insert on; nobody else writes to it in this transaction.
+      const sequences = () => session.knex('sqlite_sequence');
+      const [sequence] = rowsOf(await session.run(sequences().where('name', table).select('seq')));
+      if (!sequence) await session.run(sequences().insert({ name: table, seq: upTo }));
+      else if (decodeNumber('The last id', sequence.seq) >= upTo) return false;
+      else await session.run(sequences().where('name', table).update('seq', upTo));
+      return true;
     },
     async increment(session, table, id, column, by) {
       const sum = session.knex.raw('?? + ?', [column, by]);

@@ -77,6 +77,25 @@ export function describeServer(name: string, kind: ServerKind): void {
       }, 60_000);
     });
 
+    it('ids that were passed over stay so when the server is started anew', async () => {
+      const server = await kind.create();
+      await server.start();
+      const database = createSqlDatabase(server.options);
+      try {
+        await database.migrate();
+        const passOver = (upTo: number) => database.transaction((t) => t.passOverIds('users', upTo));
+        expect(await passOver(5_000)).toBe(true);
+        await server.stop();
+        await server.start();
+        expect(await passOver(4_000)).toBe(false);
+        const user = await database.transaction((transaction) => transaction.insert('users', newUser('after')));
+        expect(user.id).toBeGreaterThan(5_000);
+      } finally {
+        await database.close();
+        await server.remove();
+      }
+    }, 60_000);
+
     it('tells the time by its own clock', async () => {
       const server = await kind.create();
       await server.start();

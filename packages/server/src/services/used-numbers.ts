@@ -1,38 +1,8 @@
-import type { Database, NewRow, Storage } from '@user-workspaces/contract';
+import type { Database, Storage } from '@user-workspaces/contract';
 import type { Logger } from 'pino';
 
 /** A number that is further ahead was hardly given by this server: somebody made a directory of that name. */
 const furthestAhead = 100_000;
-
-/** So many numbers are passed over in one transaction. */
-const atOnce = 500;
-
-/** Never to be seen: removed in the transaction that makes it. */
-const placeholder: NewRow<'workspaces'> = {
-  user_id: 0,
-  name: '',
-  description: '',
-  disk_space_bytes: 0,
-  created_at_ms: 0,
-  last_modified_at_ms: null,
-  last_job_launch_at_ms: null,
-  request_details: {},
-  current_details: {},
-  status: 'deleting',
-  status_reason: null,
-  default_job_type: null,
-  storage: '',
-  location: '',
-  account: {},
-  pending_changes: null,
-  is_listed: false,
-  version: 0,
-  lease_owner: null,
-  lease_until_ms: 0,
-  lease_fence: 0,
-  due_at_ms: null,
-  attempts: 0,
-};
 
 /**
  * Passes over the numbers of workspaces that a storage has and the database does not know, as after a backup was restored: otherwise a new workspace would have the
@@ -65,21 +35,10 @@ export async function passOverUsedNumbers(
     );
     return;
   }
-  const passOver = (): Promise<number> =>
-    database.transaction(async (rows) => {
-      let last = 0;
-      for (let count = 0; count < atOnce && last < used; count += 1) {
-        ({ id: last } = await rows.insert('workspaces', placeholder));
-      }
-      await rows.remove('workspaces', { user_id: placeholder.user_id });
-      return last;
-    });
-  let last = await passOver();
   // Of workspaces that were deleted, directories may stay: their numbers are not given again anyhow.
-  if (last <= used) {
-    const message =
-      'the storage has directories of workspaces that the database does not know, as after a backup of it was restored: they are left as they are, and new workspaces get higher numbers';
-    log.warn({ used, known }, message);
-  }
-  while (last < used) last = await passOver();
+  if (!(await database.transaction((transaction) => transaction.passOverIds('workspaces', used), signal))) return;
+  log.warn(
+    { used, known },
+    'the storage has directories of workspaces that the database does not know, as after a backup of it was restored: they are left as they are, and new workspaces get higher numbers',
+  );
 }

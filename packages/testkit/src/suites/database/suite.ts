@@ -1,6 +1,8 @@
 import type { Suite } from '../../guarantee.js';
+import { clockGuarantees } from './clock.js';
 import { conditionGuarantees } from './conditions.js';
 import { faultGuarantees } from './faults.js';
+import { idGuarantees } from './ids.js';
 import { lostCommitGuarantees } from './lost-commits.js';
 import { processGuarantees } from './processes.js';
 import { transactionGuarantees } from './transactions.js';
@@ -16,14 +18,17 @@ export const databaseSuite: Suite<DatabaseWorld, DatabaseCapability> = {
     programs: 'The suite can have another program use the database, and kill it.',
     fullDisk: 'The suite can fill the disk that the database is on.',
     lostCommits: 'The suite can break the connection to the database, at a commit too.',
+    clock: 'The database tells the time by a clock of its own (`nowMs`); otherwise all servers run on one machine.',
   },
   guarantees: [
     ...processGuarantees,
     ...valueGuarantees,
     ...conditionGuarantees,
     ...writingGuarantees,
+    ...idGuarantees,
     ...transactionGuarantees,
     ...faultGuarantees,
     ...lostCommitGuarantees,
+    ...clockGuarantees,
   ],
 };

@@ -5,7 +5,7 @@ import type { Check, Guarantee, World } from '../../guarantee.js';
 import type { DatabaseTask } from './program.js';
 
 /** What a database may lack. */
-export type DatabaseCapability = 'replicas' | 'programs' | 'fullDisk' | 'lostCommits';
+export type DatabaseCapability = 'replicas' | 'programs' | 'fullDisk' | 'lostCommits' | 'clock';
 
 /** A database to be tried: empty, without tables, and for this test alone. */
 export interface DatabaseWorld extends World {

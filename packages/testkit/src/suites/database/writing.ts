@@ -138,22 +138,4 @@ export const writingGuarantees: readonly DatabaseGuarantee[] = [
       assert.equal((await database.findOne('users', { id }))?.event_seq, 100);
     }),
   },
-  {
-    id: 'ids.once',
-    promise: 'Ids grow and are never given twice, also after rows were removed.',
-    trial: 'The newest rows are removed, the database is opened anew, and a row is stored.',
-    check: withTables(async ({ database, reopen }) => {
-      const first = await addUser(database, 'first');
-      const last = await addUser(database, 'last');
-      assert.ok(last.id > first.id);
-      const remove = (id: number): Promise<number> => database.transaction((t) => t.remove('users', { id }));
-      await remove(last.id);
-      const next = await addUser(database, 'next');
-      assert.ok(next.id > last.id, `${next.id} was given after ${last.id}`);
-      await remove(next.id);
-      const reopened = await reopen();
-      const after = await addUser(reopened, 'after');
-      assert.ok(after.id > next.id, `${after.id} was given after ${next.id}, by a database opened anew`);
-    }),
-  },
 ];

@@ -10,7 +10,8 @@ import { altered } from '../altered.js';
 
 const obstacle = await smallDiskObstacle();
 export const differences = {
-  lostCommits: 'SQLite is a part of this process; lost-commits.test.ts breaks the connection to a server.',
+  lostCommits: 'SQLite is a part of this process; postgres.test.ts breaks the connection to a server.',
+  clock: 'All servers of a SQLite file run on one machine; postgres.test.ts breaks the clock of a server.',
   ...(obstacle !== undefined && { fullDisk: obstacle }),
 };
 

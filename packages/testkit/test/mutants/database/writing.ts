@@ -73,7 +73,7 @@ export const writingMutants: readonly Mutant<DatabaseWorld>[] = [
         return end.value;
       },
     })),
-    breaks: ['insert.conflict', 'transaction.nothing'],
+    breaks: ['ids.passed-over-undone', 'insert.conflict', 'transaction.nothing'],
   },
   {
     fault: 'answers before a transaction is stored',
@@ -125,7 +125,14 @@ export const writingMutants: readonly Mutant<DatabaseWorld>[] = [
         },
       };
     }),
-    breaks: ['faults.clock', 'increment.atomic', 'lock.no-lost-update', 'transaction.contended', 'replicas.shared'],
+    breaks: [
+      'faults.clock',
+      'ids.passed-over-at-once',
+      'increment.atomic',
+      'lock.no-lost-update',
+      'transaction.contended',
+      'replicas.shared',
+    ],
   },
   {
     fault: 'commits what was done until its signal came',
@@ -208,7 +215,7 @@ export const writingMutants: readonly Mutant<DatabaseWorld>[] = [
         return dialect.insert(session, table, row);
       },
     })),
-    breaks: ['ids.once'],
+    breaks: ['ids.never-back', 'ids.once', 'ids.passed-over', 'ids.passed-over-at-once', 'ids.passed-over-undone'],
   },
   {
     fault: 'swallows a conflict and answers with a row that is there',

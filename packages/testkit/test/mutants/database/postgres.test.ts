@@ -46,6 +46,11 @@ describeUnless(postgres.missing, 'on PostgreSQL', () => {
       differences,
       (options) => adapt(createSqlDatabase(options)),
     ).open;
+  let opened = 0;
+  const telling = (tell: (told: number) => number) =>
+    opening((database) =>
+      altered<Database>(database, { nowMs: async () => tell((await database.nowMs?.()) ?? Number.NaN) }),
+    );
   testMutants(
     databaseSuite,
     differences,
@@ -81,6 +86,55 @@ describeUnless(postgres.missing, 'on PostgreSQL', () => {
           }),
         ),
         breaks: ['statement.lost'],
+      },
+      {
+        fault: 'tells the time in seconds',
+        open: telling((ms) => Math.floor(ms / 1000)),
+        breaks: ['clock.time'],
+      },
+      {
+        fault: 'tells fractions of milliseconds',
+        open: telling((ms) => ms + 0.5),
+        breaks: ['clock.time'],
+      },
+      {
+        fault: 'tells the time of the first question again and again',
+        open: opening((database) => {
+          let first: number | undefined;
+          return altered<Database>(database, {
+            nowMs: async () => {
+              const now = await database.nowMs?.();
+              first ??= now;
+              return first ?? Number.NaN;
+            },
+          });
+        }),
+        breaks: ['clock.time'],
+      },
+      {
+        fault: 'tells the time of the machine that asks',
+        open: telling(() => Date.now()),
+        breaks: ['clock.shared'],
+      },
+      {
+        fault: 'tells each replica another time',
+        open: opening((database) => {
+          opened += 1;
+          const aheadMs = opened * 1000;
+          return altered<Database>(database, {
+            nowMs: async () => ((await database.nowMs?.()) ?? Number.NaN) + aheadMs,
+          });
+        }),
+        breaks: ['clock.shared'],
+      },
+      {
+        fault: 'tells the time of this machine while the database is away',
+        open: opening((database) =>
+          altered<Database>(database, {
+            nowMs: () => database.nowMs?.().catch(() => Date.now()) ?? Promise.resolve(Number.NaN),
+          }),
+        ),
+        breaks: ['clock.unavailable'],
       },
     ],
     8,
