@@ -86,9 +86,12 @@ export interface Storage {
   /** Where the workspace of this account is or would be. Pure: the same arguments always give the same place. */
   locate(account: Account, workspaceId: number): string;
   /**
-   * The highest number of a workspace that has a directory here, whoever's; 0 when there is none. After a backup of the database was restored, numbers may be in
+   * The highest number of a workspace that has a directory here, whoever's, empty ones and half destroyed ones included; 0 when there is none. What is no such directory
+   * is passed over; what cannot be read is an error, since a number that is too low would be believed. After a backup of the database was restored, numbers may be in
    * use that it does not know: with this function new workspaces get others from the start on. Without it a new workspace whose place is taken is refused, and made
    * with the next number when it is asked for again.
+   *
+   * @throws AdapterError `unavailable` while the files cannot be reached.
    */
   highestId?(signal?: AbortSignal): Promise<number>;
   /** Makes the empty directory, owned by the account. An existing one is fine. */

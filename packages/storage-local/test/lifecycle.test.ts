@@ -218,6 +218,17 @@ it('ends a copy with the signal', async () => {
   await expect(f.storage.copy(f.workspace, f.other(), AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop');
 });
 
+it('tells the highest number though a link or a file is in the place of an account', async () => {
+  const { storage, root } = f;
+  const { account } = f.workspace;
+  await storage.create({ account, location: storage.locate(account, 12) });
+  const outside = await temporaryDirectory();
+  await mkdir(join(outside, '99'));
+  await symlink(outside, join(root, 'linked'));
+  await writeFile(join(root, 'file'), '');
+  expect(await storage.highestId?.()).toBe(12);
+});
+
 it('locates purely, and trusts no location or account', async () => {
   const { storage, workspace, root } = f;
   const account = workspace.account;

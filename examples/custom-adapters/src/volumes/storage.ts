@@ -57,6 +57,10 @@ export async function createVolumesStorage({ volumes, ...options }: VolumesStora
     capabilities: volumeAt(0).capabilities,
     checkLinkTarget,
     locate: (account, workspaceId) => chosenFor(account).locate(account, workspaceId),
+    async highestId(signal) {
+      const highest = await Promise.all(storages.map((storage) => storage.highestId?.(signal) ?? 0));
+      return Math.max(...highest);
+    },
     async copy(from, to, signal) {
       const [source, target] = [volumeOf(from), volumeOf(to)];
       if (source === target) await source.copy(from, to, signal);

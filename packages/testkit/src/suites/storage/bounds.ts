@@ -101,6 +101,7 @@ export const boundGuarantees: readonly StorageGuarantee[] = [
       const reason = new Error('enough');
       const signal = AbortSignal.abort(reason);
       const calls: Promise<unknown>[] = [
+        ...(storage.highestId ? [storage.highestId(signal)] : []),
         storage.create(other, signal),
         storage.destroy(workspace, signal),
         storage.copy(workspace, other, signal),

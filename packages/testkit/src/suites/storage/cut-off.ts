@@ -12,6 +12,7 @@ const watchedMs = 1_500;
 /** Every call that concerns files. */
 function callsOf(storage: Storage, { workspace, other, links }: StorageWorld): Record<string, () => Promise<unknown>> {
   return {
+    ...(storage.highestId && { highestId: async () => storage.highestId?.() }),
     create: () => storage.create(other),
     'create of what is there': () => storage.create(workspace),
     copy: () => storage.copy(workspace, other),

@@ -5,6 +5,7 @@ import { cutOffGuarantees } from './cut-off.js';
 import { faultGuarantees } from './faults.js';
 import { fileGuarantees } from './files.js';
 import { linkGuarantees } from './links.js';
+import { numberGuarantees } from './numbers.js';
 import { uploadGuarantees } from './uploads.js';
 import { workspaceGuarantees } from './workspaces.js';
 import type { StorageCapability, StorageWorld } from './world.js';
@@ -20,9 +21,11 @@ export const storageSuite: Suite<StorageWorld, StorageCapability> = {
     steps: 'The suite can end the storage between any two of its steps.',
     fullDisk: 'The suite can fill the disk that the files are on.',
     cutOff: 'The suite can make the files unreachable, as when their disk is not mounted.',
+    highestId: 'The storage tells the highest number of a workspace that has a directory (`highestId`).',
   },
   guarantees: [
     ...workspaceGuarantees,
+    ...numberGuarantees,
     ...fileGuarantees,
     ...uploadGuarantees,
     ...linkGuarantees,

@@ -4,7 +4,15 @@ import type { StepSource } from '../../faults/crash.js';
 import type { Check, Guarantee, World } from '../../guarantee.js';
 
 /** What a storage may lack, or what its world cannot do to it. */
-export type StorageCapability = 'links' | 'plainPaths' | 'races' | 'owners' | 'steps' | 'fullDisk' | 'cutOff';
+export type StorageCapability =
+  | 'links'
+  | 'plainPaths'
+  | 'races'
+  | 'owners'
+  | 'steps'
+  | 'fullDisk'
+  | 'cutOff'
+  | 'highestId';
 
 /** A storage to be tried: without workspaces, and for this test alone. */
 export interface StorageWorld extends World {
