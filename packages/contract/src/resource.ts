@@ -219,8 +219,12 @@ export interface Resource {
   /** Removes what the resource keeps about an ended launch, its logs included. An unknown key is fine. */
   forget(launch: LaunchReference, signal?: AbortSignal): Promise<void>;
   /**
-   * The keys of all launches that it keeps something of, so that those can be found which no job knows any more, as after a backup of the database was restored.
-   * All that it gives must be launches of this installation. A resource without this function does not tell.
+   * The keys of all launches that it keeps something of, so that those can be found which no job knows any more, as after a backup of the database was restored: each
+   * that runs or may come to run, and each that has ended, until it is forgotten. Keys that were stopped and never launched may be among them. All that it gives must be
+   * launches of this installation, and can be observed, stopped and forgotten by the key alone: account, workspace and job are not known any more. A resource without
+   * this function does not tell.
+   *
+   * @throws AdapterError `unavailable` when the back end cannot be asked: no list is better than one that is not whole.
    */
   launchKeys?(signal?: AbortSignal): Promise<readonly string[]>;
   check(signal?: AbortSignal): Promise<Health>;

@@ -67,6 +67,7 @@ export class Records {
   }
 
   async keys(): Promise<string[]> {
+    await stat(this.changes); // As in `read`: an empty directory in the place of the records says nothing.
     return (await readdir(this.root)).filter((name) => /^[0-9a-f]{32}$/.test(name));
   }
 

@@ -224,8 +224,9 @@ export class LocalResource implements Resource {
     return { connected: true, message: monitor.problem === undefined ? message : `${message} ${monitor.problem}` };
   }
 
-  launchKeys(): Promise<readonly string[]> {
-    return this.parts.records.keys();
+  async launchKeys(signal?: AbortSignal): Promise<readonly string[]> {
+    signal?.throwIfAborted();
+    return answering(() => this.parts.records.keys());
   }
 
   async load(): Promise<ResourceLoad> {

@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Records } from '../src/records.js';
@@ -58,4 +58,16 @@ it('remembers a launch as it is, when its directory went away and came back whil
       result: { code: 0 },
     });
   }
+});
+
+it('tells no keys from an empty directory that is in its place, as while a disk is not mounted', async () => {
+  const records = await Records.open(root);
+  await records.create(launchKey, { stop: '1\n' });
+  expect(await records.keys()).toEqual([launchKey]);
+  await rename(root, `${root}.away`);
+  await mkdir(root);
+  await expect(records.keys()).rejects.toMatchObject({ code: 'ENOENT' });
+  await rm(root, { recursive: true });
+  await rename(`${root}.away`, root);
+  expect(await records.keys()).toEqual([launchKey]);
 });

@@ -33,6 +33,7 @@ describeUnless(missingForSlurm(), 'a real cluster', () => {
   const differences = {
     taken_ports:
       'A job ends, and its session with it, as soon as another account of its node listens on its port; faults.test.ts takes one.',
+    launch_keys: 'Unknown launches are looked for with the tools of the cluster.',
     push: 'Slurm reports nothing by itself: the server asks once for all jobs.',
     memory_limit:
       'The kernel ends the process that takes too much; the rest of the job goes on, and Slurm 22.05 says OUT_OF_MEMORY at its end.',

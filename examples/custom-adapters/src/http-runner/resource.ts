@@ -109,6 +109,11 @@ export function createHttpRunnerResource({ name, url, uid }: HttpRunnerOptions):
       const answer = await ask('DELETE', `/launches/${launchKey}`, undefined, signal);
       if (answer.status === 409) throw new AdapterError('conflict', 'The job has not ended: stop it first.');
     },
+    async launchKeys(signal) {
+      const answer: unknown = await (await ask('GET', '/launches', undefined, signal)).json();
+      if (isListOfKeys(answer)) return answer.keys;
+      throw new AdapterError('unavailable', 'The answer of the runner cannot be read.');
+    },
     async check(signal) {
       signal?.throwIfAborted();
       return ask('GET', '/health', undefined, signal).then(
@@ -124,6 +129,10 @@ export function createHttpRunnerResource({ name, url, uid }: HttpRunnerOptions):
 
 function isRun(value: unknown): value is Run {
   return typeof value === 'object' && value !== null && 'startedAtMs' in value && 'end' in value && 'number' in value;
+}
+
+function isListOfKeys(value: unknown): value is { readonly keys: readonly string[] } {
+  return typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys);
 }
 
 function observationOf(run: Run, { launchKey }: LaunchReference): Observation {

@@ -3,6 +3,7 @@
 //   node runner.js <port> <directory for logs>
 //
 //   PUT    /launches/<key>        start it, unless it was started before
+//   GET    /launches              {"keys": [...]}: all that it knows
 //   POST   /observe               {"keys": [...]}: what has become of them, in one request
 //   POST   /launches/<key>/stop   {"graceMs": n}: TERM, and KILL when the grace is over
 //   GET    /launches/<key>/log    its output from ?from=<byte>
@@ -161,6 +162,7 @@ async function answer(request: IncomingMessage, directory: string): Promise<[sta
     const { keys }: { keys: string[] } = JSON.parse(body);
     return [200, JSON.stringify(Object.fromEntries(keys.map((key) => [key, launches.get(key)?.run ?? null])))];
   }
+  if (url.pathname === '/launches') return [200, JSON.stringify({ keys: [...launches.keys()] })];
   if (url.pathname === '/health') return [200, '{}'];
   const [, key = '', action = ''] = /^\/launches\/([0-9a-f]{32})(?:\/(stop|log))?$/.exec(url.pathname) ?? [];
   if (key === '') return [404, '{}'];

@@ -1,5 +1,6 @@
 import type { Suite } from '../../guarantee.js';
 import { launchGuarantees } from './launch.js';
+import { launchKeyGuarantees } from './launch-keys.js';
 import { lifetimeGuarantees } from './lifetime.js';
 import { limitGuarantees } from './limits.js';
 import { logGuarantees } from './logs.js';
@@ -14,6 +15,7 @@ export const resourceSuite: Suite<ResourceWorld, ResourceCapability> = {
   capabilities: {
     cut_off: 'The test can make the back end unreachable.',
     extend: "A running job's time limit can be raised.",
+    launch_keys: 'The resource tells the keys of all launches that it keeps something of (`launchKeys`).',
     memory_limit: 'The memory limit is enforced.',
     push: 'Changes are reported by `watch`.',
     request_count: 'The test can count the requests to the back end.',
@@ -30,5 +32,6 @@ export const resourceSuite: Suite<ResourceWorld, ResourceCapability> = {
     ...limitGuarantees,
     ...sessionGuarantees,
     ...lifetimeGuarantees,
+    ...launchKeyGuarantees,
   ],
 };

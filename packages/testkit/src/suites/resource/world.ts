@@ -6,6 +6,7 @@ import { Jobs } from './jobs.js';
 export type ResourceCapability =
   | 'cut_off'
   | 'extend'
+  | 'launch_keys'
   | 'memory_limit'
   | 'push'
   | 'request_count'

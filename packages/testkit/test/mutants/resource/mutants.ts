@@ -31,9 +31,14 @@ function altered(resource: Resource, changes: Partial<Resource>): Resource {
     forget: (launch, signal) => resource.forget(launch, signal),
     check: (signal) => resource.check(signal),
     ...(resource.load && { load: (signal) => resource.load?.(signal) ?? Promise.resolve({}) }),
+    launchKeys: (signal) => keysOf(resource, signal),
     close: () => resource.close(),
     ...changes,
   };
+}
+
+async function keysOf(resource: Resource, signal?: AbortSignal): Promise<readonly string[]> {
+  return (await resource.launchKeys?.(signal)) ?? [];
 }
 
 const opening = (alter: (resource: Resource) => Partial<Resource>) => () =>
@@ -117,6 +122,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
       'stop.crash',
       'limit.time',
       'server.end',
+      'launch-keys.enough',
     ],
   },
   {
@@ -377,6 +383,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
       extend: (launch, minutes) => resource.extend(launch, minutes),
       forget: (launch) => resource.forget(launch),
       check: () => resource.check(),
+      launchKeys: () => keysOf(resource),
     })),
     breaks: [
       'launch.aborted',
@@ -385,6 +392,7 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
       'extend.refused',
       'forget.unknown',
       'check.connected',
+      'launch-keys.aborted',
     ],
   },
   {
@@ -599,6 +607,92 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
     breaks: ['watch.ends'],
   },
   {
+    fault: 'does not tell the keys of launches that have ended',
+    open: opening((resource) => ({
+      async launchKeys(signal) {
+        const keys = await keysOf(resource, signal);
+        const observations = await resource.observe(keys.map(byKeyAlone), signal);
+        return keys.filter((key) => observations.get(key)?.kind !== 'ended');
+      },
+    })),
+    breaks: ['launch-keys.kept', 'launch-keys.enough', 'launch-keys.unavailable'],
+  },
+  {
+    fault: 'tells keys that were forgotten',
+    open: opening((resource) => {
+      const told = new Set<string>();
+      return {
+        async launchKeys(signal) {
+          for (const key of await keysOf(resource, signal)) told.add(key);
+          return [...told];
+        },
+      };
+    }),
+    breaks: ['launch-keys.kept', 'launch-keys.enough'],
+  },
+  {
+    fault: 'tells the keys alone that were launched by this server',
+    open: opening((resource) => {
+      const own = new Set<string>();
+      return {
+        launch(specification, signal) {
+          own.add(specification.launchKey);
+          return resource.launch(specification, signal);
+        },
+        launchKeys: async (signal) => (await keysOf(resource, signal)).filter((key) => own.has(key)),
+      };
+    }),
+    breaks: ['launch-keys.kept', 'launch-keys.enough', 'launch-keys.crash', 'launch-keys.unavailable'],
+  },
+  {
+    fault: 'tells the keys of launches that are not its own',
+    open: opening((resource) => ({
+      launchKeys: async (signal) => [...(await keysOf(resource, signal)), '0123456789abcdef'.repeat(2)],
+    })),
+    breaks: ['launch-keys.kept', 'launch-keys.enough', 'launch-keys.unavailable'],
+  },
+  {
+    fault: 'tells a key only once its launch was answered',
+    open: () => {
+      const launched = new Set<string>();
+      return openLocalWorld({}, (resource) =>
+        altered(resource, {
+          async launch(specification, signal) {
+            const answer = await resource.launch(specification, signal);
+            launched.add(specification.launchKey);
+            return answer;
+          },
+          launchKeys: async (signal) => (await keysOf(resource, signal)).filter((key) => launched.has(key)),
+        }),
+      );
+    },
+    breaks: ['launch-keys.crash'],
+  },
+  {
+    fault: 'does not stop a launch whose account it is not told',
+    open: opening((resource) => ({
+      stop: async (launch, graceMs, signal) =>
+        launch.account.name === '' ? undefined : resource.stop(launch, graceMs, signal),
+    })),
+    breaks: ['launch-keys.enough'],
+  },
+  {
+    fault: 'does not find a launch whose workspace it is not told',
+    open: observing((observation, { workspacePath }) => (workspacePath === '' ? { kind: 'absent' } : observation)),
+    breaks: ['launch-keys.enough'],
+  },
+  {
+    fault: 'says that nothing was launched while the back end is away',
+    open: opening((resource) => ({
+      launchKeys: (signal) =>
+        keysOf(resource, signal).catch((error: unknown) => {
+          if (!AdapterError.is(error, 'unavailable')) throw error;
+          return [];
+        }),
+    })),
+    breaks: ['launch-keys.unavailable'],
+  },
+  {
     fault: 'ends its jobs with the server',
     open: opening((resource) => {
       const own: LaunchReference[] = [];
@@ -639,6 +733,15 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
       ]
     : []),
 ];
+
+/** A launch of which no more is known than its key. */
+const byKeyAlone = (launchKey: string): LaunchReference => ({
+  launchKey,
+  handle: null,
+  account: { name: '', uid: null, gid: null },
+  workspacePath: '',
+  jobId: 0,
+});
 
 /** Keys whose launch was answered. */
 const answered = new Set<string>();
