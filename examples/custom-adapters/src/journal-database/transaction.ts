@@ -35,7 +35,7 @@ export class JournalTransaction extends Reader implements DatabaseTransaction {
   }
 
   *rowsOf(table: TableName): Iterable<StoredRow> {
-    if (this.#hasEnded) throw new TypeError('This transaction has ended; await its calls inside `work`.');
+    this.#refuseIfEnded();
     const changed = this.#changed.get(table);
     for (const row of this.#tables.rowsOf(table)) if (!changed?.has(row.id)) yield row;
     for (const row of changed?.values() ?? []) if (row) yield row;
@@ -86,10 +86,15 @@ export class JournalTransaction extends Reader implements DatabaseTransaction {
   }
 
   async passOverIds(table: TableName, upTo: number): Promise<boolean> {
+    this.#refuseIfEnded();
     if (!Number.isSafeInteger(upTo)) throw new TypeError(`${upTo} is no id.`);
     const isNew = upTo > this.#lastIdOf(table);
     if (isNew) this.#lastIds.set(table, upTo);
     return isNew;
+  }
+
+  #refuseIfEnded(): void {
+    if (this.#hasEnded) throw new TypeError('This transaction has ended; await its calls inside `work`.');
   }
 
   #lastIdOf(table: TableName): number {
