@@ -376,7 +376,11 @@ describeWith(['jupyter'], 'the conversation with the portal', () => {
     });
 
     test('19: both sides see it; it is no workspace of the receiver yet', async () => {
-      const sent = await portal.get('/shared_workspaces');
+      // Between two looks the copy may be completed, of which both then tell.
+      const sent = await until(
+        () => portal.get('/shared_workspaces'),
+        ({ body }) => body.data.original_workspaces[0].status === 'copied',
+      );
       expect(sent.body.data.shared_workspaces).toEqual([]);
       const received = await other.get('/shared_workspaces');
       expect(received).toMatchObject({ status: 200, body: { data: { original_workspaces: [] } } });
