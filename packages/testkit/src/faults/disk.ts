@@ -29,8 +29,15 @@ export interface SmallDisk {
   remove(): Promise<void>;
 }
 
-/** Why {@link makeSmallDisk} cannot be used here; `undefined` where it can. */
-export async function smallDiskObstacle(): Promise<string | undefined> {
+let obstacle: Promise<string | undefined> | undefined;
+
+/** Why {@link makeSmallDisk} cannot be used here; `undefined` where it can. A process tries it once. */
+export function smallDiskObstacle(): Promise<string | undefined> {
+  obstacle ??= findObstacle();
+  return obstacle;
+}
+
+async function findObstacle(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'a small disk for the test takes Linux';
   if (process.geteuid?.() !== 0) return 'a small disk for the test takes root, to mount it';
   try {
