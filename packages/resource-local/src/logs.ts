@@ -15,7 +15,8 @@ const mebibyte = 1024 * 1024;
 /** How much of a log may be on the disk, and how much of it stays when it is cut. */
 export const logCap = { mostBytes: 64 * mebibyte, keptBytes: 32 * mebibyte };
 
-const cutScript = fileURLToPath(new URL('../supervisor/cut-log.sh', import.meta.url));
+/** Cuts the log of the record directory that it runs in. */
+export const cutScript = fileURLToPath(new URL('../supervisor/cut-log.sh', import.meta.url));
 
 /**
  * Reads a log that grows: from a position or the last bytes, then, with `follow`, what is appended, until `hasEnded` and all was read. Holds

@@ -8,14 +8,17 @@
 # disk counts, not its length: the job may stretch it, make it short again, and set space aside behind its end.
 
 umask 077
-most_blocks=$(($1 / 512))
+most_bytes=$1
 kept_bytes=$2
-# What the job cannot open, or it could keep the log from being cut.
+# What the job cannot open, or it could keep the log from being cut. Who cuts now may have looked before the job's last output.
 exec 8< plan
-flock -n 8 || exit 0
+flock -w 10 8 || exit 1
 
-is_too_large() {
-  [ "$(stat -c %b log)" -gt "$most_blocks" ]
+# look: `size`, and the `taken` bytes of the disk, at one moment.
+look() {
+  set -- $(stat -c '%b %s' log)
+  taken=$(($1 * 512))
+  size=$2
 }
 
 # say_cut <bytes>: where readers have to begin; whole or not at all.
@@ -25,15 +28,20 @@ say_cut() {
   return 1
 }
 
-is_too_large || exit 0
-cut=$((($(stat -c %s log) - kept_bytes) / 4096 * 4096))
+look
+[ "$taken" -gt "$most_bytes" ] || exit 0
+result=0
+cut=$(((size - kept_bytes) / 4096 * 4096))
 if [ "$cut" -gt 0 ]; then
   # Said first, so that no reader takes the hole for output. A disk without space even for that gets it from the hole.
   say_cut "$cut"
   said=$?
-  fallocate --punch-hole --offset 0 --length "$cut" log
+  fallocate --punch-hole --offset 0 --length "$cut" log || result=1
   [ "$said" -eq 0 ] || say_cut "$cut"
+  look
+else
+  cut=0
 fi
-# What is left is behind the end, where no output is.
-is_too_large && truncate -s "$(stat -c %s log)" log
-exit 0
+# More than its output takes is behind the end, where none is. Output that came meanwhile would be lost here, and is for the next cut.
+[ "$result" -ne 0 ] || [ "$((taken - (size - cut)))" -le "$kept_bytes" ] || truncate -s +0 log || result=1
+exit "$result"

@@ -43,7 +43,7 @@ is_due() {
 # bound_log: for the time when no server runs. A log that has something in it is looked at sooner again.
 bound_log() {
   blocks=$(stat -c %b log)
-  [ "$blocks" -gt "$((log_most_bytes / 512))" ] && sh "$scripts/cut-log.sh" "$log_most_bytes" "$log_kept_bytes"
+  [ "$blocks" -gt "$((log_most_bytes / 512))" ] && sh "$scripts/cut-log.sh" "$log_most_bytes" "$log_kept_bytes" 2>/dev/null
   [ "$blocks" -gt "$((log_most_bytes / 512 / 16))" ] && [ "$pause" -gt 5 ] && pause=5
 }
 
@@ -64,6 +64,8 @@ watch_launch() {
     sleep "$pause" &
     sleeping=$!
     wait "$sleeping"
+    # Its number may be another process's by the time of USR1.
+    sleeping=
     longest=$((longest * 2))
     [ "$longest" -gt 30 ] && longest=30
   done

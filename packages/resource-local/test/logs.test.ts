@@ -1,10 +1,12 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { constants } from 'node:fs';
 import { access, mkdtemp, open, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { cutLog, logCap, readLog } from '../src/logs.js';
+import { cutLog, cutScript, logCap, readLog } from '../src/logs.js';
 import { Records } from '../src/records.js';
+import { supervisorPath } from '../src/system.js';
 
 const launchKey = 'a'.repeat(32);
 const mebibyte = 1024 * 1024;
@@ -42,6 +44,56 @@ async function tail(tailBytes: number): Promise<string> {
   for await (const { content } of readLog(records, launchKey, range, async () => true)) parts.push(content);
   return Buffer.concat(parts).toString();
 }
+
+/** Cuts the log as the launch's own watch does, with other programs in the place of some of the system's. */
+async function cutWith(programs: Readonly<Record<string, string>>): Promise<void> {
+  const directory = await mkdtemp(`${tmpdir()}/uws-programs-`);
+  try {
+    for (const [name, script] of Object.entries(programs)) {
+      await writeFile(`${directory}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    }
+    execFileSync('sh', [cutScript, String(logCap.mostBytes), String(logCap.keptBytes)], {
+      cwd: records.directory(launchKey),
+      env: { PATH: `${directory}:${supervisorPath}` },
+      stdio: 'pipe',
+    });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** A program that does something first, and then what it does otherwise. */
+const after = (work: string, program: string) => `${work}; PATH=\${PATH#*:}; exec ${program} "$@"`;
+
+test('what a job writes while its log is cut is not lost, however much it is', async () => {
+  await append(Buffer.alloc(logCap.mostBytes + mebibyte, 'x'));
+  const before = (await stat(log)).size;
+  const write = (bytes: number) => `head -c ${bytes} /dev/zero | tee -a ../written >> log`;
+  await cutWith({
+    fallocate: after(write(logCap.mostBytes), 'fallocate'),
+    truncate: after(write(mebibyte), 'truncate'),
+  });
+  expect((await stat(log)).size).toBe(before + (await stat(`${root}/records/written`)).size);
+  await cutWith({});
+  expect(await bytesOnDisk()).toBeLessThanOrEqual(logCap.keptBytes + mebibyte);
+});
+
+test('a log that somebody else is cutting is looked at again when they are done', async () => {
+  await append(Buffer.alloc(logCap.mostBytes + mebibyte, 'x'));
+  const other = spawn('flock', [`${records.directory(launchKey)}/plan`, 'sh', '-c', 'echo; exec sleep 0.5'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(other.stdout, 'data');
+  await cutLog(records, launchKey);
+  expect(await bytesOnDisk()).toBeLessThanOrEqual(logCap.keptBytes + mebibyte);
+});
+
+test('a log that cannot be cut is an error that says why', async () => {
+  await append(Buffer.alloc(logCap.mostBytes + mebibyte, 'x'));
+  await expect(cutWith({ fallocate: 'echo not supported >&2; exit 1' })).rejects.toThrow('not supported');
+  await cutWith({});
+  expect(await bytesOnDisk()).toBeLessThanOrEqual(logCap.keptBytes + mebibyte);
+});
 
 // A job may open its log anew, as /dev/stdout, and do with it as it likes.
 describe('a log that its job plays with', () => {
