@@ -165,6 +165,13 @@ export class DockerResource implements Resource {
     return launches.get(launchKey);
   }
 
+  async launchKeys(signal?: AbortSignal): Promise<readonly string[]> {
+    signal?.throwIfAborted();
+    const { engine, owner } = this.parts;
+    const launches = await answering(() => listLaunches(engine, [`${labels.owner}=${owner}`], signal));
+    return [...launches.keys()];
+  }
+
   async check(signal?: AbortSignal): Promise<Health> {
     signal?.throwIfAborted();
     try {

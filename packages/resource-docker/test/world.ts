@@ -104,7 +104,6 @@ export const dockerResource: AdapterUnderTest<ResourceWorld, ResourceCapability>
   name: 'resource-docker',
   open: () => openDockerWorld(),
   differences: {
-    launch_keys: 'Unknown launches are looked for with the tools of the engine.',
     taken_ports:
       'The engine holds the port of a session as long as it is there; listeners.test.ts has a stranger at one.',
   },

@@ -859,7 +859,7 @@ export interface paths {
         };
         /**
          * Launches that no job knows
-         * @description As after a backup of the database was restored. Only those on the machine of the server that answers: on a cluster or in an engine its own tools show them. No server ends one by itself: it might be the database that is wrong.
+         * @description As after a backup of the database was restored. Those on the machine of the server that answers and in container engines; on a cluster its own tools show them. No server ends one by itself: it might be the database that is wrong.
          */
         get: operations["adminListLaunches"];
         put?: never;
@@ -1880,7 +1880,7 @@ export interface components {
              * @enum {string}
              */
             state: "pending" | "running" | "ended" | "absent" | "unknown";
-            /** @description The process id */
+            /** @description As of a job */
             resource_job_id: number | null;
             datetime_started: components["schemas"]["NullableTime"];
         };

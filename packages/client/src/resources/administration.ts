@@ -193,7 +193,7 @@ export class Administration {
     await this.#transport.run('adminStopJob', { path: { job_id: jobId } }, options);
   }
 
-  /** Launches that no job knows, as after a backup of the database was restored: those on the machine of the server that answers. */
+  /** Launches that no job knows, as after a backup of the database was restored: those on the machine of the server that answers and in container engines. */
   async launches(options?: RequestOptions): Promise<UnknownLaunch[]> {
     return (await this.#transport.call('adminListLaunches', {}, options)).data.launches;
   }

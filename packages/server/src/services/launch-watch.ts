@@ -32,7 +32,7 @@ export class LaunchWatch {
   /** What `/status/` says of a resource beside its health; nothing where all is well. */
   noticeOf(resource: string): string {
     const count = this.#running.get(resource) ?? 0;
-    return count === 0 ? '' : ` ${count} of its launches run on that no job knows: see "uws admin launches".`;
+    return count === 0 ? '' : ` ${count} of its launches run on that no job knows: see /admin/launches/.`;
   }
 
   async #loop(signal: AbortSignal): Promise<void> {
@@ -56,7 +56,7 @@ export class LaunchWatch {
             count: running.length,
             launchKeys: running.slice(0, 20).map(({ reference }) => reference.launchKey),
           },
-          'launches run that no job of this database knows, as after a backup was restored: "uws admin launches list" shows them, "uws admin launches end" ends them',
+          'launches run that no job of this database knows, as after a backup was restored: GET /admin/launches/ shows them, DELETE /admin/launches/{launch_key}/ ends one; for those on this machine "uws admin launches" does the same',
         );
       }
       this.#running.set(name, running.length);
