@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { LogChunk, LogRange } from '@user-workspaces/contract';
+import { AdapterError, type LogChunk, type LogRange } from '@user-workspaces/contract';
 import { hasCode } from '@user-workspaces/launch';
 import type { Records } from './records.js';
 import { supervisorPath } from './system.js';
@@ -30,13 +30,8 @@ export async function* readLog(
   signal?: AbortSignal,
 ): AsyncGenerator<LogChunk> {
   signal?.throwIfAborted();
-  let file: FileHandle;
-  try {
-    file = await open(`${records.directory(launchKey)}/log`);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return;
-    throw error;
-  }
+  const file = await openLog(`${records.directory(launchKey)}/log`);
+  if (!file) return;
   try {
     const size = await sizeOf(file);
     const from = 'fromByte' in range ? range.fromByte : size - Math.max(0, range.tailBytes);
@@ -64,6 +59,17 @@ export async function* readLog(
     }
   } finally {
     await file.close();
+  }
+}
+
+async function openLog(path: string): Promise<FileHandle | undefined> {
+  try {
+    // NONBLOCK: the log is the job's own, and a lease that it holds on it must not hold up the server.
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    if (!hasCode(error, 'EAGAIN')) throw error;
+    throw new AdapterError('unavailable', 'The job has locked its output. Try again in a minute.');
   }
 }
 

@@ -15,6 +15,9 @@ const logTicks = 5;
 interface Watched {
   state: LaunchState;
   ticks: number;
+  isLogBeingCut: boolean;
+  /** Why its log could not be cut the last time. */
+  logProblem: string | undefined;
 }
 
 /**
@@ -51,13 +54,14 @@ export class Monitor {
 
   /** A sentence about what went wrong last, for the health check. */
   get problem(): string | undefined {
-    return this.failure;
+    return this.failure ?? [...this.living.values()].find(({ logProblem }) => logProblem !== undefined)?.logProblem;
   }
 
   /** Looks after a launch from now on. */
   add(state: LaunchState): void {
     const known = this.living.get(state.launchKey);
-    this.living.set(state.launchKey, { state, ticks: known?.ticks ?? 0 });
+    if (known) known.state = state;
+    else this.living.set(state.launchKey, { state, ticks: 0, isLogBeingCut: false, logProblem: undefined });
   }
 
   remove(launchKey: string): void {
@@ -153,7 +157,7 @@ export class Monitor {
       this.signal(launchKey);
       return false;
     }
-    if (watched.ticks % logTicks === 0) await cutLog(this.records, launchKey);
+    if (watched.ticks % logTicks === 0 && !watched.isLogBeingCut) void this.boundLog(launchKey, watched);
     if (!record || record.memoryMb === null) return false;
     if (record.oomFile === null) return true;
     // A group of the first version loses one process only.
@@ -161,8 +165,21 @@ export class Monitor {
     return false;
   }
 
+  /** Not waited for: its job may keep the log from being opened for a while. */
+  private async boundLog(launchKey: string, watched: Watched): Promise<void> {
+    watched.isLogBeingCut = true;
+    try {
+      await cutLog(this.records, launchKey);
+      watched.logProblem = undefined;
+    } catch (error) {
+      watched.logProblem = sentence(`The log of the job with launch key ${launchKey} cannot be cut`, error);
+    } finally {
+      watched.isLogBeingCut = false;
+    }
+  }
+
   private report(what: string, error: unknown): void {
-    this.failure = `${what}: ${error instanceof Error ? error.message : String(error)}.`;
+    this.failure = sentence(what, error);
   }
 
   private scheduleReports(): void {
@@ -191,4 +208,8 @@ export class Monitor {
       this.signal(launchKey);
     }
   }
+}
+
+function sentence(what: string, error: unknown): string {
+  return `${what}: ${error instanceof Error ? error.message : String(error)}.`;
 }

@@ -1,12 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, mkdtemp, open, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { describeWith, pathOf } from '../../../test/support/requirements.js';
 import { cutLog, cutScript, logCap, readLog } from '../src/logs.js';
 import { Records } from '../src/records.js';
 import { supervisorPath } from '../src/system.js';
+import { ended, makeBench, observe, processesNaming, referenceTo, until } from './support.js';
 
 const launchKey = 'a'.repeat(32);
 const mebibyte = 1024 * 1024;
@@ -93,6 +95,50 @@ test('a log that cannot be cut is an error that says why', async () => {
   await expect(cutWith({ fallocate: 'echo not supported >&2; exit 1' })).rejects.toThrow('not supported');
   await cutWith({});
   expect(await bytesOnDisk()).toBeLessThanOrEqual(logCap.keptBytes + mebibyte);
+});
+
+// As the log is the account's, its programs may take a lease on it: then whoever opens it waits for up to 45 seconds.
+describeWith(['python3'], 'a log that its job has a lease on', () => {
+  const lease = `import fcntl, signal, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+fcntl.fcntl(0, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print(flush=True)
+time.sleep(99)`;
+
+  test('keeps nobody waiting who reads it', async () => {
+    await append('output');
+    const job = spawn('sh', ['-c', `exec ${pathOf('python3')} -c '${lease}' <> "$1"`, 'sh', log], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const exit = once(job, 'exit');
+    try {
+      await once(job.stdout, 'data');
+      const beganAt = performance.now();
+      await expect(tail(10)).rejects.toMatchObject({ kind: 'unavailable', message: expect.stringContaining('again') });
+      expect(performance.now() - beganAt).toBeLessThan(5_000);
+    } finally {
+      job.kill('SIGKILL');
+      await exit;
+    }
+    expect(await tail(3)).toBe('put');
+  });
+
+  test('leaves other jobs under their limits', { timeout: 60_000 }, async () => {
+    const bench = await makeBench({ isolation: 'marker', cgroups: false });
+    onTestFinished(() => bench.end());
+    const size = logCap.mostBytes + mebibyte;
+    const grow = `import os\nos.write(0, b"x" * ${size})\n${lease.replace('print(flush=True)', 'open("held", "x")')}`;
+    const holding = bench.specification(['sh', '-c', `exec python3 -c '${grow}' <> /dev/stdout > /dev/null 2>&1`]);
+    await bench.resource.launch({ ...holding, environment: { PATH: '/usr/bin:/bin' } });
+    await until(() => existsSync(`${bench.workspacePath}/held`));
+    // The watch waits for the log, and the server for the watch.
+    await until(() => processesNaming('cut-log.sh').length === 2, 20_000);
+    const script = 'const b = Buffer.alloc(400 << 20, 1); setTimeout(() => b, 1e5)';
+    const greedy = bench.specification([process.execPath, '-e', script], { limits: { memoryMb: 200 } });
+    await bench.resource.launch(greedy);
+    expect(await ended(bench.resource, greedy, 8_000)).toMatchObject({ cause: 'memory_limit' });
+    expect(await observe(bench.resource, referenceTo(holding))).toMatchObject({ kind: 'running' });
+  });
 });
 
 // A job may open its log anew, as /dev/stdout, and do with it as it likes.
