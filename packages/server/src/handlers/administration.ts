@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import type { Resource } from '@user-workspaces/contract';
-import { ApiError } from '../http/api-error.js';
 import type { Handlers } from '../http/handler.js';
 import { actorOf } from '../records/audit.js';
 import type { ServerContext } from '../server-context.js';
@@ -106,10 +105,7 @@ export function administrationHandlers(context: ServerContext, doors: Doors): Pi
       data: await administration.listLaunches(context, resourcesOf(context), signal),
     }),
     async adminEndLaunch({ caller, path: { launch_key: key }, signal }) {
-      const launches = await administration.findLaunches(context, resourcesOf(context), signal);
-      const launch = launches.find(({ reference }) => reference.launchKey === key);
-      if (!launch)
-        throw new ApiError('not_found', `There is no launch ${key} that no job knows. A job is stopped as a job.`);
+      const launch = await administration.findLaunch(context, resourcesOf(context), key, signal);
       await administration.endLaunch(context, actorOf(caller), launch, context.settings.stopGraceMs, signal);
       return { ...done, message: 'Launch ended and removed.' };
     },

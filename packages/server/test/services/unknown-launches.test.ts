@@ -1,4 +1,4 @@
-import type { LaunchReference, Observation, Resource } from '@user-workspaces/contract';
+import { AdapterError, type LaunchReference, type Observation, type Resource } from '@user-workspaces/contract';
 import { administrationOperations } from '@user-workspaces/schema/administration';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Fixture, startFixture } from '../files/fixture.js';
@@ -102,4 +102,17 @@ it('one that does not end in time is kept and told, and ended when it is asked f
   skippedMs = 0;
   expect((await end('stubborn')).status).toBe(200);
   expect(await list()).toEqual([]);
+});
+
+it('one is ended though another resource cannot be asked, which may have the others', async () => {
+  const launchKeys = () => Promise.reject(new AdapterError('unavailable', 'The engine does not answer.'));
+  const away = { name: 'away', launchKeys } as unknown as Resource;
+  const resources = new Map([['away', { resource: away, parameterMapping: {} }], ...fixture.context.resources]);
+  Object.assign(fixture.context, { resources });
+  launches.stopsUntilEnd.set('running', 1);
+  expect((await end('running')).status).toBe(200);
+  expect([...launches.stopsUntilEnd.keys()]).toEqual([]);
+  for (const ask of [end('elsewhere'), call(administrationOperations.adminListLaunches.path)]) {
+    expect(await ask).toMatchObject({ status: 503, answer: { message: 'The engine does not answer.' } });
+  }
 });

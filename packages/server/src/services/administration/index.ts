@@ -5,7 +5,7 @@ export { listAudit } from './audit-log.js';
 export { type AdministrationContext, type AdministrationOptions, administrationContext } from './context.js';
 export { readDirectory, setDirectory } from './directory.js';
 export { listAllJobs, listAllWorkspaces, stopAnyJob } from './everything.js';
-export { endLaunch, findLaunches, listLaunches } from './launches.js';
+export { endLaunch, findLaunch, findLaunches, listLaunches } from './launches.js';
 export { type EndedSignIns, revokeSignIns } from './sign-ins.js';
 export {
   createClient,

@@ -31,6 +31,34 @@ export async function listLaunches(
 }
 
 /**
+ * The launch of this key that no job knows, on whichever of these resources it is.
+ *
+ * @throws ApiError `not_found`; the error of a resource that could not be asked, if it may be there.
+ */
+export async function findLaunch(
+  { database }: Pick<AdministrationContext, 'database'>,
+  resources: Iterable<Resource>,
+  launchKey: string,
+  signal?: AbortSignal,
+): Promise<UnknownLaunch> {
+  let failure: unknown = new ApiError(
+    'not_found',
+    `There is no launch ${launchKey} that no job knows. A job is stopped as a job.`,
+  );
+  for (const resource of resources) {
+    try {
+      const launches = await findUnknownLaunches(database, resource, signal);
+      const launch = launches.find(({ reference }) => reference.launchKey === launchKey);
+      if (launch) return launch;
+    } catch (error) {
+      signal?.throwIfAborted();
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
+/**
  * Ends a launch that no job knows, waits until it has ended, and removes what is kept of it, its output included. Again, it goes on where it was interrupted.
  *
  * @throws ApiError `unavailable` when it does not end.
