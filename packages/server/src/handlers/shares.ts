@@ -12,11 +12,17 @@ function messageFor(...lists: readonly (readonly unknown[])[]): string {
     : 'Shared workspace matching given parameters could not be found.';
 }
 
+/** Each has two workspaces and what was offered of one. */
+const sharesAtOnce = 30;
+
 /** Copies of workspaces offered to other users. */
 export function shareHandlers(context: ServerContext): Pick<Handlers, ShareOperations> {
   const list = async (caller: Caller, query: PageQuery, where: Where<'shares'>) => {
-    const { rows, next } = await readPage(context.limits, query, (part) =>
-      listShares(context, caller, { ...part, where: { ...where, ...part.where } }),
+    const { rows, next } = await readPage(
+      context.limits,
+      query,
+      (part) => listShares(context, caller, { ...part, where: { ...where, ...part.where } }),
+      sharesAtOnce,
     );
     const { sent, received } = bySide(rows);
     return {

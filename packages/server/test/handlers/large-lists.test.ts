@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { newWorkspace } from '../../../database-sql/test/support/rows.js';
 import { type Fixture, startFixture } from '../files/fixture.js';
 
@@ -12,7 +12,7 @@ const rowCount = 450;
 
 /** A user with much of everything: each of the lists has far more bytes than a list may have. */
 async function fill(): Promise<void> {
-  const { database, user, workspace, addJob } = fixture;
+  const { database, user, addJob } = fixture;
   const bob = await fixture.addUser('bob');
   const details = { files: ['x'.repeat(500)], symlinks: [] };
   await addJob();
@@ -30,8 +30,9 @@ async function fill(): Promise<void> {
         launch_key: `key-${count}`,
         status_reason: 'x'.repeat(200),
       });
+      const original = await rows.insert('workspaces', newWorkspace(`shared ${count}`, { user_id: bob.user.id }));
       await rows.insert('shares', {
-        original_workspace_id: workspace.id,
+        original_workspace_id: original.id,
         shared_workspace_id: id,
         sender_user_id: count % 2 ? user.id : bob.user.id,
         receiver_user_id: count % 2 ? bob.user.id : user.id,
@@ -95,4 +96,19 @@ it('a page of administration that many large rows are on ends early', async () =
     expect(data[list].length).toBeLessThan(rowCount);
     expect(data.next_cursor).toBeDefined();
   }
+});
+
+it('of a list of shares no more workspaces are in memory at once than of a list of workspaces', async () => {
+  await fill();
+  const find = vi.spyOn(fixture.database, 'find');
+  const most = async (path: string): Promise<number> => {
+    find.mockClear();
+    await fixture.call(path);
+    const read = find.mock.calls.map(async ([table], call) => {
+      const rows = await find.mock.results[call]?.value;
+      return table === 'workspaces' && rows ? rows.length : 0;
+    });
+    return Math.max(...(await Promise.all(read)));
+  };
+  expect(await most('/shared_workspaces/')).toBeLessThanOrEqual(await most('/workspaces/'));
 });
