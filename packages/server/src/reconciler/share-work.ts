@@ -5,6 +5,7 @@ import type { ServerContext } from '../server-context.js';
 import { settleWorkspace } from '../services/jobs.js';
 import { refusalOfCopy } from '../services/shares.js';
 import { storageOf } from '../services/workspace-access.js';
+import { isPlaceTaken } from '../services/workspaces.js';
 import { retryAtMs } from './backoff.js';
 import { keepLease, type Lease, released, renewLease, takeLease, whileChecked } from './lease.js';
 
@@ -58,6 +59,9 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
   const { database, journal, step } = context;
   const copy = await database.findOne('workspaces', { id: row.shared_workspace_id });
   if (!copy) return removeCopy(context, row, signal);
+  if (isUntouched(row) && (await isPlaceTaken(context, storageOf(context, copy), signal))) {
+    return removeCopy(context, row, signal);
+  }
   if (copy.status === 'error' || copy.status === 'deleting') return clearUnwanted(context, row, copy, signal);
   const original =
     row.original_workspace_id === null
@@ -125,6 +129,11 @@ async function copyFiles(context: ServerContext, row: ShareRow, signal: AbortSig
     });
   });
   step('after share.copied');
+}
+
+/** Nobody has worked on it before, so what there is in the place of its copy is not of it. */
+function isUntouched({ lease_fence }: ShareRow): boolean {
+  return lease_fence === 1;
 }
 
 /** Runs `work` under a signal that aborts soon after the share was cancelled or its receiver deleted the copy: files may be copied for hours. */
@@ -234,7 +243,7 @@ async function destroyFiles(context: ServerContext, copy: WorkspaceRow, signal: 
 async function removeCopy(context: ServerContext, row: ShareRow, signal: AbortSignal): Promise<void> {
   const { database, journal, step } = context;
   const copy = await database.findOne('workspaces', { id: row.shared_workspace_id });
-  if (copy) await destroyFiles(context, copy, signal);
+  if (copy && !isUntouched(row)) await destroyFiles(context, copy, signal);
   await journal.transaction(async (transaction) => {
     await transaction.removeShare(row);
     if (copy) await transaction.removeWorkspace(copy);

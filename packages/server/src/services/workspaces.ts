@@ -186,29 +186,33 @@ export async function createWorkspace(
   }
 }
 
+/** @throws ApiError `unavailable` when its place is taken: asked for again, the workspace has the next number. */
+async function requireFree(context: ServerContext, open: OpenWorkspace, signal: AbortSignal): Promise<void> {
+  if (!(await isPlaceTaken(context, open, signal))) return;
+  const message = `The place of the new workspace ${open.row.id} is taken by files that no workspace knows. Try again: the next has another number.`;
+  throw new ApiError('unavailable', message, { headers: { 'Retry-After': '1' } });
+}
+
 /**
- * Nobody was ever given this number before, so whatever has its place is of a time that a restored backup of the database does not know: it must neither be shown in the
- * new workspace nor be removed with it.
- *
- * @throws ApiError `unavailable`: asked for again, the workspace has the next number.
+ * Whether there is something in the place of a workspace of which nothing was made yet. Nobody was ever given this number before, so it is of a time that a restored backup
+ * of the database does not know: it must neither be shown in the new workspace nor be removed with it.
  */
-async function requireFree(
-  { log }: ServerContext,
+export async function isPlaceTaken(
+  { log }: Pick<ServerContext, 'log'>,
   { row, storage, directory }: OpenWorkspace,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await storage.stat(directory, '', signal);
   } catch (error) {
-    if (AdapterError.is(error, 'not_found')) return;
+    if (AdapterError.is(error, 'not_found')) return false;
     throw error;
   }
   log.error(
     { workspaceId: row.id, location: row.location },
     'the place of a new workspace is taken, as after a backup of the database was restored: what is there is left as it is',
   );
-  const message = `The place of the new workspace ${row.id} is taken by files that no workspace knows. Try again: the next has another number.`;
-  throw new ApiError('unavailable', message, { headers: { 'Retry-After': '1' } });
+  return true;
 }
 
 /**

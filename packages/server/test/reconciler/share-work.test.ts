@@ -1,4 +1,4 @@
-import { access, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, truncate, writeFile } from 'node:fs/promises';
 import {
   AdapterError,
   type AdapterErrorKind,
@@ -321,4 +321,29 @@ it('a crash after a copy has failed leaves none of its files', async () => {
   await tryFor(2);
   await expect(access(copy.location)).rejects.toMatchObject({ code: 'ENOENT' });
   expect(await share()).toMatchObject({ work: 'none', due_at_ms: null });
+});
+
+it('a copy whose place is taken, as after a backup was restored, is given up or cancelled without touching what is there', async () => {
+  const lines: string[] = [];
+  fixture = await startFixture({ log: pino({}, { write: (line: string) => void lines.push(line) }) });
+  const { database, context, workspace, directory } = fixture;
+  await writeFile(`${directory}/new.txt`, 'new');
+  const { user: receiver } = await fixture.addUser('bob');
+  const body = JSON.stringify({ original_workspace_id: workspace.id, shared_user_ids: [receiver.id] });
+  for (const isCancelled of [false, true]) {
+    expect((await fixture.call('/shared_workspaces/', { method: 'POST', body })).status).toBe(200);
+    const copy = await database.findOne('workspaces', { is_listed: false });
+    if (!copy) throw new Error('There is no copy.');
+    await mkdir(copy.location, { recursive: true });
+    await writeFile(`${copy.location}/old.txt`, 'old');
+    if (isCancelled) {
+      expect((await fixture.call(`/shared_workspaces/${copy.id}/`, { method: 'DELETE' })).status).toBe(200);
+    }
+    const [share] = await database.find('shares', {});
+    if (share) await workOnShare(context, share, new AbortController().signal);
+    expect(await readdir(copy.location)).toEqual(['old.txt']);
+    expect(await database.find('shares', {})).toEqual([]);
+    expect((await database.find('workspaces', {})).map(({ id }) => id)).toEqual([workspace.id]);
+  }
+  expect(lines.filter((line) => line.includes('is taken')).length).toBe(1);
 });
