@@ -57,8 +57,8 @@ export interface DatabaseTransaction extends DatabaseReader {
   /** An empty `where` is refused. */
   remove<T extends TableName>(table: T, where: Where<T>): Promise<number>;
   /**
-   * Gives no id up to this one any more: rows that are inserted into the table later in this transaction, or by anybody once it is committed, get higher ones. Where the
-   * next id is higher anyhow nothing changes: it never goes back. When the transaction is rolled back they may be passed over all the same, or not.
+   * Gives no id up to this one any more: rows that are inserted into the table later in this transaction, or by anybody once it is committed, get higher ones, from
+   * soon above it on. Where the next id is higher anyhow nothing changes: it never goes back. When the transaction is rolled back they may be passed over all the same, or not.
    *
    * @returns whether one of them might have been given.
    */

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, existsSync } from 'node:fs';
+import { constants, existsSync, readlinkSync } from 'node:fs';
 import { access, mkdtemp, open, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -97,6 +97,14 @@ test('a log that cannot be cut is an error that says why', async () => {
   expect(await bytesOnDisk()).toBeLessThanOrEqual(logCap.keptBytes + mebibyte);
 });
 
+function isIn(pid: number, directory: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`).endsWith(`/${directory}`);
+  } catch {
+    return false; // It has ended.
+  }
+}
+
 // As the log is the account's, its programs may take a lease on it: then whoever opens it waits for up to 45 seconds.
 describeWith(['python3'], 'a log that its job has a lease on', () => {
   const lease = `import fcntl, signal, time
@@ -132,7 +140,8 @@ time.sleep(99)`;
     await bench.resource.launch({ ...holding, environment: { PATH: '/usr/bin:/bin' } });
     await until(() => existsSync(`${bench.workspacePath}/held`));
     // The watch waits for the log, and the server for the watch.
-    await until(() => processesNaming('cut-log.sh').length === 2, 20_000);
+    const { launchKey } = holding;
+    await until(() => processesNaming('cut-log.sh').filter((pid) => isIn(pid, launchKey)).length === 2, 20_000);
     const script = 'const b = Buffer.alloc(400 << 20, 1); setTimeout(() => b, 1e5)';
     const greedy = bench.specification([process.execPath, '-e', script], { limits: { memoryMb: 200 } });
     await bench.resource.launch(greedy);
