@@ -50,6 +50,7 @@ const tools: Readonly<Record<string, string>> = {
   chmod: 'coreutils',
   mv: 'coreutils',
   stat: 'coreutils',
+  timeout: 'coreutils',
   truncate: 'coreutils',
   sleep: 'coreutils',
 };

@@ -40,10 +40,12 @@ is_due() {
   return 1
 }
 
-# bound_log: for the time when no server runs. A log that has something in it is looked at sooner again.
+# bound_log: for the time when no server runs. A log that has something in it is looked at sooner again. The job may keep its log from
+# being opened for a while, which must not hold up its deadline.
 bound_log() {
   blocks=$(stat -c %b log)
-  [ "$blocks" -gt "$((log_most_bytes / 512))" ] && sh "$scripts/cut-log.sh" "$log_most_bytes" "$log_kept_bytes" 2>/dev/null
+  [ "$blocks" -gt "$((log_most_bytes / 512))" ] &&
+    timeout -s KILL 5 sh "$scripts/cut-log.sh" "$log_most_bytes" "$log_kept_bytes" 2>/dev/null
   [ "$blocks" -gt "$((log_most_bytes / 512 / 16))" ] && [ "$pause" -gt 5 ] && pause=5
 }
 

@@ -1,14 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants, existsSync, readlinkSync } from 'node:fs';
+import { constants, existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { access, mkdtemp, open, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import type { LaunchSpecification } from '@user-workspaces/contract';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { describeWith, pathOf } from '../../../test/support/requirements.js';
 import { cutLog, cutScript, logCap, readLog } from '../src/logs.js';
 import { Records } from '../src/records.js';
 import { supervisorPath } from '../src/system.js';
-import { ended, makeBench, observe, processesNaming, referenceTo, until } from './support.js';
+import { type Bench, ended, makeBench, observe, processesNaming, referenceTo, until } from './support.js';
 
 const launchKey = 'a'.repeat(32);
 const mebibyte = 1024 * 1024;
@@ -97,12 +98,16 @@ test('a log that cannot be cut is an error that says why', async () => {
   expect(await bytesOnDisk()).toBeLessThanOrEqual(logCap.keptBytes + mebibyte);
 });
 
-function isIn(pid: number, directory: string): boolean {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`).endsWith(`/${directory}`);
-  } catch {
-    return false; // It has ended.
-  }
+/** Whether the server in this process is cutting a launch's log. */
+function isBeingCut(launchKey: string): boolean {
+  return processesNaming('cut-log.sh').some((pid) => {
+    try {
+      const parent = / (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) ./, ''))?.[1];
+      return Number(parent) === process.pid && readlinkSync(`/proc/${pid}/cwd`).endsWith(`/${launchKey}`);
+    } catch {
+      return false; // It has ended.
+    }
+  });
 }
 
 // As the log is the account's, its programs may take a lease on it: then whoever opens it waits for up to 45 seconds.
@@ -131,22 +136,34 @@ time.sleep(99)`;
     expect(await tail(3)).toBe('put');
   });
 
+  /** A job that fills its log and holds it. */
+  async function holding(bench: Bench, limits: LaunchSpecification['limits']): Promise<LaunchSpecification> {
+    const size = logCap.mostBytes + mebibyte;
+    const grow = `import os\nos.write(0, b"x" * ${size})\n${lease.replace('print(flush=True)', 'open("held", "x")')}`;
+    const command = ['sh', '-c', `exec python3 -c '${grow}' <> /dev/stdout > /dev/null 2>&1`] as const;
+    const specification = bench.specification([...command], { limits, environment: { PATH: '/usr/bin:/bin' } });
+    await bench.resource.launch(specification);
+    await until(() => existsSync(`${bench.workspacePath}/held`));
+    return specification;
+  }
+
+  test('ends at its time', { timeout: 60_000 }, async () => {
+    const bench = await makeBench();
+    onTestFinished(() => bench.end());
+    const specification = await holding(bench, { timeLimitMinutes: 8 / 60 });
+    expect(await ended(bench.resource, specification, 30_000)).toMatchObject({ cause: 'time_limit' });
+  });
+
   test('leaves other jobs under their limits', { timeout: 60_000 }, async () => {
     const bench = await makeBench({ isolation: 'marker', cgroups: false });
     onTestFinished(() => bench.end());
-    const size = logCap.mostBytes + mebibyte;
-    const grow = `import os\nos.write(0, b"x" * ${size})\n${lease.replace('print(flush=True)', 'open("held", "x")')}`;
-    const holding = bench.specification(['sh', '-c', `exec python3 -c '${grow}' <> /dev/stdout > /dev/null 2>&1`]);
-    await bench.resource.launch({ ...holding, environment: { PATH: '/usr/bin:/bin' } });
-    await until(() => existsSync(`${bench.workspacePath}/held`));
-    // The watch waits for the log, and the server for the watch.
-    const { launchKey } = holding;
-    await until(() => processesNaming('cut-log.sh').filter((pid) => isIn(pid, launchKey)).length === 2, 20_000);
+    const specification = await holding(bench, {});
+    await until(() => isBeingCut(specification.launchKey), 20_000);
     const script = 'const b = Buffer.alloc(400 << 20, 1); setTimeout(() => b, 1e5)';
     const greedy = bench.specification([process.execPath, '-e', script], { limits: { memoryMb: 200 } });
     await bench.resource.launch(greedy);
     expect(await ended(bench.resource, greedy, 8_000)).toMatchObject({ cause: 'memory_limit' });
-    expect(await observe(bench.resource, referenceTo(holding))).toMatchObject({ kind: 'running' });
+    expect(await observe(bench.resource, referenceTo(specification))).toMatchObject({ kind: 'running' });
   });
 });
 
