@@ -151,7 +151,8 @@ async function startProblems(place: Place, jobs: readonly JobRow[]): Promise<str
     const starts = await startsOf(place, job.id);
     const hasRun = job.started_at_ms !== null;
     // A job that was stopped at once may have ended before its program's first line.
-    const allowed = !hasRun ? [0] : job.status_reason === 'stopped' ? [0, 1] : [1];
+    const allowed =
+      !hasRun || job.status_reason === 'launch_failed' ? [0] : job.status_reason === 'stopped' ? [0, 1] : [1];
     return allowed.includes(starts)
       ? []
       : [`job ${job.id} (${job.status}, ${job.status_reason}) was started ${starts} times`];

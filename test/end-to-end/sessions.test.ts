@@ -33,6 +33,8 @@ beforeAll(async () => {
         job_type: 'JupyterLabJob',
         environment_details: { main_resource: { module_manager: 'system' } },
         ...idle,
+        // On a busy machine a kernel takes seconds to start, and is at no work until then.
+        idle_timeout_minutes: 2 * idleMinutes,
       },
       web_app: webApplication,
       web_app_idle: { ...webApplication, ...idle },

@@ -62,7 +62,7 @@ export async function putInPlace(
       if (typeof conditions.ifMatch !== 'string') return put(async () => true);
       const { ctimeMs } = await file.stat({ bigint: true });
       const claim = { path, etag: conditions.ifMatch, staged, nowMs: Number(ctimeMs) };
-      return withClaim(staging, claim, () => changed(path), put);
+      return withClaim(staging, claim, () => beingReplaced(path), put);
     });
     await parent.sync();
     return entryOf(path, await file.stat({ bigint: true }));
@@ -146,6 +146,15 @@ function changed(path: string, etag?: string): AdapterError {
     field: 'path',
     ...(etag !== undefined && { details: { etag } }),
   });
+}
+
+/** Whoever was about to replace it was killed or halted. Not a conflict: it may never change, and who reads it again would be told the same. */
+function beingReplaced(path: string): AdapterError {
+  return new AdapterError(
+    'unavailable',
+    `${shown(path)} was about to be replaced by a request that did not come to its end. Try again in a minute.`,
+    { field: 'path' },
+  );
 }
 
 function isSame(a: BigIntStats, b: BigIntStats): boolean {

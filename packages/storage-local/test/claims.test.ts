@@ -1,6 +1,11 @@
-import { readdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readdir, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { withClaim } from '../src/claims.js';
+import { createLocalStorage } from '../src/create-local-storage.js';
 import { DirectoryHandle } from '../src/directory-handle.js';
 import { temporaryDirectory } from './fixture.js';
 
@@ -29,4 +34,43 @@ it('a version is claimed by one writer, by whoever finishes for it, and anew whe
   );
   expect(await readdir(directory)).toEqual([]);
   await staging.close();
+});
+
+it('whoever comes while a version is replaced waits for what becomes of it', async () => {
+  const staging = await DirectoryHandle.open(await temporaryDirectory(), 'directory-handles');
+  const order: string[] = [];
+  let second: Promise<void> | undefined;
+  await withClaim(staging, version('write-1'), taken, async () => {
+    second = withClaim(staging, version('write-2'), taken, async () => void order.push('second'));
+    await sleep(100);
+    order.push('first');
+  });
+  await second;
+  expect(order).toEqual(['first', 'second']);
+  await staging.close();
+});
+
+it('a version whose replacement was killed is told as busy, not as changed', async () => {
+  const root = await temporaryDirectory();
+  const storage = await createLocalStorage({
+    name: 'test',
+    rootDirectory: root,
+    allowedLinkRoots: [],
+    ownership: 'none',
+  });
+  const account = { name: 'alice', uid: null, gid: null };
+  const workspace = { account, location: storage.locate(account, 1) };
+  await storage.create(workspace);
+  const write = (text: string, ifMatch?: string) =>
+    storage.write(workspace, 'file', Readable.from([Buffer.from(text)]), ifMatch === undefined ? {} : { ifMatch });
+  const { etag } = await write('before');
+  const claim = `claim-${createHash('sha256').update(`file\0${etag}`).digest('hex').slice(0, 32)}`;
+  const [staging] = await readdir(join(root, '.staging'));
+  await symlink('write-of-the-dead', join(root, '.staging', staging ?? '', claim));
+  await expect(write('after', String(etag))).rejects.toMatchObject({
+    kind: 'unavailable',
+    message: expect.stringMatching(/Try again in a minute/),
+  });
+  await unlink(join(root, '.staging', staging ?? '', claim));
+  await write('after', String(etag));
 });
