@@ -7,8 +7,8 @@ export interface UnknownLaunch {
   readonly observation: Observation;
 }
 
-/** So many keys are looked for in one statement. */
-const atOnce = 500;
+/** So many keys are looked for in one statement, which reads whole rows. */
+const atOnce = 100;
 
 /** Who it was is not known any more; resources that tell their keys need no more than the key. */
 const nobody: Account = { name: '', uid: null, gid: null };
