@@ -170,21 +170,25 @@ describeWith(['jupyter'], 'a notebook server', () => {
         headers: { Cookie: cookie, Origin: server.baseUrl },
       });
       await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-      const content = {
-        code: 'import time; time.sleep(60)',
-        silent: false,
-        store_history: false,
-        user_expressions: {},
+      let sent = 0;
+      const send = (msg_type: string, content: object): void => {
+        sent += 1;
+        const header = { msg_id: String(sent), session: 's', username: 'ada', msg_type, version: '5.3' };
+        socket.send(JSON.stringify({ channel: 'shell', header, parent_header: {}, metadata: {}, content }));
       };
-      const header = { msg_id: 'm', session: 's', username: 'ada', msg_type: 'execute_request', version: '5.3' };
       const stateOfKernel = async (): Promise<string> => {
         const read = await fetch(`${base}/api/kernels/${id}?token=${token}`, { headers: { Cookie: cookie } });
         const { execution_state }: { execution_state: string } = await read.json();
         return execution_state;
       };
-      // In a kernel's first moment Jupyter may miss what it says of itself.
-      await expect.poll(stateOfKernel, { timeout: 15_000 }).toBe('idle');
-      socket.send(JSON.stringify({ channel: 'shell', header, parent_header: {}, metadata: {}, content }));
+      // In a kernel's first moment Jupyter may miss what it says of itself, and then says "starting" until it is asked something.
+      const stateWhenAsked = (): Promise<string> => {
+        send('kernel_info_request', {});
+        return stateOfKernel();
+      };
+      await expect.poll(stateWhenAsked, { timeout: 30_000, interval: 500 }).toBe('idle');
+      const code = 'import time; time.sleep(60)';
+      send('execute_request', { code, silent: false, store_history: false, user_expressions: {} });
       await expect.poll(stateOfKernel, { timeout: 15_000 }).toBe('busy');
       socket.close();
       expect(await ended(quiet.job)).toMatchObject({ status_reason: 'idle' });
