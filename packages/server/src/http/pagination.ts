@@ -63,6 +63,16 @@ export async function readPage<Row extends { readonly id: number }>(
   }
 }
 
+/** What several reads of one part gave, as one read would have given it. */
+export function mergedPart<Row extends { readonly id: number }>(
+  { orderBy, limit }: { readonly orderBy?: readonly (readonly [string, 'asc' | 'desc'])[]; readonly limit?: number },
+  ...found: readonly (readonly Row[])[]
+): Row[] {
+  const rows = [...new Map(found.flat().map((row) => [row.id, row])).values()];
+  const descending = orderBy?.[0]?.[1] === 'desc';
+  return rows.sort((a, b) => (descending ? b.id - a.id : a.id - b.id)).slice(0, limit);
+}
+
 function encodeCursor(id: number, order: string): string {
   return Buffer.from(JSON.stringify([order, id])).toString('base64url');
 }

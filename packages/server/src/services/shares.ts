@@ -11,6 +11,7 @@ import type {
 import type { RequestBody, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../http/api-error.js';
 import type { Caller } from '../http/handler.js';
+import { mergedPart } from '../http/pagination.js';
 import { tooMany } from '../limits/limits.js';
 import { rowOfAccount } from '../options.js';
 import { actorOf } from '../records/audit.js';
@@ -64,8 +65,7 @@ export async function listShares(context: ServerContext, caller: Caller, query: 
       where: { work: { in: ['copy', 'none'] }, ...query.where, [column]: caller.user.id },
     });
   const [sent, received] = await Promise.all([side('sender_user_id'), side('receiver_user_id')]);
-  const descending = query.orderBy?.[0]?.[1] === 'desc';
-  const rows = [...sent, ...received].sort((a, b) => (descending ? b.id - a.id : a.id - b.id)).slice(0, query.limit);
+  const rows = mergedPart(query, sent, received);
   const joined = new Map((await joinShares(context, rows)).map((all) => [all.share.id, all]));
   return rows.map((row) => {
     const all = joined.get(row.id);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type PagePart, type PageQuery, readPage } from '../../src/http/pagination.js';
+import { mergedPart, type PagePart, type PageQuery, readPage } from '../../src/http/pagination.js';
 
 interface Row {
   readonly id: number;
@@ -76,6 +76,12 @@ test('a whole list of too many bytes is refused before it is read, with the way 
     details: { name: 'list_bytes', limit: 150_000 },
   });
   expect(asked).toEqual([101, 101]);
+});
+
+test('several reads of a part give what one would: each row once, in order, no more than asked for', () => {
+  const rows = (...ids: number[]) => ids.map((id) => ({ id }));
+  expect(mergedPart({}, rows(1, 4), rows(2, 4))).toEqual(rows(1, 2, 4));
+  expect(mergedPart({ orderBy: [['id', 'desc']], limit: 2 }, rows(4, 1), rows(3, 2))).toEqual(rows(4, 3));
 });
 
 test.each([

@@ -2,7 +2,7 @@ import type { DatabaseReader, Identity, UserRow, Where } from '@user-workspaces/
 import { AdapterError } from '@user-workspaces/contract';
 import type { QueryParameters, RequestBody, Schema } from '@user-workspaces/schema';
 import { ApiError } from '../../http/api-error.js';
-import { readPage } from '../../http/pagination.js';
+import { mergedPart, readPage } from '../../http/pagination.js';
 import type { Actor, AuditEvent } from '../../records/audit.js';
 import type { RecordTransaction } from '../../records/record-transaction.js';
 import { viewAdminUser } from '../../views/administration.js';
@@ -24,17 +24,15 @@ export async function listUsers(
   query: QueryParameters<'adminListUsers'>,
 ): Promise<Schema<'AdminUsersAnswer'>['data']> {
   const { search = '', is_active, role } = query;
-  const descending = query.order?.startsWith('-') ?? false;
   const { rows, next } = await readPage(context.limits, paged(query), async (part) => {
     const find = (where: Where<'users'>): Promise<UserRow[]> =>
       context.database.find('users', {
         ...part,
         where: { ...(is_active !== undefined && { is_active }), ...(role && { role }), ...where, ...part.where },
       });
-    const found = await find(search === '' ? {} : { search_text: { contains: search.toLowerCase() } });
-    const named = search === '' ? [] : await find({ username: search });
-    const all = [...found, ...named.filter(({ id }) => !found.some((row) => row.id === id))];
-    return all.sort((a, b) => (descending ? b.id - a.id : a.id - b.id));
+    if (search === '') return find({});
+    const found = await find({ search_text: { contains: search.toLowerCase() } });
+    return mergedPart(part, found, await find({ username: search }));
   });
   return { users: rows.map(viewAdminUser), ...next };
 }

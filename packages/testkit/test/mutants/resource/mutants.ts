@@ -41,6 +41,18 @@ async function keysOf(resource: Resource, signal?: AbortSignal): Promise<readonl
   return (await resource.launchKeys?.(signal)) ?? [];
 }
 
+/** Which launches this server has asked for, of all that its resource keeps. */
+function knowingItsOwn(resource: Resource): { own: ReadonlySet<string>; launch: Resource['launch'] } {
+  const own = new Set<string>();
+  return {
+    own,
+    launch(specification, signal) {
+      own.add(specification.launchKey);
+      return resource.launch(specification, signal);
+    },
+  };
+}
+
 const opening = (alter: (resource: Resource) => Partial<Resource>) => () =>
   openLocalWorld({}, (resource) => altered(resource, alter(resource)));
 
@@ -99,12 +111,9 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   {
     fault: 'forgets the launches of the server before it',
     open: opening((resource) => {
-      const own = new Set<string>();
+      const { own, launch } = knowingItsOwn(resource);
       return {
-        launch(specification, signal) {
-          own.add(specification.launchKey);
-          return resource.launch(specification, signal);
-        },
+        launch,
         async observe(launches, signal) {
           const answers = new Map(await resource.observe(launches, signal));
           for (const [launchKey, { kind }] of answers) {
@@ -633,12 +642,9 @@ export const resourceMutants: readonly Mutant<ResourceWorld>[] = [
   {
     fault: 'tells the keys alone that were launched by this server',
     open: opening((resource) => {
-      const own = new Set<string>();
+      const { own, launch } = knowingItsOwn(resource);
       return {
-        launch(specification, signal) {
-          own.add(specification.launchKey);
-          return resource.launch(specification, signal);
-        },
+        launch,
         launchKeys: async (signal) => (await keysOf(resource, signal)).filter((key) => own.has(key)),
       };
     }),
